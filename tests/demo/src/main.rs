@@ -1,1 +1,200 @@
-fn main() {}
+//! `cargo demo`: prepares the machine, builds the shipped binaries and plays the main job through them.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use fieldseal_demo::prepare::{self, Purpose};
+use fieldseal_demo::samples::{self, SampleSet};
+use fieldseal_demo::steps::{Steps, bytes, duration};
+use fieldseal_demo::{EXIT_UNAVAILABLE, EXIT_USAGE, shipped};
+
+const USAGE: &str = "\
+cargo demo [-- OPTIONS]
+
+  --once          end when the job is done (otherwise the server stays up)
+  --data DIR      real input instead of the samples that the project makes
+  --out DIR       where everything goes; a new folder below the temporary one without it
+  --prepare WHAT  only make sure of what the machine needs: build, demo or tests
+  --samples DIR   only write the sample input there
+  --help          this text
+
+Exit codes: 0 done, 1 failed, 64 usage, 69 something is missing on this machine.
+";
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    once: bool,
+    data: Option<PathBuf>,
+    out: Option<PathBuf>,
+    prepare: Option<Purpose>,
+    samples: Option<PathBuf>,
+    help: bool,
+}
+
+impl Options {
+    fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let name = word.to_string_lossy().into_owned();
+            let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
+            match name.as_str() {
+                "--once" => options.once = true,
+                "--data" => options.data = Some(value()?.into()),
+                "--out" => options.out = Some(value()?.into()),
+                "--samples" => options.samples = Some(value()?.into()),
+                "--prepare" => {
+                    let word = value()?;
+                    let purpose = word.to_str().and_then(Purpose::parse);
+                    options.prepare = Some(purpose.ok_or("--prepare takes build, demo or tests")?);
+                }
+                "--help" | "-h" => options.help = true,
+                _ => return Err(format!("{name} is no option")),
+            }
+        }
+        if let Some(data) = &options.data
+            && !data.is_dir()
+        {
+            return Err(format!("--data {}: there is no such folder", data.display()));
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    let options = match Options::parse(env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("{error}\n\n{USAGE}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if options.help {
+        print!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    if let Some(purpose) = options.prepare {
+        return prepared(purpose, |fact| println!("{fact}"));
+    }
+    if let Some(folder) = &options.samples {
+        return match samples::write(folder, &samples::Spec::default()) {
+            Ok(set) => {
+                println!("{}", described(&set));
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(&format!(
+                "The samples could not be written to {}: {error}",
+                folder.display()
+            )),
+        };
+    }
+    play(&options)
+}
+
+fn play(options: &Options) -> ExitCode {
+    let mut steps = Steps::on_stdout(3);
+    steps.begin("Make sure of what this machine needs");
+    let code = prepared(Purpose::Demo, |fact| steps.say(fact));
+    if code != ExitCode::SUCCESS {
+        return code;
+    }
+    steps.begin("Build the two programs");
+    let binaries = match shipped::build() {
+        Ok(binaries) => binaries,
+        Err(error) => return failed(&error.to_string()),
+    };
+    steps.say(&format!(
+        "{}\n{}",
+        binaries.fieldseal.display(),
+        binaries.server.display()
+    ));
+    steps.begin("Gather the input");
+    let out = match out_folder(options.out.as_deref()) {
+        Ok(out) => out,
+        Err(error) => return failed(&format!("The folder for the results could not be made: {error}")),
+    };
+    match &options.data {
+        Some(data) => steps.say(&format!("real input from {}", data.display())),
+        None => match samples::write(&out.join("samples"), &samples::Spec::default()) {
+            Ok(set) => steps.say(&described(&set)),
+            Err(error) => {
+                return failed(&format!(
+                    "The samples could not be written to {}: {error}",
+                    out.display()
+                ));
+            }
+        },
+    }
+    steps.end();
+    println!(
+        "\nEverything is in {}; it took {}.",
+        out.display(),
+        duration(steps.elapsed())
+    );
+    ExitCode::SUCCESS
+}
+
+fn prepared(purpose: Purpose, mut say: impl FnMut(&str)) -> ExitCode {
+    match prepare::prepare(purpose, &mut io::stderr()) {
+        Ok(installed) if installed.is_empty() => say("everything is there"),
+        Ok(installed) => say(&format!("installed {}", installed.join(" "))),
+        Err(missing) => {
+            eprintln!("{missing}");
+            return ExitCode::from(EXIT_UNAVAILABLE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn described(set: &SampleSet) -> String {
+    let total: u64 = set.media.iter().map(|sample| sample.bytes).sum();
+    format!(
+        "{} files, {}, from a seed, in {}",
+        set.media.len(),
+        bytes(total),
+        set.root.display()
+    )
+}
+
+/// The folder for the results, as an absolute path.
+fn out_folder(asked: Option<&Path>) -> io::Result<PathBuf> {
+    let fresh = || env::temp_dir().join(format!("fieldseal-demo-{}", std::process::id()));
+    let out = asked.map_or_else(fresh, Path::to_path_buf);
+    std::fs::create_dir_all(&out)?;
+    out.canonicalize()
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Options, String> {
+        Options::parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = parse(&["--once", "--out", "x"]).unwrap();
+        assert!(options.once && options.out == Some("x".into()));
+        assert_eq!(parse(&["--prepare", "tests"]).unwrap().prepare, Some(Purpose::Tests));
+        assert_eq!(parse(&[]).unwrap(), Options::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(parse(&["--out"]).unwrap_err(), "--out needs a value");
+        assert_eq!(parse(&["--twice"]).unwrap_err(), "--twice is no option");
+        assert!(
+            parse(&["--data", "/no/such/folder"])
+                .unwrap_err()
+                .contains("no such folder")
+        );
+    }
+}

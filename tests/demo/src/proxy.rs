@@ -1,0 +1,531 @@
+//! A real TCP proxy on 127.0.0.1 that passes, cuts, stalls or is down, and counts.
+//!
+//! It stands between a tablet and the server, so that a broken network is broken where networks break: at the socket.
+//! Plain threads and the standard library; every wait is a wait for an event.
+//!
+//! ```no_run
+//! use fieldseal_demo::proxy::{Mode, Proxy};
+//! use std::time::Duration;
+//!
+//! let proxy = Proxy::start("127.0.0.1:8443".parse()?)?;
+//! proxy.set(Mode::CutAfter { client_bytes: 1 << 20 }); // every connection dies in its second MiB
+//! println!("tell the tablet to use {}", proxy.addr());
+//! proxy.wait_for(Duration::from_secs(30), |counts| counts.cut > 0);
+//! proxy.set(Mode::Pass);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long an orphaned server side may take to say its last words.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What the proxy does with connections, those that are open included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Passes everything on.
+    Pass,
+    /// Passes exactly so many bytes from client to server, then breaks the connection; each connection anew, an open
+    /// one from the moment the mode is set.
+    CutAfter {
+        /// Bytes that still reach the server.
+        client_bytes: u64,
+    },
+    /// Breaks every open connection and closes every new one at once.
+    Down,
+    /// A black hole: connections open and nothing moves, in neither direction, until the mode changes.
+    Stall,
+}
+
+/// What has happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that were accepted to be passed on.
+    pub connections: u64,
+    /// Connections that were closed at once because the proxy was down or the server was not there.
+    pub refused: u64,
+    /// Connections that were broken, by [`Mode::CutAfter`] or by going [`Mode::Down`].
+    pub cut: u64,
+    /// Connections that are open now.
+    pub open: u64,
+    /// Bytes that reached the server.
+    pub to_server: u64,
+    /// Bytes that reached the client.
+    pub to_client: u64,
+}
+
+/// A running proxy. Dropped, it breaks every connection and ends its threads.
+#[derive(Debug)]
+pub struct Proxy {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    upstream: SocketAddr,
+    ending: bool,
+    counts: Counts,
+    next: u64,
+    open: HashMap<u64, Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: TcpStream,
+    /// None while nothing has been passed on yet.
+    server: Option<TcpStream>,
+    /// Bytes from the client that may still pass; `None` without limit.
+    allowance: Option<u64>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By one of its two ends.
+    Itself,
+    /// By us.
+    Cut,
+}
+
+impl Proxy {
+    /// Listens on a free port of 127.0.0.1 and passes on to `upstream`.
+    pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let addr = listener.local_addr()?;
+        let state = State {
+            mode: Mode::Pass,
+            upstream,
+            ending: false,
+            counts: Counts::default(),
+            next: 0,
+            open: HashMap::new(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let accepting = Arc::clone(&shared);
+        let accepting = thread::spawn(move || accepting.accept(&listener));
+        Ok(Self {
+            addr,
+            shared,
+            accepting: Some(accepting),
+        })
+    }
+
+    /// Where clients connect to.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Changes what happens, from now on, also on open connections.
+    pub fn set(&self, mode: Mode) {
+        let mut state = self.shared.lock();
+        state.mode = mode;
+        for connection in state.open.values_mut() {
+            connection.allowance = allowance(mode);
+        }
+        if mode == Mode::Down {
+            state.cut_all();
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// What happens now.
+    pub fn mode(&self) -> Mode {
+        self.shared.lock().mode
+    }
+
+    /// Passes new connections on to another server (one that was restarted on another port).
+    pub fn set_upstream(&self, upstream: SocketAddr) {
+        self.shared.lock().upstream = upstream;
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.lock().counts
+    }
+
+    /// Waits until `ready` holds of the counts, at most `deadline`; says whether it does.
+    pub fn wait_for(&self, deadline: Duration, ready: impl Fn(&Counts) -> bool) -> bool {
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), deadline, |state| !ready(&state.counts));
+        ready(&waited.unwrap_or_else(PoisonError::into_inner).0.counts)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.ending = true;
+        state.cut_all();
+        drop(state);
+        self.shared.changed.notify_all();
+        // Wakes accept(); if even that fails, the thread is left to the end of the process.
+        if TcpStream::connect(self.addr).is_ok()
+            && let Some(accepting) = self.accepting.take()
+        {
+            let _ = accepting.join();
+        }
+    }
+}
+
+fn allowance(mode: Mode) -> Option<u64> {
+    match mode {
+        Mode::CutAfter { client_bytes } => Some(client_bytes),
+        Mode::Pass | Mode::Down | Mode::Stall => None,
+    }
+}
+
+/// Reads to the end what nobody wants any more: closing with unread bytes would reset the server's side, and take
+/// from it bytes of the client that it has not read yet.
+fn drain(server: &mut TcpStream) {
+    if server.set_read_timeout(Some(DRAIN)).is_ok() {
+        let _ = io::copy(server, &mut io::sink());
+    }
+}
+
+/// Breaks a connection. The standard library cannot set SO_LINGER, but a socket that is closed with unread data in it
+/// answers with a reset, which is what a client in the middle of an upload gets.
+fn break_both(client: &TcpStream, server: Option<&TcpStream>) {
+    // An end that has already gone is as broken as it needs to be.
+    let _ = client.shutdown(Shutdown::Both);
+    if let Some(server) = server {
+        let _ = server.shutdown(Shutdown::Both);
+    }
+}
+
+impl State {
+    /// Breaks every open connection; each pump then finds its socket dead and its entry gone.
+    fn cut_all(&mut self) {
+        for (_, connection) in self.open.drain() {
+            break_both(&connection.client, connection.server.as_ref());
+            self.counts.cut += 1;
+        }
+        self.counts.open = 0;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while the mode is [`Mode::Stall`].
+    fn unless_stalled(&self) -> MutexGuard<'_, State> {
+        let waited = self
+            .changed
+            .wait_while(self.lock(), |state| state.mode == Mode::Stall && !state.ending);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        for client in listener.incoming() {
+            if self.lock().ending {
+                return;
+            }
+            // A client that gave up between connecting and being accepted is no event.
+            let Ok(client) = client else { continue };
+            let shared = Arc::clone(self);
+            thread::spawn(move || shared.serve(client));
+        }
+    }
+
+    /// One connection, from accept to its end.
+    fn serve(self: &Arc<Self>, client: TcpStream) {
+        let Some(id) = self.register(&client) else { return };
+        // A black hole accepts, then says nothing: the server is not even asked.
+        let state = self.unless_stalled();
+        let upstream = state.upstream;
+        drop(state);
+        let server = match TcpStream::connect(upstream) {
+            Ok(server) => server,
+            Err(_) => {
+                let mut state = self.lock();
+                if state.open.remove(&id).is_some() {
+                    state.counts.open -= 1;
+                    state.counts.connections -= 1;
+                }
+                state.counts.refused += 1;
+                drop(state);
+                self.changed.notify_all();
+                return;
+            }
+        };
+        let _ = client.set_nodelay(true);
+        let _ = server.set_nodelay(true);
+        let Some((down_from, down_to)) = self.attach(id, &client, &server) else {
+            return;
+        };
+        let back = Arc::clone(self);
+        let down = thread::spawn(move || back.pump_down(id, down_from, down_to));
+        self.pump_up(id, client, server);
+        // It only moves bytes; a panic in it has ended the connection already.
+        let _ = down.join();
+        self.close(id, End::Itself);
+    }
+
+    /// Enters a new connection, or closes it because the proxy is down.
+    fn register(&self, client: &TcpStream) -> Option<u64> {
+        let mut state = self.lock();
+        let handle = client.try_clone().ok()?;
+        if state.mode == Mode::Down || state.ending {
+            state.counts.refused += 1;
+            drop(state);
+            self.changed.notify_all();
+            return None;
+        }
+        let id = state.next;
+        state.next += 1;
+        state.counts.connections += 1;
+        state.counts.open += 1;
+        let allowance = allowance(state.mode);
+        state.open.insert(
+            id,
+            Connection {
+                client: handle,
+                server: None,
+                allowance,
+            },
+        );
+        drop(state);
+        self.changed.notify_all();
+        Some(id)
+    }
+
+    /// Remembers the server's side; `None` if the connection was cut while it was being made.
+    fn attach(&self, id: u64, client: &TcpStream, server: &TcpStream) -> Option<(TcpStream, TcpStream)> {
+        let mut state = self.lock();
+        let connection = state.open.get_mut(&id)?;
+        connection.server = Some(server.try_clone().ok()?);
+        Some((server.try_clone().ok()?, client.try_clone().ok()?))
+    }
+
+    /// Client to server.
+    fn pump_up(&self, id: u64, mut client: TcpStream, mut server: TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let count = match client.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            let mut state = self.unless_stalled();
+            let Some(connection) = state.open.get_mut(&id) else {
+                return;
+            };
+            let limit = connection.allowance.unwrap_or(u64::MAX);
+            let pass = usize::try_from(limit).map_or(count, |limit| limit.min(count));
+            if let Some(allowance) = &mut connection.allowance {
+                *allowance -= pass as u64;
+            }
+            let cut = connection.allowance == Some(0);
+            drop(state);
+            let sent = server.write_all(&buffer[..pass]);
+            if sent.is_ok() {
+                self.lock().counts.to_server += pass as u64;
+                self.changed.notify_all();
+            }
+            if cut {
+                self.close(id, End::Cut);
+                return;
+            }
+            if sent.is_err() {
+                break;
+            }
+        }
+        // The client has said all it wants to say; the answer may still be on its way.
+        let _ = server.shutdown(Shutdown::Write);
+    }
+
+    /// Server to client.
+    fn pump_down(&self, id: u64, mut server: TcpStream, mut client: TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let count = match server.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            let state = self.unless_stalled();
+            if !state.open.contains_key(&id) {
+                drain(&mut server);
+                return;
+            }
+            drop(state);
+            if client.write_all(&buffer[..count]).is_err() {
+                self.close(id, End::Itself);
+                drain(&mut server);
+                return;
+            }
+            self.lock().counts.to_client += count as u64;
+            self.changed.notify_all();
+        }
+        // The server has said all it wants to say; the client may still be talking, and finds out by itself.
+        let _ = client.shutdown(Shutdown::Write);
+    }
+
+    fn close(&self, id: u64, end: End) {
+        let mut state = self.lock();
+        if let Some(connection) = state.open.remove(&id) {
+            // The server still reads what was passed on before the end, so a cut leaves it exactly those bytes.
+            let _ = connection.client.shutdown(Shutdown::Both);
+            if let Some(server) = &connection.server {
+                let _ = server.shutdown(Shutdown::Write);
+            }
+            state.counts.open -= 1;
+            state.counts.cut += u64::from(end == End::Cut);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A server that sends back what it gets and tells, per connection, how many bytes it got.
+    fn echo() -> (SocketAddr, mpsc::Receiver<usize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, tell) = (stream.unwrap(), tell.clone());
+                thread::spawn(move || {
+                    let (mut buffer, mut total) = ([0; 4096], 0);
+                    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                        total += count;
+                        if stream.write_all(&buffer[..count]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = tell.send(total);
+                });
+            }
+        });
+        (addr, told)
+    }
+
+    fn connect(proxy: &Proxy) -> TcpStream {
+        let stream = TcpStream::connect(proxy.addr()).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream
+    }
+
+    #[test]
+    fn passes_both_ways_and_counts() {
+        let (server, told) = echo();
+        let proxy = Proxy::start(server).unwrap();
+        let mut client = connect(&proxy);
+        client
+            .write_all(&[7; 100_000])
+            .unwrap_or_else(|error| panic!("{error}"));
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut back = Vec::new();
+        client.read_to_end(&mut back).unwrap();
+        assert_eq!(back, vec![7; 100_000]);
+        assert_eq!(told.recv_timeout(LONG).unwrap(), 100_000);
+        assert!(proxy.wait_for(LONG, |counts| counts.open == 0));
+        let counts = proxy.counts();
+        assert_eq!(
+            (counts.to_server, counts.to_client, counts.connections, counts.cut),
+            (100_000, 100_000, 1, 0)
+        );
+    }
+
+    #[test]
+    fn cuts_each_connection_after_exactly_so_many_bytes() {
+        let (server, told) = echo();
+        let proxy = Proxy::start(server).unwrap();
+        proxy.set(Mode::CutAfter { client_bytes: 50_001 });
+        for round in 1..=2 {
+            let mut client = connect(&proxy);
+            let mut reader = client.try_clone().unwrap();
+            let reading = thread::spawn(move || reader.read_to_end(&mut Vec::new()));
+            // The write fails somewhere after the cut, or its rest is lost in the socket's buffer.
+            let _ = client.write_all(&vec![1; 1 << 20]);
+            assert_eq!(told.recv_timeout(LONG).unwrap(), 50_001);
+            assert!(proxy.wait_for(LONG, |counts| counts.cut == round && counts.open == 0));
+            let _ = reading.join();
+        }
+        assert_eq!(proxy.counts().to_server, 100_002);
+        proxy.set(Mode::Pass);
+        let mut client = connect(&proxy);
+        client.write_all(b"healed").unwrap();
+        let mut back = [0; 6];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"healed");
+    }
+
+    #[test]
+    fn going_down_breaks_what_is_open_and_refuses_what_comes() {
+        let (server, told) = echo();
+        let proxy = Proxy::start(server).unwrap();
+        let mut client = connect(&proxy);
+        client.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+        proxy.set(Mode::Down);
+        assert!(
+            matches!(client.read(&mut [0; 1]), Ok(0) | Err(_)),
+            "the open connection is dead"
+        );
+        assert_eq!(told.recv_timeout(LONG).unwrap(), 5);
+        let mut refused = connect(&proxy);
+        assert!(
+            matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)),
+            "a new one is closed"
+        );
+        assert!(proxy.wait_for(LONG, |counts| counts.refused == 1));
+        assert_eq!(proxy.counts().cut, 1);
+    }
+
+    #[test]
+    fn stalled_bytes_arrive_when_the_stall_ends() {
+        let (server, _told) = echo();
+        let proxy = Proxy::start(server).unwrap();
+        proxy.set(Mode::Stall);
+        let mut client = connect(&proxy);
+        client.write_all(b"patience").unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(client.read(&mut [0; 1]).is_err(), "nothing comes back while stalled");
+        assert_eq!(proxy.counts().to_server, 0);
+        proxy.set(Mode::Pass);
+        client.set_read_timeout(Some(LONG)).unwrap();
+        let mut back = [0; 8];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"patience");
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_a_refusal() {
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (server, _told) = echo();
+        let proxy = Proxy::start(gone).unwrap();
+        assert!(matches!(connect(&proxy).read(&mut [0; 1]), Ok(0) | Err(_)));
+        assert!(proxy.wait_for(LONG, |counts| counts.refused == 1 && counts.open == 0));
+        proxy.set_upstream(server);
+        let mut client = connect(&proxy);
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0; 1]).unwrap();
+    }
+}

@@ -11,12 +11,20 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod attest;
 pub mod body;
 pub mod cbor;
+pub mod checkpoint;
 pub mod dsse;
 pub mod encoding;
 pub mod hash;
 pub mod ids;
+pub mod key_log;
 pub mod merkle;
+pub mod note;
 pub mod operation;
+pub mod receipt;
+pub mod roll;
 pub mod suite;
+pub mod tile;
+pub mod tlog_proof;

@@ -12,6 +12,8 @@ use typst::foundations::Bytes;
 use typst::text::{Font, FontBook, FontStyle};
 use typst::utils::LazyHash;
 
+use crate::face_names::faces_named;
+use crate::printable::CodePoints;
 use crate::{Coverage, FontError};
 
 /// The families of Debian's `fonts-noto-cjk` that the first rule packs name in their templates.
@@ -36,12 +38,20 @@ struct Inner {
     fingerprint: [u8; 32],
 }
 
-/// A face before the choice: sorted by family, weight and content, so that paths play no part.
+/// A face before the choice.
 struct Face {
     family: String,
     weight: u16,
+    /// SHA-256 of the file it is in.
     file: [u8; 32],
     font: Font,
+}
+
+impl Face {
+    /// Family, weight and content decide, so that paths play no part.
+    fn order(&self) -> (&str, u16, [u8; 32], u32) {
+        (&self.family, self.weight, self.file, self.font.index())
+    }
 }
 
 impl FontSet {
@@ -71,7 +81,7 @@ impl FontSet {
         let mut contents = Vec::new();
         for path in files {
             let bytes = std::fs::read(&path).map_err(|source| FontError::Read { path, source })?;
-            if holds(&bytes, families) {
+            if !faces_named(&bytes, families).is_empty() {
                 contents.push(bytes);
             }
         }
@@ -150,39 +160,33 @@ impl FontSet {
 
 /// One face for each (family, weight); of several files that offer it, the one with the smallest hash.
 fn chosen_faces(contents: Vec<Vec<u8>>, families: &BTreeSet<&str>) -> Vec<Face> {
-    let mut chosen: BTreeMap<(String, u16), Face> = BTreeMap::new();
+    let names: Vec<&str> = families.iter().copied().collect();
+    let mut faces = Vec::new();
     for bytes in contents {
-        let file: [u8; 32] = Sha256::digest(&bytes).into();
-        for font in Font::iter(Bytes::new(bytes)) {
-            let info = font.info();
-            let weight = info.variant.weight.to_number();
-            let wanted = families.contains(info.family.as_str())
-                && info.variant.style == FontStyle::Normal
-                && matches!(weight, 400 | 700);
-            if !wanted {
-                continue;
-            }
-            let family = info.family.clone();
-            let face = Face {
-                family: family.clone(),
-                weight,
-                file,
-                font,
-            };
-            let place = chosen.entry((family, weight));
-            match place {
-                std::collections::btree_map::Entry::Occupied(mut held) => {
-                    if face.file < held.get().file {
-                        held.insert(face);
-                    }
-                }
-                std::collections::btree_map::Entry::Vacant(free) => {
-                    free.insert(face);
-                }
-            }
+        let indices = faces_named(&bytes, &names);
+        if indices.is_empty() {
+            continue;
         }
+        let file: [u8; 32] = Sha256::digest(&bytes).into();
+        let bytes = Bytes::new(bytes);
+        let fonts = indices.iter().filter_map(|&index| Font::new(bytes.clone(), index));
+        faces.extend(fonts.filter(|font| wanted(font, families)).map(|font| Face {
+            family: font.info().family.clone(),
+            weight: font.info().variant.weight.to_number(),
+            file,
+            font,
+        }));
     }
-    chosen.into_values().collect()
+    faces.sort_by(|a, b| a.order().cmp(&b.order()));
+    faces.dedup_by(|a, b| (&a.family, a.weight) == (&b.family, b.weight));
+    faces
+}
+
+fn wanted(font: &Font, families: &BTreeSet<&str>) -> bool {
+    let info = font.info();
+    families.contains(info.family.as_str())
+        && info.variant.style == FontStyle::Normal
+        && matches!(info.variant.weight.to_number(), 400 | 700)
 }
 
 fn fingerprint(faces: &[Face]) -> [u8; 32] {
@@ -196,31 +200,16 @@ fn fingerprint(faces: &[Face]) -> [u8; 32] {
 }
 
 /// A family draws what each of its faces draws, because a template may set any text in bold.
-fn family_coverage(faces: &[Face]) -> Vec<BTreeSet<u32>> {
-    let mut families: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+fn family_coverage(faces: &[Face]) -> Vec<CodePoints> {
+    let mut families: BTreeMap<&str, CodePoints> = BTreeMap::new();
     for face in faces {
-        let drawn: BTreeSet<u32> = face.font.info().coverage.iter().collect();
+        let drawn: CodePoints = face.font.info().coverage.iter().collect();
         families
             .entry(&face.family)
-            .and_modify(|held| held.retain(|c| drawn.contains(c)))
+            .and_modify(|held| held.retain(&drawn))
             .or_insert(drawn);
     }
     families.into_values().collect()
-}
-
-fn holds(bytes: &[u8], families: &[&str]) -> bool {
-    // Family names are stored in the file's name table as UTF-16; looking for those bytes is far cheaper than
-    // parsing every face of every font on the machine, and a false hit costs only that parse.
-    families.iter().any(|family| {
-        let utf16: Vec<u8> = family.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        contains(bytes, &utf16) || contains(bytes, family.as_bytes())
-    })
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    let head = &bytes[..bytes.len().min(4 << 20)];
-    let tail = &bytes[bytes.len().saturating_sub(4 << 20)..];
-    !part.is_empty() && [head, tail].iter().any(|b| b.windows(part.len()).any(|w| w == part))
 }
 
 /// Font files under `dir`. Folders and files that cannot be read are passed over: fonts of others are no concern.

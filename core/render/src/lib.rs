@@ -36,6 +36,7 @@
 //! ```
 
 mod error;
+mod face_names;
 mod fields;
 mod fonts;
 mod printable;

@@ -5,11 +5,41 @@
 //! `[U+202E]`, so nothing in the data is ever silently dropped.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The most combining marks in a row that are drawn; further ones would cover the lines above and below.
 const MAX_MARKS: usize = 3;
+
+/// A set of code points, one bit each.
+#[derive(Debug, Clone)]
+pub(crate) struct CodePoints(Vec<u64>);
+
+impl CodePoints {
+    pub fn contains(&self, code: u32) -> bool {
+        self.0
+            .get(code as usize / 64)
+            .is_some_and(|word| word >> (code % 64) & 1 == 1)
+    }
+
+    /// Keeps only what is in `other` too.
+    pub fn retain(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= b);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+}
+
+impl FromIterator<u32> for CodePoints {
+    fn from_iter<I: IntoIterator<Item = u32>>(codes: I) -> Self {
+        let mut set = vec![0; 0x11_0000 / 64];
+        for code in codes.into_iter().filter(|&code| code < 0x11_0000) {
+            set[code as usize / 64] |= 1 << (code % 64);
+        }
+        Self(set)
+    }
+}
 
 /// The set of characters a font set can draw.
 ///
@@ -22,31 +52,26 @@ const MAX_MARKS: usize = 3;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Coverage {
-    /// One bit for each code point some family draws.
-    drawn: Vec<u64>,
-    /// One bit for each code point every family draws. A mark must be in the font of its base, so for marks this counts.
-    drawn_by_all: Vec<u64>,
+    /// What some family draws.
+    drawn: CodePoints,
+    /// What every family draws. A mark must be in the font of its base, so for marks this counts.
+    drawn_by_all: CodePoints,
 }
-
-const WORDS: usize = 0x11_0000 / 64;
 
 impl Coverage {
     /// The coverage of one family that draws these inclusive ranges.
     pub fn from_ranges(ranges: &[(char, char)]) -> Self {
-        let all = ranges.iter().flat_map(|&(a, b)| a as u32..=b as u32).collect();
-        Self::from_families(&[all])
+        let all = ranges.iter().flat_map(|&(a, b)| a as u32..=b as u32);
+        Self::from_families(&[all.collect()])
     }
 
     /// The coverage of several families, each given as the code points it draws.
-    pub(crate) fn from_families(families: &[BTreeSet<u32>]) -> Self {
-        let mut drawn = vec![0; WORDS];
-        let mut drawn_by_all = vec![0; WORDS];
-        for &c in families.iter().flatten().filter(|&&c| c < 0x11_0000) {
-            drawn[c as usize / 64] |= 1 << (c % 64);
-            if families.iter().all(|family| family.contains(&c)) {
-                drawn_by_all[c as usize / 64] |= 1 << (c % 64);
-            }
-        }
+    pub(crate) fn from_families(families: &[CodePoints]) -> Self {
+        let empty = || CodePoints::from_iter([]);
+        let mut drawn = empty();
+        families.iter().for_each(|family| drawn.add(family));
+        let mut drawn_by_all = families.first().cloned().unwrap_or_else(empty);
+        families.iter().for_each(|family| drawn_by_all.retain(family));
         Self { drawn, drawn_by_all }
     }
 
@@ -86,8 +111,7 @@ impl Coverage {
 
     fn shows(&self, c: char) -> bool {
         let bits = if is_mark(c) { &self.drawn_by_all } else { &self.drawn };
-        let code = c as usize;
-        !is_invisible(c) && bits[code / 64] >> (code % 64) & 1 == 1
+        !is_invisible(c) && bits.contains(c as u32)
     }
 }
 

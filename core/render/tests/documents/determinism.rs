@@ -1,0 +1,73 @@
+//! The same request gives the same bytes: again, with another renderer, in another process.
+
+use std::process::Command;
+
+use crate::support::{AMERICAN, CHINESE, RENDERER, fonts, render, render_with, sample};
+use fieldseal_render::Renderer;
+
+const ALL: [(&str, &str); 4] = [
+    (CHINESE, "inspection_record"),
+    (CHINESE, "rectification_order"),
+    (CHINESE, "electronic_data_list"),
+    (AMERICAN, "inspection_report"),
+];
+
+fn hashes(renderer: &Renderer) -> String {
+    ALL.iter()
+        .map(|(pack, name)| render_with(renderer, pack, name, &sample(name)).unwrap_or_else(|e| panic!("{e}")))
+        .map(|document| hex(&document.sha256))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[test]
+fn twice_and_with_another_renderer() {
+    let first = hashes(&RENDERER);
+    assert_eq!(first, hashes(&RENDERER));
+    let other = Renderer::new(fonts());
+    assert_eq!(first, hashes(&other));
+    assert_eq!(RENDERER.fonts().fingerprint(), other.fonts().fingerprint());
+}
+
+#[test]
+fn in_another_process() {
+    let child = Command::new(std::env::current_exe().expect("this test"))
+        .args([
+            "--exact",
+            "determinism::child_prints_hashes",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("TZ", "Pacific/Auckland")
+        .env("LANG", "C")
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("child process");
+    let printed = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        printed.contains(&format!("HASHES {}\n", hashes(&RENDERER))),
+        "{printed}"
+    );
+}
+
+#[test]
+#[ignore = "started by in_another_process"]
+fn child_prints_hashes() {
+    println!("\nHASHES {}", hashes(&Renderer::new(fonts())));
+}
+
+#[test]
+fn the_hash_is_of_the_bytes_and_follows_the_data() {
+    let data = sample("inspection_record");
+    let document = render("inspection_record", &data);
+    use sha2::Digest as _;
+    assert_eq!(document.sha256, <[u8; 32]>::from(sha2::Sha256::digest(&document.pdf)));
+
+    let mut other = data.clone();
+    other["responsible"]["signature"][0][0][0] = 2_000.into();
+    assert_ne!(document.sha256, render("inspection_record", &other).sha256);
+}

@@ -13,6 +13,7 @@
 
 pub mod attest;
 pub mod body;
+pub mod bundle;
 pub mod cbor;
 pub mod checkpoint;
 pub mod dsse;
@@ -25,6 +26,7 @@ pub mod note;
 pub mod operation;
 pub mod receipt;
 pub mod roll;
+pub mod sshsig;
 pub mod suite;
 pub mod tile;
 pub mod tlog_proof;

@@ -77,13 +77,20 @@ impl Renderer {
         &self.fonts
     }
 
+    /// The typesetter and its version, e.g. `typst 0.15.1`. Another version may give other bytes for the same request,
+    /// so it belongs into the record beside the fingerprint of the fonts.
+    pub fn typesetter(&self) -> String {
+        format!("typst {}", typst::utils::version().raw())
+    }
+
     /// Makes the document. The same request with the same fonts gives the same bytes, in every process.
     ///
     /// A warning of the typesetter (an unknown font, page numbers that do not settle) is an error here:
     /// a document that will be signed is either right or not made. Characters without a glyph and invisible
     /// ones are printed as `[U+XXXX]`, see [`Coverage::printable`](crate::Coverage::printable).
     ///
-    /// A template is part of a signed rule pack and is trusted to end: loops in it are not cut short.
+    /// A template is part of a signed rule pack and is trusted to end: the typesetter stops one endless loop, but not
+    /// loops within loops.
     ///
     /// # Errors
     ///
@@ -92,11 +99,12 @@ impl Renderer {
         check_bounds(request)?;
         let today = date(request.date)?;
         let data = self.prepared_data(request)?;
+        let title = self.fonts.coverage().printable(request.title);
         let ident = ident(request.template_name, &data);
         let main = format!("{}.typ", request.template_name);
         let world = ClosedWorld::new(&self.library, &self.fonts, request.files, &main, data, today)?;
 
-        let outcome = catch_unwind(AssertUnwindSafe(|| typeset(&world, request.title, today, ident)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| typeset(&world, &title, today, ident)));
         typst::comemo::evict(CACHE_RENDERS);
         let (pdf, pages) = outcome.unwrap_or_else(|panic| {
             Err(RenderError::Internal {

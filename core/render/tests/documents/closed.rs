@@ -39,6 +39,8 @@ fn faults_of_a_template_name_file_and_line() {
         error.starts_with("t.typ:3: ") && error.contains("Correct the template"),
         "{error}"
     );
+    let error = message("#while true { }");
+    assert!(error.contains("t.typ:1"), "{error}");
     let error = message("#set text(font: \"Comic Sans MS\")\nabc");
     assert!(error.contains("unknown font family: comic sans ms"), "{error}");
 }
@@ -48,6 +50,27 @@ fn the_date_comes_from_the_request() {
     let source = "#set text(font: \"Noto Serif CJK SC\")\n#datetime.today().display()";
     let document = render_loose(source, FIELDS, &json!({})).unwrap();
     assert!(crate::support::text(&document.pdf).contains("2026-03-04"));
+}
+
+#[test]
+fn a_title_cannot_break_the_metadata() {
+    let files = std::collections::BTreeMap::from([
+        ("t.typ".to_owned(), b"x".to_vec()),
+        ("t.fields.json".to_owned(), FIELDS.as_bytes().to_vec()),
+    ]);
+    let data = json!({});
+    let title = "a\0</dc:title>\u{202e}";
+    let document = RENDERER
+        .render(&RenderRequest {
+            template_name: "t",
+            files: &files,
+            data: &data,
+            title,
+            date: (2026, 3, 4),
+        })
+        .unwrap_or_else(|e| panic!("{e}"));
+    let info = crate::support::poppler("pdfinfo", &[], &document.pdf, &[]);
+    assert!(info.contains("a[U+0000]</dc:title>[U+202E]"), "{info}");
 }
 
 #[test]

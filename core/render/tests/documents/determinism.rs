@@ -61,6 +61,30 @@ fn child_prints_hashes() {
 }
 
 #[test]
+fn from_several_threads_at_once() {
+    let first = hashes(&RENDERER);
+    let others: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| hashes(&RENDERER))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("thread"))
+            .collect()
+    });
+    assert!(others.iter().all(|other| *other == first));
+}
+
+#[test]
+fn the_order_of_json_keys_plays_no_part() {
+    let data = sample("inspection_record");
+    let mut turned = serde_json::Map::new();
+    for (key, value) in data.as_object().expect("an object").iter().rev() {
+        turned.insert(key.clone(), value.clone());
+    }
+    let first = render("inspection_record", &data);
+    assert_eq!(first.sha256, render("inspection_record", &turned.into()).sha256);
+}
+
+#[test]
 fn the_hash_is_of_the_bytes_and_follows_the_data() {
     let data = sample("inspection_record");
     let document = render("inspection_record", &data);

@@ -1,0 +1,165 @@
+//! What a session did, and what it saw that somebody must know.
+
+use super::fault::Fault;
+use super::store::Waiting;
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything that could be exchanged was.
+    Done,
+    /// It stopped on this fault; what arrived before is kept, the next session continues.
+    Stopped(Fault),
+}
+
+/// A fact that a person should see; nothing stopped because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// The server cannot take one of our operations: its structure fails there.
+    OperationRefused {
+        /// Sequence number.
+        seq: u64,
+        /// Problem code.
+        code: String,
+    },
+    /// The server holds another operation at this place: this device was cloned or rewound.
+    Forked {
+        /// Sequence number.
+        seq: u64,
+    },
+    /// A fed operation does not verify, also when asked again.
+    Unverified {
+        /// Index in the central log.
+        index: u64,
+        /// What fails.
+        why: String,
+    },
+    /// A checkpoint contradicts the one held: both are signed by the log key.
+    LogContradiction {
+        /// Size of the held one.
+        held: u64,
+        /// Size of the offered one.
+        offered: u64,
+        /// The offered note, for the record.
+        note: Vec<u8>,
+    },
+    /// The server's log is shorter than the one it showed before (a restore).
+    LogBehind {
+        /// Size of the held checkpoint.
+        held: u64,
+        /// Size of the offered one.
+        offered: u64,
+    },
+    /// A pack that the feed names could not be taken in.
+    PackRefused {
+        /// Its hash.
+        pack: String,
+        /// What fails.
+        why: String,
+    },
+    /// A time note does not verify; the older anchor stays.
+    TimeNoteRefused {
+        /// What fails.
+        why: String,
+    },
+    /// An operation is not in the tree at the index that the server names.
+    NotInLog {
+        /// Sequence number.
+        seq: u64,
+        /// Index named.
+        index: u64,
+    },
+    /// A blob was not taken; it stays here.
+    BlobRefused {
+        /// SHA-256.
+        sha256: String,
+        /// Problem code.
+        code: String,
+    },
+}
+
+impl Alarm {
+    /// Stable code, key of the message catalogue.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OperationRefused { .. } => "operation_refused",
+            Self::Forked { .. } => "forked",
+            Self::Unverified { .. } => "feed_unverified",
+            Self::LogContradiction { .. } => "log_contradiction",
+            Self::LogBehind { .. } => "log_behind",
+            Self::PackRefused { .. } => "pack_refused",
+            Self::TimeNoteRefused { .. } => "time_note_refused",
+            Self::NotInLog { .. } => "not_in_log",
+            Self::BlobRefused { .. } => "blob_refused",
+        }
+    }
+}
+
+/// Counts of one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncReport {
+    /// How it ended.
+    pub ending: Ending,
+    /// The server had a new epoch.
+    pub new_epoch: bool,
+    /// Operations that a batch receipt now covers.
+    pub received: u64,
+    /// Of those, the ones the server already had.
+    pub duplicates: u64,
+    /// Operations taken from the feed.
+    pub fetched: u64,
+    /// Key log entries taken.
+    pub key_log_entries: u64,
+    /// Packs taken.
+    pub packs: u64,
+    /// Own operations whose place in the log was checked.
+    pub sealed: u64,
+    /// Size of the newest checked checkpoint.
+    pub log_size: u64,
+    /// Blobs receipted.
+    pub blobs: u64,
+    /// Evidence bytes that the server confirmed in this session.
+    pub blob_bytes: u64,
+    /// Exchanges that failed and were tried again.
+    pub cuts: u64,
+    /// What somebody must know.
+    pub alarms: Vec<Alarm>,
+    /// What still waits here.
+    pub waiting: Waiting,
+}
+
+impl Default for SyncReport {
+    fn default() -> Self {
+        Self {
+            ending: Ending::Done,
+            new_epoch: false,
+            received: 0,
+            duplicates: 0,
+            fetched: 0,
+            key_log_entries: 0,
+            packs: 0,
+            sealed: 0,
+            log_size: 0,
+            blobs: 0,
+            blob_bytes: 0,
+            cuts: 0,
+            alarms: Vec::new(),
+            waiting: Waiting::default(),
+        }
+    }
+}
+
+/// Where a session stands; shown while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Word for the step: `server`, `key_log`, `push`, `feed`, `packs`, `log`, `blobs`, `done`.
+    pub step: &'static str,
+    /// What still waited when the step began.
+    pub waiting: Waiting,
+    /// Evidence bytes confirmed so far.
+    pub sent_bytes: u64,
+    /// Evidence bytes on their way, not confirmed yet.
+    pub moving_bytes: u64,
+    /// Evidence bytes in all.
+    pub total_bytes: u64,
+}

@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn the_ceiling_doubles_and_the_whole_range_is_used() {
         let mut most = with(&[500, 1_000, 2_000, 4_000, 8_000]);
-        let waits: Vec<u128> = (0..5).filter_map(|_| most.failed(None)).map(|d| d.as_millis()).collect();
+        let waits: Vec<u128> = (0..5)
+            .filter_map(|_| most.failed(None))
+            .map(|d| d.as_millis())
+            .collect();
         assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000]);
         assert_eq!(with(&[0]).failed(None), Some(Duration::ZERO));
     }
@@ -65,18 +68,27 @@ mod tests {
     fn retry_after_is_a_floor_with_jitter_on_top() {
         let floor = Duration::from_secs(7);
         assert_eq!(with(&[0]).failed(Some(floor)), Some(floor));
-        assert_eq!(with(&[300]).failed(Some(floor)), Some(floor + Duration::from_millis(300)));
+        assert_eq!(
+            with(&[300]).failed(Some(floor)),
+            Some(floor + Duration::from_millis(300))
+        );
     }
 
     #[test]
     fn a_retry_after_of_a_day_is_not_believed() {
-        assert_eq!(with(&[0]).failed(Some(Duration::from_secs(86_400))), Some(RETRY_AFTER_MOST));
+        assert_eq!(
+            with(&[0]).failed(Some(Duration::from_secs(86_400))),
+            Some(RETRY_AFTER_MOST)
+        );
     }
 
     #[test]
     fn it_gives_up_and_starts_anew_after_a_success() {
         let mut backoff = with(&[1]);
-        assert_eq!((0..TRIES).filter_map(|_| backoff.failed(None)).count() as u32, TRIES - 1);
+        assert_eq!(
+            (0..TRIES).filter_map(|_| backoff.failed(None)).count() as u32,
+            TRIES - 1
+        );
         backoff.reset();
         assert!(backoff.failed(None).is_some());
     }

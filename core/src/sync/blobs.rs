@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::ids::BlobHash;
+use fieldseal_proof::key_log::Purpose;
 use fieldseal_proof::receipt::BlobReceipt;
 
 use super::fault::{Fault, Refusal};
 use super::limits::{self, answer};
 use super::message::{Expect, Method, Payload, Response};
-use super::records::json;
+use super::records::{json, server_key};
 use super::report::Alarm;
 use super::session::{Ask, Draft, Gain, Phase, SyncSession};
 use super::store::{BlobClass, SyncStore, WaitingBlob};
@@ -41,7 +42,7 @@ pub(super) enum BlobAsk {
     Have(Vec<WaitingBlob>),
     Create { blob: BlobHash },
     Offset { blob: BlobHash },
-    Send { blob: BlobHash, offset: u64, length: u64 },
+    Send { blob: BlobHash, offset: u64 },
     GiveUp,
     Receipt(WaitingBlob),
 }
@@ -64,30 +65,55 @@ impl SyncSession {
             let ask = Ask::Blobs(BlobAsk::Receipt(blob.clone()));
             return Ok(Some(Draft::get(ask, path, Expect::Cbor, answer::BLOB_RECEIPT)));
         }
-        let Some(blob) = self.blobs.choose() else {
+        let Some(blob) = self.blobs.choose().cloned() else {
             self.blobs.offered = !self.blobs.more;
-            return if self.blobs.more { self.draft_have(store) } else { Ok(None) };
+            return if self.blobs.more {
+                self.draft_have(store)
+            } else {
+                Ok(None)
+            };
         };
         let sha256 = blob.sha256;
-        let Some(path) = blob.upload.clone() else {
-            let metadata = format!("sha256 {},media_type {}", base64(sha256.to_string().as_bytes()), base64(blob.media_type.as_bytes()));
-            let mut draft = tus(BlobAsk::Create { blob: sha256 }, Method::Post, "/v1/uploads".into(), Payload::Empty);
+        let Some(path) = blob.upload else {
+            let metadata = format!(
+                "sha256 {},media_type {}",
+                base64(sha256.to_string().as_bytes()),
+                base64(blob.media_type.as_bytes())
+            );
+            let mut draft = tus(
+                BlobAsk::Create { blob: sha256 },
+                Method::Post,
+                "/v1/uploads".into(),
+                Payload::Empty,
+            );
             draft.headers.push(("Upload-Length", blob.size.to_string()));
             draft.headers.push(("Upload-Metadata", metadata));
             return Ok(Some(draft));
         };
         let Some(offset) = self.blobs.offsets.get(&sha256).copied() else {
-            return Ok(Some(tus(BlobAsk::Offset { blob: sha256 }, Method::Head, path, Payload::Empty)));
+            return Ok(Some(tus(
+                BlobAsk::Offset { blob: sha256 },
+                Method::Head,
+                path,
+                Payload::Empty,
+            )));
         };
         let length = (blob.size - offset).min(limits::UPLOAD_SLICE);
         let payload = Payload::Blob { sha256, offset, length };
-        let mut draft = tus(BlobAsk::Send { blob: sha256, offset, length }, Method::Patch, path, payload);
+        let mut draft = tus(BlobAsk::Send { blob: sha256, offset }, Method::Patch, path, payload);
         draft.headers.push(("Upload-Offset", offset.to_string()));
-        draft.headers.push(("Content-Type", "application/offset+octet-stream".into()));
+        draft
+            .headers
+            .push(("Content-Type", "application/offset+octet-stream".into()));
         Ok(Some(draft))
     }
 
-    pub(super) fn take_blobs(&mut self, store: &mut dyn SyncStore, ask: &BlobAsk, answer: Response) -> Result<Gain, Fault> {
+    pub(super) fn take_blobs(
+        &mut self,
+        store: &mut dyn SyncStore,
+        ask: &BlobAsk,
+        answer: Response,
+    ) -> Result<Gain, Fault> {
         match ask {
             BlobAsk::Have(offered) => {
                 let missing: Missing = json(&answer, "list of missing blobs")?;
@@ -109,7 +135,12 @@ impl SyncSession {
         Ok(Gain::Some)
     }
 
-    pub(super) fn refused_blobs(&mut self, store: &mut dyn SyncStore, ask: &BlobAsk, refusal: Refusal) -> Result<Gain, Fault> {
+    pub(super) fn refused_blobs(
+        &mut self,
+        store: &mut dyn SyncStore,
+        ask: &BlobAsk,
+        refusal: Refusal,
+    ) -> Result<Gain, Fault> {
         let (status, code) = (refusal.status, refusal.problem.code.clone());
         let fault = Fault::from(refusal);
         if fault.is_transient() || fault == Fault::Paused {
@@ -162,14 +193,20 @@ impl SyncSession {
         let ask = Ask::Blobs(BlobAsk::Have(offered));
         Ok(Some(Draft {
             method: Method::Post,
-            payload: Payload::Bytes { media_type: "application/json", bytes },
+            payload: Payload::Bytes {
+                media_type: "application/json",
+                bytes,
+            },
             ..Draft::get(ask, "/v1/blobs/have".into(), Expect::Json, answer::PUSH)
         }))
     }
 
     fn take_offset(&mut self, ask: &BlobAsk, blob: BlobHash, answer: &Response) -> Result<Gain, Fault> {
         let number = |name: &str| answer.header(name).and_then(|value| value.parse::<u64>().ok());
-        let size = self.blobs.size(blob).ok_or_else(|| Fault::untrue("upload", "of a blob that was not asked for"))?;
+        let size = self
+            .blobs
+            .size(blob)
+            .ok_or_else(|| Fault::untrue("upload", "of a blob that was not asked for"))?;
         let offset = number("upload-offset").filter(|offset| *offset <= size);
         let offset = offset.ok_or_else(|| Fault::untrue("upload", "its offset is not within the blob"))?;
         let before = match ask {
@@ -193,8 +230,8 @@ impl SyncSession {
 
     fn take_blob_receipt(&mut self, store: &mut dyn SyncStore, blob: &WaitingBlob, body: &[u8]) -> Result<(), Fault> {
         let tenant = store.identity()?.tenant;
-        let ingest = self.key_log(store)?.ingest().ok_or_else(|| Fault::untrue("key log", "no server is enrolled"))?;
-        let receipt = BlobReceipt::open(body, &ingest.key).map_err(|why| Fault::untrue("blob receipt", why))?;
+        let ingest = server_key(self.key_log(store)?, Purpose::Operation)?;
+        let receipt = BlobReceipt::open(body, &ingest).map_err(|why| Fault::untrue("blob receipt", why))?;
         if (receipt.tenant, receipt.sha256, receipt.size) != (tenant, blob.sha256, blob.size) {
             return Err(Fault::untrue("blob receipt", "it is about another blob"));
         }
@@ -207,7 +244,10 @@ impl SyncSession {
     /// Leaves a blob for another session and says why.
     fn give_back(&mut self, blob: BlobHash, code: String) {
         self.blobs.drop_blob(blob);
-        self.report.alarms.push(Alarm::BlobRefused { sha256: blob.to_string(), code });
+        self.report.alarms.push(Alarm::BlobRefused {
+            sha256: blob.to_string(),
+            code,
+        });
     }
 }
 
@@ -226,21 +266,31 @@ impl BlobWork {
     /// The next blob: by class, but every tenth slice is a video's.
     fn choose(&mut self) -> Option<&WaitingBlob> {
         if let Some((class, blob)) = self.current
-            && self.wanted[class as usize].front().is_some_and(|front| front.sha256 == blob)
+            && self.wanted[class as usize]
+                .front()
+                .is_some_and(|front| front.sha256 == blob)
         {
             return self.wanted[class as usize].front();
         }
         self.slices += 1;
         let video = BlobClass::Video as usize;
         let turn = self.slices.is_multiple_of(limits::VIDEO_SHARE) && !self.wanted[video].is_empty();
-        let class = if turn { video } else { self.wanted.iter().position(|queue| !queue.is_empty())? };
+        let class = if turn {
+            video
+        } else {
+            self.wanted.iter().position(|queue| !queue.is_empty())?
+        };
         let blob = self.wanted[class].front()?;
         self.current = Some((BlobClass::of(&blob.media_type), blob.sha256));
         Some(blob)
     }
 
     fn size(&self, blob: BlobHash) -> Option<u64> {
-        self.wanted.iter().flatten().find(|other| other.sha256 == blob).map(|blob| blob.size)
+        self.wanted
+            .iter()
+            .flatten()
+            .find(|other| other.sha256 == blob)
+            .map(|blob| blob.size)
     }
 
     fn set_upload(&mut self, blob: BlobHash, path: Option<String>) -> Option<String> {
@@ -269,7 +319,9 @@ impl BlobWork {
     }
 
     pub(super) fn drop_blob(&mut self, blob: BlobHash) {
-        self.wanted.iter_mut().for_each(|queue| queue.retain(|other| other.sha256 != blob));
+        self.wanted
+            .iter_mut()
+            .for_each(|queue| queue.retain(|other| other.sha256 != blob));
         self.held.retain(|other| other.sha256 != blob);
         self.skipped.insert(blob);
         self.current = None;
@@ -298,6 +350,10 @@ fn upload_path(location: &str) -> Option<String> {
         None => location,
     };
     let id = path.strip_prefix("/v1/uploads/")?;
-    let plain = !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let plain = !id.is_empty()
+        && id.len() <= 128
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     plain.then(|| path.to_owned())
 }

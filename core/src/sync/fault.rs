@@ -90,7 +90,10 @@ impl Fault {
     }
 
     pub(super) fn untrue(what: &'static str, why: impl std::fmt::Display) -> Self {
-        Self::Untrue { what, why: why.to_string() }
+        Self::Untrue {
+            what,
+            why: why.to_string(),
+        }
     }
 }
 
@@ -100,7 +103,10 @@ impl From<NoAnswer> for Fault {
             NoAnswer::Offline(detail) => Self::Offline(detail),
             NoAnswer::WrongServer => Self::WrongServer,
             NoAnswer::TooLong => Self::untrue("answer", "longer than anything that was promised"),
-            NoAnswer::Evidence(detail) => Self::Store(StoreFault { code: "evidence_unreadable", detail }),
+            NoAnswer::Evidence(detail) => Self::Store(StoreFault {
+                code: "evidence_unreadable",
+                detail,
+            }),
             NoAnswer::Cancelled => Self::Cancelled,
         }
     }
@@ -118,10 +124,15 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal.status {
             401 => Self::Paused,
-            408 | 423 | 425 | 429 | 500 | 502 | 503 | 504 => {
-                Self::Busy { code: refusal.problem.code, floor: refusal.floor }
-            }
-            status => Self::Refused { status, code: refusal.problem.code, detail: refusal.problem.detail },
+            408 | 423 | 425 | 429 | 500 | 502 | 503 | 504 => Self::Busy {
+                code: refusal.problem.code,
+                floor: refusal.floor,
+            },
+            status => Self::Refused {
+                status,
+                code: refusal.problem.code,
+                detail: refusal.problem.detail,
+            },
         }
     }
 }
@@ -132,15 +143,24 @@ pub(super) fn sort(expect: Expect, answer: Response) -> Result<Response, Result<
     let tus = answer.header("tus-resumable").is_some();
     let ours = answer.header("fieldseal-epoch").is_some();
     match answer.status {
-        200..=299 if expect == Expect::Tus && !tus => {
-            Err(Err(Fault::Offline(format!("an answer without the upload protocol ({media_type})"))))
-        }
+        200..=299 if expect == Expect::Tus && !tus => Err(Err(Fault::Offline(format!(
+            "an answer without the upload protocol ({media_type})"
+        )))),
         200..=299 if expect.accepts(&media_type) => Ok(answer),
-        200..=299 => Err(Err(Fault::Offline(format!("an answer of type {media_type:?} instead of the server's")))),
+        200..=299 => Err(Err(Fault::Offline(format!(
+            "an answer of type {media_type:?} instead of the server's"
+        )))),
         // The answer to HEAD has no body to put a problem into.
         status if expect == Expect::Tus && (tus || ours) && answer.body.is_empty() => {
-            let problem = Problem { code: format!("http_{status}"), ..Problem::default() };
-            Err(Ok(Refusal { status, floor: retry_after(&answer), problem }))
+            let problem = Problem {
+                code: format!("http_{status}"),
+                ..Problem::default()
+            };
+            Err(Ok(Refusal {
+                status,
+                floor: retry_after(&answer),
+                problem,
+            }))
         }
         status if media_type.starts_with("application/problem+json") => {
             let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) else {
@@ -149,13 +169,20 @@ pub(super) fn sort(expect: Expect, answer: Response) -> Result<Response, Result<
             let floor = retry_after(&answer).max(problem.retry_after_s.map(Duration::from_secs));
             Err(Ok(Refusal { status, problem, floor }))
         }
-        status => Err(Err(Fault::Offline(format!("status {status} of type {media_type:?}, not the server's")))),
+        status => Err(Err(Fault::Offline(format!(
+            "status {status} of type {media_type:?}, not the server's"
+        )))),
     }
 }
 
 /// `Retry-After` in seconds. A date is not read: it would need the tablet's clock, which is only a claim.
 fn retry_after(answer: &Response) -> Option<Duration> {
-    answer.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+    answer
+        .header("retry-after")?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -165,7 +192,11 @@ mod tests {
     fn answer(status: u16, media_type: &str, body: &str, extra: &[(&str, &str)]) -> Response {
         let mut headers = vec![("content-type".to_owned(), media_type.to_owned())];
         headers.extend(extra.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        Response { status, headers, body: body.into() }
+        Response {
+            status,
+            headers,
+            body: body.into(),
+        }
     }
 
     fn fault(expect: Expect, answer: Response) -> Fault {
@@ -182,7 +213,10 @@ mod tests {
             let page = answer(status, "text/html", "<html>Welcome", &[]);
             assert!(matches!(fault(Expect::Json, page), Fault::Offline(_)), "{status}");
         }
-        assert!(matches!(fault(Expect::Tus, answer(204, "", "", &[])), Fault::Offline(_)));
+        assert!(matches!(
+            fault(Expect::Tus, answer(204, "", "", &[])),
+            Fault::Offline(_)
+        ));
     }
 
     #[test]
@@ -193,7 +227,10 @@ mod tests {
             assert!(fault(Expect::Json, problem(status)).is_transient(), "{status}");
         }
         for status in [400, 403, 404, 409, 413, 422, 507] {
-            assert!(matches!(fault(Expect::Json, problem(status)), Fault::Refused { .. }), "{status}");
+            assert!(
+                matches!(fault(Expect::Json, problem(status)), Fault::Refused { .. }),
+                "{status}"
+            );
         }
     }
 
@@ -206,6 +243,9 @@ mod tests {
 
     #[test]
     fn a_problem_that_is_not_json_is_offline() {
-        assert!(matches!(fault(Expect::Json, answer(503, "application/problem+json", "<", &[])), Fault::Offline(_)));
+        assert!(matches!(
+            fault(Expect::Json, answer(503, "application/problem+json", "<", &[])),
+            Fault::Offline(_)
+        ));
     }
 }

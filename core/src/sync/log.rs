@@ -1,15 +1,19 @@
 //! The log plane: time notes, checkpoints that must extend the one held, and the place of own operations in the tree.
 
-use fieldseal_proof::checkpoint::Checkpoint;
+use fieldseal_proof::checkpoint::{Checkpoint, TimeNote};
 use fieldseal_proof::hash::Digest32;
 use fieldseal_proof::ids::IncarnationId;
+use fieldseal_proof::key_log::Purpose;
 use fieldseal_proof::merkle::{leaf_hash, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion};
+use fieldseal_proof::note::{NoteError, SignedNote, VerifierKey};
 use fieldseal_proof::receipt::IndexReceipt;
-use fieldseal_proof::time_note::TimeNote;
+
+use fieldseal_proof::suite::PublicKey;
 
 use super::fault::{Fault, Refusal};
 use super::limits::answer;
 use super::message::{Expect, Response};
+use super::records::server_key;
 use super::report::Alarm;
 use super::session::{Ask, Draft, Gain, SyncSession};
 use super::store::{HeldCheckpoint, HeldTimeNote, SyncStore};
@@ -45,7 +49,7 @@ pub(super) enum LogAsk {
 /// Result of a proof that may still lack tiles.
 enum Proven {
     Yes,
-    No(String),
+    No,
     Needs(TileName),
 }
 
@@ -67,7 +71,12 @@ impl SyncSession {
         loop {
             if self.log.checkpoint.is_none() && !self.log.asked_checkpoint {
                 // Asked once at most; usually a push or a page brought one along.
-                return Ok(Some(get(LogAsk::Checkpoint, "/checkpoint".into(), Expect::Note, answer::NOTE)));
+                return Ok(Some(get(
+                    LogAsk::Checkpoint,
+                    "/checkpoint".into(),
+                    Expect::Note,
+                    answer::NOTE,
+                )));
             }
             if let Some(tile) = self.check_checkpoint(store)? {
                 return Ok(Some(self.draft_tile(tile)));
@@ -85,12 +94,25 @@ impl SyncSession {
                 self.log.receipts_over = true;
                 continue;
             };
-            let path = format!("/v1/log/{}/{incarnation}/receipts?from={from}", store.identity()?.device);
-            return Ok(Some(get(LogAsk::Receipts { incarnation, from }, path, Expect::Cbor, answer::RECEIPTS)));
+            let path = format!(
+                "/v1/log/{}/{incarnation}/receipts?from={from}",
+                store.identity()?.device
+            );
+            return Ok(Some(get(
+                LogAsk::Receipts { incarnation, from },
+                path,
+                Expect::Cbor,
+                answer::RECEIPTS,
+            )));
         }
     }
 
-    pub(super) fn take_log(&mut self, store: &mut dyn SyncStore, ask: &LogAsk, answer: Response) -> Result<Gain, Fault> {
+    pub(super) fn take_log(
+        &mut self,
+        store: &mut dyn SyncStore,
+        ask: &LogAsk,
+        answer: Response,
+    ) -> Result<Gain, Fault> {
         match ask {
             LogAsk::Checkpoint => {
                 self.log.asked_checkpoint = true;
@@ -112,7 +134,11 @@ impl SyncSession {
     }
 
     pub(super) fn take_tile(&mut self, name: TileName, bytes: &[u8]) -> Result<Gain, Fault> {
-        if self.log.tiles.insert(name, bytes) { Ok(Gain::Some) } else { Err(Fault::untrue("tile", "wrong length")) }
+        if self.log.tiles.insert(name, bytes) {
+            Ok(Gain::Some)
+        } else {
+            Err(Fault::untrue("tile", "wrong length"))
+        }
     }
 
     /// A partial tile may be gone once the log has grown over it; then the whole one is there.
@@ -125,23 +151,30 @@ impl SyncSession {
     }
 
     fn draft_tile(&mut self, name: TileName) -> Draft {
-        let name = self.log.whole_tile.take().filter(|whole| *whole == name.whole()).unwrap_or(name);
+        let name = self
+            .log
+            .whole_tile
+            .take()
+            .filter(|whole| *whole == name.whole())
+            .unwrap_or(name);
         Draft::get(Ask::Tile(name), name.path(), Expect::Bytes, answer::TILE)
     }
 
     /// A time note counts only under the key that the key log gives the server for it.
     fn keep_time_note(&mut self, store: &mut dyn SyncStore) -> Result<(), Fault> {
-        let Some(note) = self.log.time_note.take() else { return Ok(()) };
-        let identity = store.identity()?;
-        let Some(key) = self.key_log(store)?.time_key(identity.log.name()) else {
-            self.report.alarms.push(Alarm::TimeNoteRefused { why: "no time key is enrolled".into() });
+        let Some(note) = self.log.time_note.take() else {
             return Ok(());
         };
-        match TimeNote::open(note.as_bytes(), &key) {
-            Ok(time) if time.origin == identity.log.name() => {
-                store.keep_time_note(&HeldTimeNote { unix_ms: time.unix_ms, size: time.size, note: note.into_bytes() })?;
+        let identity = store.identity()?;
+        let key = server_key(self.key_log(store)?, Purpose::Time)?;
+        match checked_time(note.as_bytes(), identity.log.name(), key) {
+            Ok(time) => {
+                store.keep_time_note(&HeldTimeNote {
+                    unix_ms: time.unix_ms,
+                    size: time.size,
+                    note: note.into_bytes(),
+                })?;
             }
-            Ok(_) => self.report.alarms.push(Alarm::TimeNoteRefused { why: "it is about another log".into() }),
             Err(why) => self.report.alarms.push(Alarm::TimeNoteRefused { why: why.to_string() }),
         }
         Ok(())
@@ -149,10 +182,12 @@ impl SyncSession {
 
     /// Checks the offered checkpoint against the held one and keeps it. Names a tile that it needs first.
     fn check_checkpoint(&mut self, store: &mut dyn SyncStore) -> Result<Option<TileName>, Fault> {
-        let Some(note) = self.log.checkpoint.take() else { return Ok(None) };
+        let Some(note) = self.log.checkpoint.take() else {
+            return Ok(None);
+        };
         self.log.asked_checkpoint = true;
         let identity = store.identity()?;
-        let offered = Checkpoint::open(&note, &identity.log).map_err(|why| Fault::untrue("checkpoint", why))?;
+        let offered = checked_checkpoint(&note, &identity.log).map_err(|why| Fault::untrue("checkpoint", why))?;
         let held = store.checkpoint()?;
         let proven = match &held {
             Some(held) if offered.size < held.size => {
@@ -164,7 +199,9 @@ impl SyncSession {
                 }
                 return Ok(None);
             }
-            Some(held) if held.size > 0 => self.log.consistent((held.size, &held.root), (offered.size, &offered.root)),
+            Some(held) if held.size > 0 => self
+                .log
+                .consistent((held.size, &held.root), (offered.size, &offered.root)),
             _ => Proven::Yes,
         };
         match proven {
@@ -174,37 +211,47 @@ impl SyncSession {
             }
             Proven::Yes => {
                 self.report.log_size = offered.size;
-                store.keep_checkpoint(&HeldCheckpoint { size: offered.size, root: offered.root, note })?;
+                store.keep_checkpoint(&HeldCheckpoint {
+                    size: offered.size,
+                    root: offered.root,
+                    note,
+                })?;
             }
-            Proven::No(_) if self.log.try_other_tiles() => self.log.checkpoint = Some(note),
-            Proven::No(_) => {
+            Proven::No if self.log.try_other_tiles() => self.log.checkpoint = Some(note),
+            Proven::No => {
                 let held = held.map(|held| held.size).unwrap_or_default();
                 self.report.log_size = held;
-                self.report.alarms.push(Alarm::LogContradiction { held, offered: offered.size, note });
+                self.report.alarms.push(Alarm::LogContradiction {
+                    held,
+                    offered: offered.size,
+                    note,
+                });
                 self.log.receipts_over = true;
             }
         }
         Ok(None)
     }
 
-    fn take_receipts(&mut self, store: &mut dyn SyncStore, incarnation: IncarnationId, from: u64, body: Vec<u8>) -> Result<(), Fault> {
+    fn take_receipts(
+        &mut self,
+        store: &mut dyn SyncStore,
+        incarnation: IncarnationId,
+        from: u64,
+        body: Vec<u8>,
+    ) -> Result<(), Fault> {
         let identity = store.identity()?;
         let receipt = IndexReceipt::decode(&body).map_err(|why| Fault::untrue("index receipt", why))?;
         if receipt.device != identity.device || receipt.incarnation != incarnation {
             return Err(Fault::untrue("index receipt", "it is about another chain"));
         }
         let mut pairs = Vec::new();
-        for run in &receipt.runs {
-            for step in 0..run.count {
-                let (Some(seq), Some(index)) = (run.first_seq.checked_add(step), run.index.checked_add(step)) else {
-                    return Err(Fault::untrue("index receipt", "a run without end"));
-                };
-                if store.own(incarnation, seq)?.is_none() {
+        for &(index, first, count) in &receipt.runs {
+            // A run may claim any length; it is followed only as far as this device has operations.
+            for step in from.saturating_sub(first)..count {
+                if store.own(incarnation, first + step)?.is_none() {
                     break;
                 }
-                if seq >= from {
-                    pairs.push((seq, index));
-                }
+                pairs.push((first + step, index + step));
             }
         }
         if pairs.first().is_none_or(|(seq, _)| *seq != from) {
@@ -212,11 +259,16 @@ impl SyncSession {
             self.log.receipts_over = true;
             return Ok(());
         }
-        let offered = Checkpoint::open(&receipt.checkpoint, &identity.log).map_err(|why| Fault::untrue("index receipt", why))?;
+        let offered = checked_checkpoint(&receipt.checkpoint, &identity.log)
+            .map_err(|why| Fault::untrue("index receipt", why))?;
         if store.checkpoint()?.is_none_or(|held| held.size < offered.size) {
             self.log.checkpoint = Some(receipt.checkpoint.clone());
         }
-        self.log.pending = Some(PendingIndexes { incarnation, pairs, receipt: body });
+        self.log.pending = Some(PendingIndexes {
+            incarnation,
+            pairs,
+            receipt: body,
+        });
         Ok(())
     }
 
@@ -225,21 +277,28 @@ impl SyncSession {
         if self.log.checkpoint.is_some() {
             return Ok(None);
         }
-        let (Some(pending), Some(held)) = (self.log.pending.take(), store.checkpoint()?) else { return Ok(None) };
+        let (Some(pending), Some(held)) = (self.log.pending.take(), store.checkpoint()?) else {
+            return Ok(None);
+        };
         let mut sealed = Vec::with_capacity(pending.pairs.len());
         for &(seq, index) in &pending.pairs {
-            let Some((_, commitment)) = store.own(pending.incarnation, seq)? else { break };
-            match self.log.included(&leaf_hash(commitment.as_bytes()), index, held.size, &held.root) {
+            let Some((_, commitment)) = store.own(pending.incarnation, seq)? else {
+                break;
+            };
+            match self
+                .log
+                .included(&leaf_hash(commitment.as_bytes()), index, held.size, &held.root)
+            {
                 Proven::Yes => sealed.push((seq, index)),
                 Proven::Needs(tile) => {
                     self.log.pending = Some(pending);
                     return Ok(Some(tile));
                 }
-                Proven::No(_) if self.log.try_other_tiles() => {
+                Proven::No if self.log.try_other_tiles() => {
                     self.log.pending = Some(pending);
                     return Ok(None);
                 }
-                Proven::No(_) => {
+                Proven::No => {
                     self.report.alarms.push(Alarm::NotInLog { seq, index });
                     self.log.receipts_over = true;
                     break;
@@ -260,20 +319,20 @@ impl LogWork {
             Err(tile) => Proven::Needs(tile),
             Ok(proof) => match verify_consistency(old.0, old.1, new.0, new.1, &proof) {
                 Ok(()) => Proven::Yes,
-                Err(why) => Proven::No(why.to_string()),
+                Err(_) => Proven::No,
             },
         }
     }
 
     fn included(&self, leaf: &Digest32, index: u64, size: u64, root: &[u8; 32]) -> Proven {
         if index >= size {
-            return Proven::No("the index is not below the tree size".into());
+            return Proven::No;
         }
         match prove_inclusion(index, size, &self.tiles.at(size)) {
             Err(tile) => Proven::Needs(tile),
             Ok(proof) => match verify_inclusion(leaf, index, size, &proof, root) {
                 Ok(()) => Proven::Yes,
-                Err(why) => Proven::No(why.to_string()),
+                Err(_) => Proven::No,
             },
         }
     }
@@ -283,6 +342,26 @@ impl LogWork {
         self.tile_failures += 1;
         self.tiles.clear();
         self.tile_failures == 1
+    }
+}
+
+fn checked_checkpoint(note: &[u8], key: &VerifierKey) -> Result<Checkpoint, NoteError> {
+    let note = SignedNote::parse(note)?;
+    note.verify(key)?;
+    Checkpoint::of(&note).and_then(|checkpoint| of_log(checkpoint.origin == key.name(), checkpoint))
+}
+
+fn checked_time(note: &[u8], origin: &str, key: PublicKey) -> Result<TimeNote, NoteError> {
+    let note = SignedNote::parse(note)?;
+    note.verify(&VerifierKey::ed25519(&TimeNote::key_name(origin), key)?)?;
+    TimeNote::of(&note).and_then(|time| of_log(time.origin == origin, time))
+}
+
+fn of_log<T>(same: bool, checked: T) -> Result<T, NoteError> {
+    if same {
+        Ok(checked)
+    } else {
+        Err(NoteError::Form("it is about another log"))
     }
 }
 

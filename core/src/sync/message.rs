@@ -73,10 +73,18 @@ pub enum Expect {
 impl Expect {
     /// Whether a successful answer of this media type can be the promised one.
     pub fn accepts(self, media_type: &str) -> bool {
-        let plain = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let plain = media_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
         match self {
             Self::Json => plain == "application/json",
-            Self::Cbor => matches!(plain.as_str(), "application/cbor" | "application/cbor-seq" | "application/octet-stream"),
+            Self::Cbor => matches!(
+                plain.as_str(),
+                "application/cbor" | "application/cbor-seq" | "application/octet-stream"
+            ),
             Self::Note => plain == "text/plain",
             Self::Bytes => matches!(plain.as_str(), "application/octet-stream" | "application/cbor"),
             Self::Tus => true,
@@ -119,7 +127,10 @@ pub struct Response {
 impl Response {
     /// The value of a header, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

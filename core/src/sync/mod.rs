@@ -36,3 +36,6 @@ pub use message::{NoAnswer, Request, Response};
 pub use report::{Alarm, Ending, Progress, SyncReport};
 pub use session::{Step, SyncOptions, SyncSession};
 pub use store::SyncStore;
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use fieldseal_proof::cbor;
 use fieldseal_proof::ids::{Epoch, IncarnationId, PackHash, from_hex};
-use fieldseal_proof::keylog::{self, KeyLog};
+use fieldseal_proof::key_log::{KeyLog, KeyLogFrame, Purpose};
 use fieldseal_proof::operation::{Operation, VerifiedOperation};
 use fieldseal_proof::receipt::BatchReceipt;
+use fieldseal_proof::suite::PublicKey;
 use serde::de::DeserializeOwned;
 
 use super::fault::{Fault, Refusal};
@@ -51,7 +52,12 @@ impl SyncSession {
             }
             Phase::KeyLog if !self.records.key_log_asked => {
                 let size = self.key_log(store)?.size();
-                Some(get(RecordAsk::KeyLog, format!("/v1/key-log?from={size}"), Expect::Cbor, answer::KEY_LOG))
+                Some(get(
+                    RecordAsk::KeyLog,
+                    format!("/v1/key-log?from={size}"),
+                    Expect::Cbor,
+                    answer::KEY_LOG,
+                ))
             }
             Phase::Heads => self.draft_head(store)?,
             Phase::Push if !self.records.push_over => self.draft_push(store)?,
@@ -61,7 +67,12 @@ impl SyncSession {
         })
     }
 
-    pub(super) fn take_records(&mut self, store: &mut dyn SyncStore, ask: &RecordAsk, answer: Response) -> Result<Gain, Fault> {
+    pub(super) fn take_records(
+        &mut self,
+        store: &mut dyn SyncStore,
+        ask: &RecordAsk,
+        answer: Response,
+    ) -> Result<Gain, Fault> {
         match ask {
             RecordAsk::Server => self.take_server(store, json(&answer, "server information")?)?,
             RecordAsk::KeyLog => self.take_key_log(store, &answer.body)?,
@@ -75,7 +86,12 @@ impl SyncSession {
         Ok(Gain::Some)
     }
 
-    pub(super) fn refused_records(&mut self, store: &mut dyn SyncStore, ask: &RecordAsk, refusal: Refusal) -> Result<Gain, Fault> {
+    pub(super) fn refused_records(
+        &mut self,
+        store: &mut dyn SyncStore,
+        ask: &RecordAsk,
+        refusal: Refusal,
+    ) -> Result<Gain, Fault> {
         let (status, code) = (refusal.status, refusal.problem.code.clone());
         let fault = Fault::from(refusal.clone());
         if fault.is_transient() || fault == Fault::Paused {
@@ -93,7 +109,10 @@ impl SyncSession {
             RecordAsk::Feed if matches!(status, 400 | 410) && !self.records.without_cursor => {
                 self.records.without_cursor = true;
             }
-            RecordAsk::Pack(pack) => self.report.alarms.push(Alarm::PackRefused { pack: pack.to_string(), why: code }),
+            RecordAsk::Pack(pack) => self.report.alarms.push(Alarm::PackRefused {
+                pack: pack.to_string(),
+                why: code,
+            }),
             _ => return Err(fault),
         }
         Ok(Gain::Some)
@@ -104,7 +123,9 @@ impl SyncSession {
         if self.key_log.is_none() {
             self.key_log = Some(store.key_log()?);
         }
-        self.key_log.as_ref().ok_or_else(|| Fault::untrue("key log", "not read"))
+        self.key_log
+            .as_ref()
+            .ok_or_else(|| Fault::untrue("key log", "not read"))
     }
 
     fn take_server(&mut self, store: &mut dyn SyncStore, info: ServerInfo) -> Result<(), Fault> {
@@ -120,14 +141,10 @@ impl SyncSession {
     fn take_key_log(&mut self, store: &mut dyn SyncStore, body: &[u8]) -> Result<(), Fault> {
         let mut key_log = self.key_log(store)?.clone();
         let mut frames = Vec::new();
-        let mut rest = body;
-        while !rest.is_empty() {
-            let (_, length) = cbor::decode_prefix(rest).map_err(|why| Fault::untrue("key log", why))?;
-            let (frame, after) = rest.split_at(length);
-            let parsed = keylog::Frame::decode(frame).map_err(|why| Fault::untrue("key log", why))?;
-            key_log.append_checked(parsed).map_err(|why| Fault::untrue("key log", why))?;
+        for frame in cbor::split_sequence(body).map_err(|why| Fault::untrue("key log", why))? {
+            let parsed = KeyLogFrame::decode(frame).map_err(|why| Fault::untrue("key log", why))?;
+            key_log.append(&parsed).map_err(|why| Fault::untrue("key log", why))?;
             frames.push(frame.to_vec());
-            rest = after;
         }
         if !frames.is_empty() {
             store.keep_key_log(&frames)?;
@@ -142,20 +159,36 @@ impl SyncSession {
     /// that a session killed in between begins with this again.
     fn draft_head(&mut self, store: &mut dyn SyncStore) -> Result<Option<Draft>, Fault> {
         let (known, now) = (store.epoch()?, self.records.epoch);
-        let Some(now) = now.filter(|now| known != Some(*now)) else { return Ok(None) };
+        let Some(now) = now.filter(|now| known != Some(*now)) else {
+            return Ok(None);
+        };
         if self.records.heads.is_none() {
             self.report.new_epoch = known.is_some();
-            self.records.heads = Some(if known.is_some() { store.incarnations()? } else { Vec::new() });
+            self.records.heads = Some(if known.is_some() {
+                store.incarnations()?
+            } else {
+                Vec::new()
+            });
         }
         let Some(incarnation) = self.records.heads.as_ref().and_then(|heads| heads.last()) else {
             store.enter_epoch(now)?;
             return Ok(None);
         };
         let path = format!("/v1/log/{}/{incarnation}/head", store.identity()?.device);
-        Ok(Some(get(RecordAsk::Head(*incarnation), path, Expect::Json, answer::JSON)))
+        Ok(Some(get(
+            RecordAsk::Head(*incarnation),
+            path,
+            Expect::Json,
+            answer::JSON,
+        )))
     }
 
-    fn take_head(&mut self, store: &mut dyn SyncStore, incarnation: IncarnationId, head: Option<Head>) -> Result<(), Fault> {
+    fn take_head(
+        &mut self,
+        store: &mut dyn SyncStore,
+        incarnation: IncarnationId,
+        head: Option<Head>,
+    ) -> Result<(), Fault> {
         let from = match head {
             None => 0,
             Some(head) => match store.own(incarnation, head.seq)? {
@@ -174,20 +207,30 @@ impl SyncSession {
     }
 
     fn draft_push(&mut self, store: &mut dyn SyncStore) -> Result<Option<Draft>, Fault> {
-        let Some(mut batch) = store.unsent(limits::PUSH_OPERATIONS, limits::PUSH_BYTES)? else { return Ok(None) };
+        let Some(mut batch) = store.unsent(limits::PUSH_OPERATIONS, limits::PUSH_BYTES)? else {
+            return Ok(None);
+        };
         if let Some((incarnation, seq)) = self.records.stop_before
             && incarnation == batch.incarnation
         {
-            batch.frames.truncate(usize::try_from(seq.saturating_sub(batch.first)).unwrap_or(usize::MAX));
+            batch
+                .frames
+                .truncate(usize::try_from(seq.saturating_sub(batch.first)).unwrap_or(usize::MAX));
         }
         if batch.frames.is_empty() {
             return Ok(None);
         }
-        let ask = RecordAsk::Push { incarnation: batch.incarnation, first: batch.first };
+        let ask = RecordAsk::Push {
+            incarnation: batch.incarnation,
+            first: batch.first,
+        };
         let path = format!("/v1/log/{}/{}", store.identity()?.device, batch.incarnation);
         Ok(Some(Draft {
             method: Method::Post,
-            payload: Payload::Bytes { media_type: "application/cbor-seq", bytes: batch.frames.concat() },
+            payload: Payload::Bytes {
+                media_type: "application/cbor-seq",
+                bytes: batch.frames.concat(),
+            },
             ..get(ask, path, Expect::Json, answer::PUSH)
         }))
     }
@@ -200,26 +243,36 @@ impl SyncSession {
         answer: PushAnswer,
     ) -> Result<(), Fault> {
         let identity = store.identity()?;
-        let ingest = self.key_log(store)?.ingest().ok_or_else(|| Fault::untrue("key log", "no server is enrolled"))?;
         let untrue = |why: &dyn std::fmt::Display| Fault::untrue("batch receipt", why);
-        let receipt = BatchReceipt::open(&answer.receipt.0, &ingest.key).map_err(|why| untrue(&why))?;
+        let ingest = server_key(self.key_log(store)?, Purpose::Operation)?;
+        let receipt = BatchReceipt::open(&answer.receipt.0, &ingest).map_err(|why| untrue(&why))?;
         let expected = (identity.tenant, identity.log.name(), identity.device, incarnation);
-        if (receipt.tenant, receipt.origin.as_str(), receipt.device, receipt.incarnation) != expected {
+        if (
+            receipt.tenant,
+            receipt.origin.as_str(),
+            receipt.device,
+            receipt.incarnation,
+        ) != expected
+        {
             return Err(untrue(&"it is about another chain"));
         }
         if Some(receipt.epoch) != self.records.epoch {
             return Err(untrue(&"it is of another epoch"));
         }
-        if receipt.last < first {
+        if receipt.last_seq < first {
             return Err(untrue(&"it does not cover what was sent"));
         }
-        match store.own(incarnation, receipt.last)? {
+        match store.own(incarnation, receipt.last_seq)? {
             Some((link, _)) if link == receipt.link => {}
             _ => return Err(untrue(&"its chain head is not this device's")),
         }
-        store.keep_batch_receipt(incarnation, first, receipt.last, &answer.receipt.0)?;
-        self.report.received += receipt.last + 1 - first;
-        self.report.duplicates += answer.results.iter().filter(|result| result.outcome == "duplicate").count() as u64;
+        store.keep_batch_receipt(incarnation, first, receipt.last_seq, &answer.receipt.0)?;
+        self.report.received += receipt.last_seq + 1 - first;
+        self.report.duplicates += answer
+            .results
+            .iter()
+            .filter(|result| result.outcome == "duplicate")
+            .count() as u64;
         if let Some(forked) = answer.results.iter().find(|result| result.outcome == "forked") {
             self.report.alarms.push(Alarm::Forked { seq: forked.seq });
         }
@@ -228,13 +281,20 @@ impl SyncSession {
     }
 
     fn draft_feed(&mut self, store: &mut dyn SyncStore) -> Result<Draft, Fault> {
-        let wait = if self.records.pages == 0 { self.options.poll_s.min(limits::POLL_SECONDS) } else { 0 };
+        let wait = if self.records.pages == 0 {
+            self.options.poll_s.min(limits::POLL_SECONDS)
+        } else {
+            0
+        };
         let mut path = format!("/v1/feed?wait={wait}&max_bytes={}", limits::FEED_BYTES);
         if let Some(cursor) = store.cursor()?.filter(|_| !self.records.without_cursor) {
             path.push_str("&cursor=");
             path.push_str(&percent(&cursor));
         }
-        Ok(Draft { silence: Duration::from_secs(wait), ..get(RecordAsk::Feed, path, Expect::Json, answer::FEED) })
+        Ok(Draft {
+            silence: Duration::from_secs(wait),
+            ..get(RecordAsk::Feed, path, Expect::Json, answer::FEED)
+        })
     }
 
     fn take_feed(&mut self, store: &mut dyn SyncStore, page: FeedPage) -> Result<Gain, Fault> {
@@ -266,9 +326,13 @@ impl SyncSession {
         self.report.alarms.append(&mut unverified);
         self.report.fetched += operations.len() as u64;
         let before = store.cursor()?.filter(|_| !self.records.without_cursor);
-        let still = before.as_deref() == Some(page.cursor.as_str()) || page.until.as_deref() == Some(page.cursor.as_str());
+        let still =
+            before.as_deref() == Some(page.cursor.as_str()) || page.until.as_deref() == Some(page.cursor.as_str());
         self.records.feed_over = page.items.is_empty() || still;
-        store.import(Page { operations, cursor: page.cursor })?;
+        store.import(Page {
+            operations,
+            cursor: page.cursor,
+        })?;
         self.records.without_cursor = false;
         self.records.page_tries = 0;
         self.records.key_log_again = 0;
@@ -292,7 +356,10 @@ impl SyncSession {
     fn take_pack(&mut self, store: &mut dyn SyncStore, pack: PackHash, file: &[u8]) {
         match store.keep_pack(pack, file) {
             Ok(()) => self.report.packs += 1,
-            Err(why) => self.report.alarms.push(Alarm::PackRefused { pack: pack.to_string(), why: why.to_string() }),
+            Err(why) => self.report.alarms.push(Alarm::PackRefused {
+                pack: pack.to_string(),
+                why: why.to_string(),
+            }),
         }
         self.records.packs.retain(|other| *other != pack);
     }
@@ -307,6 +374,15 @@ fn get(ask: RecordAsk, path: String, expect: Expect, limit: usize) -> Draft {
     Draft::get(Ask::Records(ask), path, expect, limit)
 }
 
+/// The server's newest key of a purpose, from the key log.
+pub(super) fn server_key(key_log: &KeyLog, purpose: Purpose) -> Result<PublicKey, Fault> {
+    let keys = key_log.server_keys(purpose);
+    let newest = keys
+        .last()
+        .ok_or_else(|| Fault::untrue("key log", "no server is enrolled"))?;
+    newest.record.key().map_err(|why| Fault::untrue("key log", why))
+}
+
 /// Checks a frame against the key log: structure, suite, signature.
 fn verified(key_log: &KeyLog, frame: &[u8]) -> Result<VerifiedOperation, String> {
     let operation = Operation::parse(frame).map_err(|why| why.to_string())?;
@@ -315,9 +391,11 @@ fn verified(key_log: &KeyLog, frame: &[u8]) -> Result<VerifiedOperation, String>
         return Err("it is of another tenant".into());
     }
     let key = key_log
-        .device_key(&header.device, &header.incarnation)
+        .operation_key(&header.device, &header.incarnation)
         .ok_or("its device is not in the key log")?
-        .clone();
+        .record
+        .key()
+        .map_err(|why| why.to_string())?;
     operation.verify(&key).map_err(|why| why.to_string())
 }
 
@@ -328,7 +406,9 @@ pub(super) fn json<T: DeserializeOwned>(answer: &Response, what: &'static str) -
 
 fn epoch(text: &str) -> Result<Epoch, Fault> {
     let bytes = from_hex(&text.replace('-', "")).and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Epoch::from_bytes).ok_or_else(|| Fault::untrue("epoch", "not 32 hex digits"))
+    bytes
+        .map(Epoch::from_bytes)
+        .ok_or_else(|| Fault::untrue("epoch", "not 32 hex digits"))
 }
 
 /// Percent-encoding of a query value (RFC 3986 unreserved characters stay).

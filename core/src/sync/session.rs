@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fieldseal_proof::keylog::KeyLog;
+use fieldseal_proof::key_log::KeyLog;
 
 use super::backoff::{Backoff, Random};
 use super::blobs::BlobWork;
@@ -134,7 +134,10 @@ impl SyncSession {
             wait: None,
             asked: None,
             next_id: 0,
-            progress: Progress { step: Phase::Server.word(), ..Progress::default() },
+            progress: Progress {
+                step: Phase::Server.word(),
+                ..Progress::default()
+            },
         }
     }
 
@@ -187,7 +190,10 @@ impl SyncSession {
 
     /// Where it stands.
     pub fn progress(&self) -> Progress {
-        Progress { sent_bytes: self.report.blob_bytes, ..self.progress.clone() }
+        Progress {
+            sent_bytes: self.report.blob_bytes,
+            ..self.progress.clone()
+        }
     }
 
     /// Ends it at the next step.
@@ -230,7 +236,10 @@ impl SyncSession {
             if let (Fault::Store(fault), super::blobs::BlobAsk::Send { blob, .. }) = (&fault, ask) {
                 // One unreadable file must not hold the others back; the store has set it aside.
                 self.blobs.drop_blob(*blob);
-                self.report.alarms.push(Alarm::BlobRefused { sha256: blob.to_string(), code: fault.code.into() });
+                self.report.alarms.push(Alarm::BlobRefused {
+                    sha256: blob.to_string(),
+                    code: fault.code.into(),
+                });
                 return;
             }
         }

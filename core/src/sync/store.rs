@@ -4,7 +4,7 @@
 //! keeping asks again.
 
 use fieldseal_proof::ids::{BlobHash, Commitment, DeviceId, Epoch, IncarnationId, Link, PackHash, TenantId};
-use fieldseal_proof::keylog::KeyLog;
+use fieldseal_proof::key_log::KeyLog;
 use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::operation::VerifiedOperation;
 

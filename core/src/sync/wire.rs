@@ -14,7 +14,9 @@ pub struct Base64(pub Vec<u8>);
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        from_base64(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not standard base64"))
+        from_base64(&text)
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("not standard base64"))
     }
 }
 
@@ -27,7 +29,10 @@ where
     T::Err: Display,
 {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map(Self).map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map(Self)
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -66,8 +71,6 @@ pub struct PushResult {
 /// Answer of a push.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PushAnswer {
-    /// Last operation that the server holds.
-    pub head: Head,
     /// One result each.
     #[serde(default)]
     pub results: Vec<PushResult>,
@@ -136,9 +139,6 @@ pub struct Problem {
     /// Where a batch ended.
     #[serde(default)]
     pub seq: Option<u64>,
-    /// What the server holds.
-    #[serde(default)]
-    pub head: Option<Head>,
     /// Seconds to wait at least.
     #[serde(default)]
     pub retry_after_s: Option<u64>,

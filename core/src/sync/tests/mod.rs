@@ -1,0 +1,7 @@
+//! The conversation against a server in memory: order, every class of error, and cuts at every place.
+
+mod agency;
+mod faults;
+mod flow;
+mod memory;
+mod scripted;

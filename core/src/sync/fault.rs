@@ -137,6 +137,14 @@ impl From<Refusal> for Fault {
     }
 }
 
+/// An answer of the promised kind, or the fault.
+///
+/// # Errors
+/// [`Fault`]: a problem of the server, or somebody else's page (offline).
+pub fn checked(expect: Expect, answer: Response) -> Result<Response, Fault> {
+    sort(expect, answer).map_err(|why| why.map_or_else(|fault| fault, Fault::from))
+}
+
 /// Sorts an answer: the promised kind, a problem of our server, or somebody else's page (offline).
 pub(super) fn sort(expect: Expect, answer: Response) -> Result<Response, Result<Refusal, Fault>> {
     let media_type = answer.header("content-type").unwrap_or_default().to_owned();

@@ -3,6 +3,8 @@
 //! Every `keep_…` is durable when it returns, and is safe to repeat: a session that dies between an answer and its
 //! keeping asks again.
 
+use std::io::Read;
+
 use fieldseal_proof::ids::{BlobHash, Commitment, DeviceId, Epoch, IncarnationId, Link, PackHash, TenantId};
 use fieldseal_proof::key_log::KeyLog;
 use fieldseal_proof::note::VerifierKey;
@@ -179,6 +181,8 @@ pub trait SyncStore {
 
     /// Blobs that wait for a receipt, at most `most`, in the order they were sealed.
     fn waiting_blobs(&self, most: usize) -> Kept<Vec<WaitingBlob>>;
+    /// Lends the plain bytes of a blob from `offset` on.
+    fn read_blob(&self, blob: BlobHash, offset: u64) -> Kept<Box<dyn Read + Send>>;
     /// Remembers or forgets the path of an upload.
     fn keep_upload(&mut self, blob: BlobHash, path: Option<&str>) -> Kept<()>;
     /// Keeps a checked blob receipt (framed).

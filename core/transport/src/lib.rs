@@ -1,1 +1,37 @@
-//! Placeholder while the room is being built.
+//! Drives the sync state machine over HTTPS.
+//!
+//! | module | what for |
+//! |---|---|
+//! | [`pin`] | TLS that accepts the one certificate of the enrolment and no other |
+//! | [`connection`] | one exchange: streamed both ways, with limits and an idle watch |
+//! | [`drive`] | [`sync_once`] and [`sync_wait`] |
+//! | [`call`] | single questions outside of a session: enrolment, administration, cases |
+//! | [`download`] | a blob by ranges, continued after a cut, checked by its hash |
+//!
+//! No redirect is followed and no proxy is read from the environment: what the enrolment does not name gets nothing.
+
+#![warn(missing_docs)]
+
+pub mod call;
+pub mod cancel;
+pub mod connection;
+pub mod download;
+pub mod drive;
+pub mod pin;
+mod upload;
+
+pub use call::{Answer, Caller};
+pub use cancel::Cancel;
+pub use connection::{Connection, Endpoint};
+pub use drive::{sync_once, sync_wait};
+
+/// Why a connection cannot even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The address of the enrolment is none.
+    #[error("{0:?} is not an https address")]
+    Address(String),
+    /// The machine's network or TLS library would not start.
+    #[error("the network could not be set up: {0}")]
+    SetUp(String),
+}

@@ -1,6 +1,7 @@
 //! A device's store in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read};
 
 use fieldseal_proof::ids::{BlobHash, Commitment, Epoch, IncarnationId, Link, OpId, PackHash};
 use fieldseal_proof::key_log::{KeyLog, KeyLogFrame};
@@ -207,6 +208,10 @@ impl SyncStore for Memory {
             .map(|(blob, _)| blob)
             .filter(|blob| !self.blob_receipts.contains(&blob.sha256));
         Ok(waiting.take(most).cloned().collect())
+    }
+
+    fn read_blob(&self, blob: BlobHash, offset: u64) -> Kept<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(self.bytes_of(blob)[offset as usize..].to_vec())))
     }
 
     fn keep_upload(&mut self, blob: BlobHash, path: Option<&str>) -> Kept<()> {

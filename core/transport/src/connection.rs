@@ -1,0 +1,196 @@
+//! One exchange with the server.
+
+use std::io::Read;
+use std::time::Duration;
+
+use fieldseal_core::sync::limits::{CONNECT_TIMEOUT, IDLE_TIMEOUT, POLL_GRACE};
+use fieldseal_core::sync::message::{Method, NoAnswer, Payload, Request, Response};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use reqwest::{Client, Url};
+use tokio::sync::mpsc;
+
+use crate::cancel::Cancel;
+use crate::pin::{self, Mismatch};
+use crate::upload::{self, Activity};
+use crate::TransportError;
+
+/// How often the idle watch looks.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Where the server is and how it is known, from the enrolment.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// `https://…`, without a path.
+    pub url: String,
+    /// SHA-256 of its certificate.
+    pub tls_sha256: [u8; 32],
+    /// What the device shows; none before enrolment.
+    pub token: Option<String>,
+}
+
+/// A client for one server.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    client: Client,
+    base: Url,
+    token: Option<String>,
+    mismatch: Mismatch,
+}
+
+impl Connection {
+    /// Prepares a client; nothing is sent.
+    ///
+    /// # Errors
+    /// An address that is not `https`, or a machine whose TLS does not start.
+    pub fn open(endpoint: &Endpoint) -> Result<Self, TransportError> {
+        let address = || TransportError::Address(endpoint.url.clone());
+        let base = Url::parse(&endpoint.url).map_err(|_| address())?;
+        if base.scheme() != "https" || base.host_str().is_none() {
+            return Err(address());
+        }
+        let (tls, mismatch) = pin::config(endpoint.tls_sha256)?;
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(1)
+            .referer(false)
+            .build()
+            .map_err(|why| TransportError::SetUp(chain(&why)))?;
+        Ok(Self { client, base, token: endpoint.token.clone(), mismatch })
+    }
+
+    /// Sends a request and reads the answer. `blob` lends the bytes of [`Payload::Blob`].
+    ///
+    /// # Errors
+    /// [`NoAnswer`]: no connection, a cut, silence for too long, another certificate, an answer over its limit, or
+    /// evidence that cannot be read.
+    pub async fn exchange(
+        &self,
+        request: &Request,
+        blob: Option<Box<dyn Read + Send>>,
+        cancel: &Cancel,
+        moved: &mut dyn FnMut(u64),
+    ) -> Result<Response, NoAnswer> {
+        let activity = Activity::default();
+        let (http, mut failures) = self.build(request, blob, &activity)?;
+        let talk = self.talk(http, request, &activity);
+        tokio::pin!(talk);
+        let patience = IDLE_TIMEOUT + if request.silence.is_zero() { Duration::ZERO } else { request.silence + POLL_GRACE };
+        let mut seen = (activity.bytes(), tokio::time::Instant::now());
+        let answer = loop {
+            tokio::select! {
+                answer = &mut talk => break answer,
+                () = cancel.ended() => return Err(NoAnswer::Cancelled),
+                () = tokio::time::sleep(WATCH) => {
+                    let bytes = activity.bytes();
+                    if bytes != seen.0 {
+                        seen = (bytes, tokio::time::Instant::now());
+                        moved(bytes);
+                    } else if seen.1.elapsed() >= patience {
+                        return Err(NoAnswer::Offline(format!("silence for {} s", patience.as_secs())));
+                    }
+                }
+            }
+        };
+        if let Some(why) = failures.as_mut().and_then(|failures| failures.try_recv().ok()) {
+            return Err(NoAnswer::Evidence(why));
+        }
+        answer
+    }
+
+    fn build(
+        &self,
+        request: &Request,
+        blob: Option<Box<dyn Read + Send>>,
+        activity: &Activity,
+    ) -> Result<(reqwest::RequestBuilder, Option<mpsc::Receiver<String>>), NoAnswer> {
+        let url = self.base.join(&request.path).map_err(|why| NoAnswer::Offline(why.to_string()))?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
+            Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut http = self.client.request(method, url);
+        http = http.header(USER_AGENT, concat!("fieldseal/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = &self.token {
+            http = http.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in &request.headers {
+            http = http.header(*name, value);
+        }
+        Ok(match &request.payload {
+            Payload::Empty if request.method == Method::Post => (http.header(CONTENT_LENGTH, 0), None),
+            Payload::Empty => (http, None),
+            Payload::Bytes { media_type, bytes } => (http.header(CONTENT_TYPE, *media_type).body(bytes.clone()), None),
+            Payload::Blob { length, .. } => {
+                let reader = blob.ok_or_else(|| NoAnswer::Evidence("nobody lends the bytes".into()))?;
+                let (body, failures) = upload::body(reader, *length, activity.clone());
+                (http.header(CONTENT_LENGTH, *length).body(body), Some(failures))
+            }
+        })
+    }
+
+    async fn talk(
+        &self,
+        http: reqwest::RequestBuilder,
+        request: &Request,
+        activity: &Activity,
+    ) -> Result<Response, NoAnswer> {
+        let mut answer = http.send().await.map_err(|why| self.no_answer(&why))?;
+        let status = answer.status().as_u16();
+        let mut headers = Vec::with_capacity(answer.headers().len());
+        for (name, value) in answer.headers() {
+            headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        }
+        let declared = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        if declared > request.answer_limit && request.method != Method::Head {
+            return Err(NoAnswer::TooLong);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|why| self.no_answer(&why))? {
+            if body.len() + chunk.len() > request.answer_limit {
+                return Err(NoAnswer::TooLong);
+            }
+            activity.moved(chunk.len());
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, headers, body })
+    }
+
+    fn no_answer(&self, why: &reqwest::Error) -> NoAnswer {
+        if why.is_connect() && self.mismatch.was_seen() { NoAnswer::WrongServer } else { NoAnswer::Offline(chain(why)) }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn url(&self, path: &str) -> Option<Url> {
+        self.base.join(path).ok()
+    }
+
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+/// An error with its causes; the outermost alone says nothing ("error sending request").
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words = format!("{words}: {inner}");
+        cause = inner.source();
+    }
+    words
+}
+
+/// A runtime for one blocking call.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, TransportError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|why| TransportError::SetUp(why.to_string()))
+}

@@ -17,6 +17,7 @@ pub mod media;
 pub mod merge;
 pub mod operation;
 pub mod pack;
+pub mod random;
 pub mod store;
 pub mod sync;
 pub mod vault;

@@ -1,1 +1,5 @@
-//! Room for `operation`.
+//! What a device wants to write, before the store gives it a place in the chain and signs it.
+
+mod new;
+
+pub use new::NewOperation;

@@ -1,0 +1,54 @@
+//! Numbered SQL files, applied once, each in one transaction with its version.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Every migration in order; the version of a database is how many it has seen. A file is never edited after a release.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/001_first.sql")];
+
+/// Brings a database to the newest version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, sql) in (1..).zip(MIGRATIONS) {
+        if version <= found {
+            continue;
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have migrated while this one waited for the lock.
+        let now: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if now < version {
+            transaction.execute_batch(sql)?;
+            transaction.pragma_update(None, "user_version", version)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fieldseal_proof::hash::sha256;
+    use fieldseal_proof::ids::to_hex;
+
+    #[test]
+    fn migrations_are_never_edited() {
+        let pinned = ["b994ac213f9e33a055c8d352b572dc688bc9cef00e732d8db1acf272d3d776af"];
+        let found: Vec<String> = MIGRATIONS.iter().map(|sql| to_hex(&sha256(sql.as_bytes()))).collect();
+        assert_eq!(found, pinned);
+    }
+
+    #[test]
+    fn a_newer_database_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(migrate(&mut connection), Err(StoreError::Newer { found: 99, .. })));
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).unwrap();
+        assert_eq!(tables, 0);
+    }
+}

@@ -1,0 +1,107 @@
+//! Document numbers: handed out from leases, burnt when handed out, never used again.
+
+use std::collections::BTreeMap;
+
+use fieldseal_proof::cbor::Value;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Store, StoreError};
+
+/// A number that belongs to this device for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasedNumber {
+    /// Lease it comes from.
+    pub lease: String,
+    /// The form.
+    pub form: String,
+    /// The year.
+    pub year: u64,
+    /// The number.
+    pub number: u64,
+    /// What stands before it in print.
+    pub prefix: String,
+}
+
+impl Store {
+    /// Burns and gives the next number of a form and year. It stays burnt even if no document is made of it: a gap can be
+    /// explained, a double cannot.
+    ///
+    /// # Errors
+    /// [`StoreError::NoNumber`] when the leases of this device are used up.
+    pub fn take_number(&self, form: &str, year: u64) -> Result<LeasedNumber, StoreError> {
+        let used_ms = self.clock.now().wall_ms;
+        for lease in self.leases(form, year)? {
+            let taken = self.write(|tx| {
+                let last: Option<u64> = tx
+                    .query_row("SELECT max(number) FROM numbers WHERE lease = ?1", [&lease.id], |row| row.get(0))
+                    .optional()?
+                    .flatten();
+                let next = last.map_or(lease.first, |last| last + 1);
+                if next > lease.last {
+                    return Ok(None);
+                }
+                tx.execute(
+                    "INSERT INTO numbers (lease, number, used_ms) VALUES (?1, ?2, ?3)",
+                    params![lease.id, next, used_ms],
+                )?;
+                Ok(Some(next))
+            })?;
+            if let Some(number) = taken {
+                let prefix = lease.prefix;
+                return Ok(LeasedNumber { lease: lease.id, form: form.to_owned(), year, number, prefix });
+            }
+        }
+        Err(StoreError::NoNumber { form: form.to_owned() })
+    }
+
+    /// How many numbers of a form and year are left on this device.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn numbers_left(&self, form: &str, year: u64) -> Result<u64, StoreError> {
+        let mut left = 0;
+        for lease in self.leases(form, year)? {
+            let used: u64 = self.connection().query_row(
+                "SELECT count(*) FROM numbers WHERE lease = ?1",
+                [&lease.id],
+                |row| row.get(0),
+            )?;
+            left += (lease.last + 1 - lease.first).saturating_sub(used);
+        }
+        Ok(left)
+    }
+
+    /// Leases that the ingest device gave to this device, by lease id.
+    fn leases(&self, form: &str, year: u64) -> Result<Vec<Lease>, StoreError> {
+        let ingest = self.ingest_devices()?;
+        let mut fields: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
+        for write in self.heads_under(None, "lease/")? {
+            let (Some((id, name)), Some(value)) = (lease_path(&write.path), write.value) else { continue };
+            if ingest.contains(&self.operation(write.id)?.operation.header().device) {
+                fields.entry(id.to_owned()).or_default().insert(name.to_owned(), value);
+            }
+        }
+        let mine = |lease: &BTreeMap<String, Value>| {
+            lease.get("device").and_then(Value::as_bytes) == Some(&self.identity.device.as_bytes()[..])
+                && lease.get("form").and_then(Value::as_text) == Some(form)
+                && lease.get("year").and_then(Value::as_uint) == Some(year)
+        };
+        let leases = fields.into_iter().filter(|(_, lease)| mine(lease)).filter_map(|(id, lease)| {
+            let (first, last) = (lease.get("first")?.as_uint()?, lease.get("last")?.as_uint()?);
+            let prefix = lease.get("prefix").and_then(Value::as_text).unwrap_or_default().to_owned();
+            (first <= last).then_some(Lease { id, first, last, prefix })
+        });
+        Ok(leases.collect())
+    }
+}
+
+struct Lease {
+    id: String,
+    first: u64,
+    last: u64,
+    prefix: String,
+}
+
+fn lease_path(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("lease/")?.split_once('/')
+}

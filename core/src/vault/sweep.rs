@@ -1,0 +1,68 @@
+//! What a cut left behind: found at the next start, adopted or set aside, never deleted.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{EXTENSION, INCOMING, Vault, VaultError, VaultFile, VaultReader, durable};
+
+/// What a sweep of the vault found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SweptVault {
+    /// Complete files that no row knew; they now lie in the vault under their name and want a row.
+    pub adopted: Vec<VaultFile>,
+    /// Files that do not verify completely, where they lie now.
+    pub set_aside: Vec<PathBuf>,
+    /// Names that have a row but no file.
+    pub missing: Vec<String>,
+}
+
+impl Vault {
+    /// Compares the folder with the names that the store knows. Only for a start: no capture may be under way.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a file cannot be moved.
+    pub fn sweep(&self, known: &BTreeSet<String>) -> Result<SweptVault, VaultError> {
+        let mut swept = SweptVault::default();
+        for (path, name) in self.evidence_files(INCOMING)? {
+            match self.verify_path(&path, &name) {
+                Ok(file) => {
+                    durable::rename(&path, &self.path(&name))?;
+                    swept.adopted.push(file);
+                }
+                Err(VaultError::Changed { .. }) => swept.set_aside.push(self.move_aside(&path, &format!("{name}.part"))?),
+                Err(other) => return Err(other),
+            }
+        }
+        let adopted: BTreeSet<String> = swept.adopted.iter().map(|f| f.name.clone()).collect();
+        for (path, name) in self.evidence_files("")? {
+            if known.contains(&name) || adopted.contains(&name) {
+                continue;
+            }
+            match self.verify_path(&path, &name) {
+                Ok(file) => swept.adopted.push(file),
+                Err(VaultError::Changed { .. }) => swept.set_aside.push(self.set_aside(&name)?),
+                Err(other) => return Err(other),
+            }
+        }
+        swept.missing = known.iter().filter(|name| !self.holds(name)).cloned().collect();
+        Ok(swept)
+    }
+
+    fn verify_path(&self, path: &std::path::Path, name: &str) -> Result<VaultFile, VaultError> {
+        VaultReader::open(path, name, &self.key)?.into_verified()
+    }
+
+    fn evidence_files(&self, below: &str) -> Result<Vec<(PathBuf, String)>, VaultError> {
+        let folder = self.folder.join(below);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(VaultError::io("listing", &folder))? {
+            let path = entry.map_err(VaultError::io("listing", &folder))?.path();
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+            if path.extension().is_some_and(|e| e == EXTENSION) && path.is_file() {
+                found.push((path, name));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}

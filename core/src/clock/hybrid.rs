@@ -24,11 +24,17 @@ impl Hlc {
     pub fn tick(self, wall_ms: u64) -> Hlc {
         let last = if self.leads(wall_ms) { Hlc::default() } else { self };
         if wall_ms > last.ms {
-            return Hlc { ms: wall_ms, counter: 0 };
+            return Hlc {
+                ms: wall_ms,
+                counter: 0,
+            };
         }
         match last.counter.checked_add(1) {
             Some(counter) => Hlc { ms: last.ms, counter },
-            None => Hlc { ms: last.ms + 1, counter: 0 },
+            None => Hlc {
+                ms: last.ms + 1,
+                counter: 0,
+            },
         }
     }
 
@@ -71,12 +77,28 @@ mod tests {
 
     #[test]
     fn a_full_counter_carries_into_the_milliseconds() {
-        assert_eq!(Hlc { ms: 10, counter: u16::MAX }.tick(10), Hlc { ms: 11, counter: 0 });
+        assert_eq!(
+            Hlc {
+                ms: 10,
+                counter: u16::MAX
+            }
+            .tick(10),
+            Hlc { ms: 11, counter: 0 }
+        );
     }
 
     #[test]
     fn a_corrected_clock_is_followed_back() {
-        let in_2090 = Hlc { ms: 3_786_912_000_000, counter: 0 };
-        assert_eq!(in_2090.tick(1_795_000_000_000), Hlc { ms: 1_795_000_000_000, counter: 0 });
+        let in_2090 = Hlc {
+            ms: 3_786_912_000_000,
+            counter: 0,
+        };
+        assert_eq!(
+            in_2090.tick(1_795_000_000_000),
+            Hlc {
+                ms: 1_795_000_000_000,
+                counter: 0
+            }
+        );
     }
 }

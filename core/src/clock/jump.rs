@@ -22,7 +22,9 @@ impl ClockJump {
         let ran = (later.monotonic_ms - earlier.monotonic_ms) as i128;
         let by = wall - ran;
         let reported = by.unsigned_abs() > u128::from(REPORTED_JUMP_MS);
-        reported.then_some(Self { by_ms: by.clamp(i64::MIN.into(), i64::MAX.into()) as i64 })
+        reported.then_some(Self {
+            by_ms: by.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+        })
     }
 }
 
@@ -32,13 +34,20 @@ mod tests {
     use fieldseal_proof::ids::BootId;
 
     fn at(wall_ms: u64, boot: u8, monotonic_ms: u64) -> DeviceTime {
-        DeviceTime { wall_ms, boot: BootId::from_bytes([boot; 16]), monotonic_ms }
+        DeviceTime {
+            wall_ms,
+            boot: BootId::from_bytes([boot; 16]),
+            monotonic_ms,
+        }
     }
 
     #[test]
     fn a_clock_put_back_is_seen_within_one_boot_only() {
         let start = at(10_000_000, 1, 0);
-        assert_eq!(ClockJump::between(start, at(6_400_000, 1, 0)), Some(ClockJump { by_ms: -3_600_000 }));
+        assert_eq!(
+            ClockJump::between(start, at(6_400_000, 1, 0)),
+            Some(ClockJump { by_ms: -3_600_000 })
+        );
         assert_eq!(ClockJump::between(start, at(10_500_000, 1, 500_000)), None);
         assert_eq!(ClockJump::between(start, at(0, 2, 0)), None);
     }

@@ -49,7 +49,11 @@ impl SystemClock {
             Some(found) => found,
             None => (BootId::from_bytes(uuid(random)?), 0),
         };
-        Ok(Self { boot, monotonic_at_start_ms, start: Instant::now() })
+        Ok(Self {
+            boot,
+            monotonic_at_start_ms,
+            start: Instant::now(),
+        })
     }
 }
 
@@ -76,14 +80,22 @@ impl SetClock {
     /// # Errors
     /// When no random boot id can be had: a clock set by hand counts as a start of its own.
     pub fn starting_at(wall_ms: u64, random: &dyn Random) -> Result<Self, RandomError> {
-        Ok(Self { boot: BootId::from_bytes(uuid(random)?), base_ms: wall_ms, start: Instant::now() })
+        Ok(Self {
+            boot: BootId::from_bytes(uuid(random)?),
+            base_ms: wall_ms,
+            start: Instant::now(),
+        })
     }
 }
 
 impl Clock for SetClock {
     fn now(&self) -> DeviceTime {
         let elapsed = self.start.elapsed().as_millis() as u64;
-        DeviceTime { wall_ms: self.base_ms.saturating_add(elapsed), boot: self.boot, monotonic_ms: elapsed }
+        DeviceTime {
+            wall_ms: self.base_ms.saturating_add(elapsed),
+            boot: self.boot,
+            monotonic_ms: elapsed,
+        }
     }
 
     fn set_by_hand(&self) -> bool {
@@ -93,11 +105,17 @@ impl Clock for SetClock {
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock port's implementation")]
 fn system_wall_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 fn kernel_boot_id() -> Option<BootId> {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().parse().ok()
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn kernel_uptime_ms() -> Option<u64> {

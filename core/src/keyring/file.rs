@@ -46,7 +46,12 @@ impl FileKeyStore {
                 role: new.role,
                 label: new.label,
             },
-            standing: Standing { state: EnrolmentState::New, card: new.card, request: None, token: None },
+            standing: Standing {
+                state: EnrolmentState::New,
+                card: new.card,
+                request: None,
+                token: None,
+            },
             suite: new.suite,
             operation: fresh_seed(new.suite, &*random)?,
             cosigner: fresh_seed(Suite::Ed25519, &*random)?,
@@ -55,7 +60,12 @@ impl FileKeyStore {
             officers: Vec::new(),
         };
         write_durably(&secret_path, &*secret)?;
-        let store = Self { folder: folder.to_owned(), secret, random, ring: Mutex::new(ring.clone()) };
+        let store = Self {
+            folder: folder.to_owned(),
+            secret,
+            random,
+            ring: Mutex::new(ring.clone()),
+        };
         store.write(&ring)?;
         Ok(store)
     }
@@ -69,12 +79,27 @@ impl FileKeyStore {
         let bytes = match std::fs::read(&secret_path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyringError::Absent(folder.to_owned())),
-            Err(source) => return Err(VaultError::Io { action: "reading", path: secret_path, source }.into()),
+            Err(source) => {
+                return Err(VaultError::Io {
+                    action: "reading",
+                    path: secret_path,
+                    source,
+                }
+                .into());
+            }
         };
-        let secret = bytes.as_slice().try_into().map_err(|_| KeyringError::Damaged("the device secret is not 32 bytes"))?;
+        let secret = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| KeyringError::Damaged("the device secret is not 32 bytes"))?;
         let secret = Zeroizing::new(secret);
         let ring = read_ring(folder, &secret)?;
-        Ok(Self { folder: folder.to_owned(), secret, random, ring: Mutex::new(ring) })
+        Ok(Self {
+            folder: folder.to_owned(),
+            secret,
+            random,
+            ring: Mutex::new(ring),
+        })
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -95,7 +120,11 @@ impl FileKeyStore {
     fn lock_file(&self) -> Result<File, KeyringError> {
         let path = self.folder.join(LOCK);
         let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
-        Ok(locked.map_err(|source| VaultError::Io { action: "locking", path, source })?)
+        Ok(locked.map_err(|source| VaultError::Io {
+            action: "locking",
+            path,
+            source,
+        })?)
     }
 
     fn write(&self, ring: &Ring) -> Result<(), KeyringError> {
@@ -180,7 +209,13 @@ impl KeyStore for FileKeyStore {
                 return Err(KeyringError::OfficerExists);
             }
             let delay = PinDelay::default();
-            ring.officers.push(OfficerEntry { record: record.clone(), salt, cost: pin::COST, wrapped, delay });
+            ring.officers.push(OfficerEntry {
+                record: record.clone(),
+                salt,
+                cost: pin::COST,
+                wrapped,
+                delay,
+            });
             Ok(record)
         })
     }
@@ -201,7 +236,9 @@ impl KeyStore for FileKeyStore {
         let entry = find(&mut read_ring(&self.folder, &self.secret)?, officer)?.clone();
         let wait_ms = entry.delay.wait_ms(wall_ms);
         if wait_ms > 0 {
-            return Err(KeyringError::PinWait { wait_s: wait_ms.div_ceil(1000) });
+            return Err(KeyringError::PinWait {
+                wait_s: wait_ms.div_ceil(1000),
+            });
         }
         let key = pin::stretch(pin, &entry.salt, entry.cost)?;
         // The tag is compared in constant time by the cipher; there is no other comparison of secrets.
@@ -226,7 +263,9 @@ impl KeyStore for FileKeyStore {
                     held.delay = held.delay.after_failure(wall_ms);
                     Ok(held.delay)
                 })?;
-                Err(KeyringError::PinWrong { wait_s: delay.wait_ms(wall_ms).div_ceil(1000) })
+                Err(KeyringError::PinWrong {
+                    wait_s: delay.wait_ms(wall_ms).div_ceil(1000),
+                })
             }
         }
     }
@@ -242,7 +281,14 @@ fn read_ring(folder: &Path, secret: &[u8; 32]) -> Result<Ring, KeyringError> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyringError::Absent(folder.to_owned())),
-        Err(source) => return Err(VaultError::Io { action: "reading", path, source }.into()),
+        Err(source) => {
+            return Err(VaultError::Io {
+                action: "reading",
+                path,
+                source,
+            }
+            .into());
+        }
     };
     let opened = bytes
         .strip_prefix(MAGIC)
@@ -252,7 +298,10 @@ fn read_ring(folder: &Path, secret: &[u8; 32]) -> Result<Ring, KeyringError> {
 }
 
 fn find(ring: &mut Ring, officer: OfficerId) -> Result<&mut OfficerEntry, KeyringError> {
-    ring.officers.iter_mut().find(|o| o.record.officer == officer).ok_or(KeyringError::UnknownOfficer)
+    ring.officers
+        .iter_mut()
+        .find(|o| o.record.officer == officer)
+        .ok_or(KeyringError::UnknownOfficer)
 }
 
 fn signer(suite: Suite, seed: &[u8; 32]) -> Result<SharedSigner, KeyringError> {
@@ -291,7 +340,11 @@ mod tests {
     }
 
     fn add(store: &FileKeyStore) -> OfficerRecord {
-        let officer = NewOfficer { name: "王强".into(), certificate: "3201-0001".into(), role: "officer".into() };
+        let officer = NewOfficer {
+            name: "王强".into(),
+            certificate: "3201-0001".into(),
+            role: "officer".into(),
+        };
         store.add_officer(officer, "483920").unwrap()
     }
 
@@ -300,7 +353,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = new_store(dir.path(), Suite::P256);
         let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom)).unwrap();
-        assert_eq!(store.operation_key().unwrap().public(), again.operation_key().unwrap().public());
+        assert_eq!(
+            store.operation_key().unwrap().public(),
+            again.operation_key().unwrap().public()
+        );
         assert_eq!(store.database_key(), again.database_key());
         assert_eq!(store.identity(), again.identity());
         let new = NewDevice {
@@ -310,7 +366,10 @@ mod tests {
             suite: Suite::P256,
             card: String::new(),
         };
-        assert!(matches!(FileKeyStore::create(dir.path(), new, Arc::new(OsRandom)), Err(KeyringError::Exists(_))));
+        assert!(matches!(
+            FileKeyStore::create(dir.path(), new, Arc::new(OsRandom)),
+            Err(KeyringError::Exists(_))
+        ));
     }
 
     #[cfg(unix)]
@@ -320,7 +379,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         new_store(dir.path(), Suite::Ed25519);
         for name in [SECRET, RING] {
-            assert_eq!(dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+            assert_eq!(
+                dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{name}"
+            );
         }
     }
 
@@ -332,24 +395,46 @@ mod tests {
         let key = store.unlock(officer.officer, "483920", 0).unwrap();
         assert_eq!(key.public(), &officer.key);
         for _ in 0..3 {
-            assert!(matches!(store.unlock(officer.officer, "000000", 0), Err(KeyringError::PinWrong { wait_s: 0 })));
+            assert!(matches!(
+                store.unlock(officer.officer, "000000", 0),
+                Err(KeyringError::PinWrong { wait_s: 0 })
+            ));
         }
-        assert!(matches!(store.unlock(officer.officer, "000000", 0), Err(KeyringError::PinWrong { wait_s: 30 })));
+        assert!(matches!(
+            store.unlock(officer.officer, "000000", 0),
+            Err(KeyringError::PinWrong { wait_s: 30 })
+        ));
         // A new process does not forget, and even the right PIN has to wait.
         let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom)).unwrap();
-        assert!(matches!(again.unlock(officer.officer, "483920", 10_000), Err(KeyringError::PinWait { wait_s: 20 })));
+        assert!(matches!(
+            again.unlock(officer.officer, "483920", 10_000),
+            Err(KeyringError::PinWait { wait_s: 20 })
+        ));
         assert!(again.unlock(officer.officer, "483920", 30_000).is_ok());
-        assert!(matches!(again.unlock(officer.officer, "1", 30_000), Err(KeyringError::PinWrong { wait_s: 0 })));
+        assert!(matches!(
+            again.unlock(officer.officer, "1", 30_000),
+            Err(KeyringError::PinWrong { wait_s: 0 })
+        ));
     }
 
     #[test]
     fn short_pins_and_doubled_officers_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = new_store(dir.path(), Suite::Ed25519);
-        let officer = NewOfficer { name: "王强".into(), certificate: "1".into(), role: "officer".into() };
-        assert!(matches!(store.add_officer(officer.clone(), "12345"), Err(KeyringError::PinTooShort)));
+        let officer = NewOfficer {
+            name: "王强".into(),
+            certificate: "1".into(),
+            role: "officer".into(),
+        };
+        assert!(matches!(
+            store.add_officer(officer.clone(), "12345"),
+            Err(KeyringError::PinTooShort)
+        ));
         store.add_officer(officer.clone(), "123456").unwrap();
-        assert!(matches!(store.add_officer(officer, "123456"), Err(KeyringError::OfficerExists)));
+        assert!(matches!(
+            store.add_officer(officer, "123456"),
+            Err(KeyringError::OfficerExists)
+        ));
     }
 
     #[test]
@@ -372,7 +457,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = new_store(dir.path(), Suite::Ed25519);
         let (before, key) = (store.identity(), store.operation_key().unwrap());
-        store.set_standing(Standing { state: EnrolmentState::Approved, ..store.standing() }).unwrap();
+        store
+            .set_standing(Standing {
+                state: EnrolmentState::Approved,
+                ..store.standing()
+            })
+            .unwrap();
         let after = store.begin_incarnation().unwrap();
         assert_eq!(before.device, after.device);
         assert_ne!(before.incarnation, after.incarnation);

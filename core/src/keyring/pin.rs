@@ -9,7 +9,10 @@ use super::KeyringError;
 pub const MIN_PIN: usize = 6;
 
 /// Cost of a PIN for new officers: 19 MiB and 2 passes, the OWASP minimum for argon2id; about 30 ms on a tablet.
-pub(super) const COST: PinCost = PinCost { memory_kib: 19 * 1024, passes: 2 };
+pub(super) const COST: PinCost = PinCost {
+    memory_kib: 19 * 1024,
+    passes: 2,
+};
 /// A stored cost above these bounds is refused: a changed file must not be able to take the device's memory.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 10;
@@ -32,7 +35,9 @@ pub(super) fn stretch(pin: &str, salt: &[u8; 16], cost: PinCost) -> Result<Zeroi
     if cost.memory_kib > MAX_MEMORY_KIB || cost.passes > MAX_PASSES {
         return Err(damaged);
     }
-    let Ok(params) = Params::new(cost.memory_kib, cost.passes, 1, Some(32)) else { return Err(damaged) };
+    let Ok(params) = Params::new(cost.memory_kib, cost.passes, 1, Some(32)) else {
+        return Err(damaged);
+    };
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(pin.as_bytes(), salt, &mut *key)
@@ -61,9 +66,15 @@ impl PinDelay {
         let failures = self.failures.saturating_add(1);
         let delay = match failures.checked_sub(FREE_TRIES) {
             None | Some(0) => 0,
-            Some(n) => FIRST_DELAY_MS.checked_shl(n - 1).unwrap_or(LONGEST_DELAY_MS).min(LONGEST_DELAY_MS),
+            Some(n) => FIRST_DELAY_MS
+                .checked_shl(n - 1)
+                .unwrap_or(LONGEST_DELAY_MS)
+                .min(LONGEST_DELAY_MS),
         };
-        Self { failures, until_ms: if delay == 0 { 0 } else { now_ms.saturating_add(delay) } }
+        Self {
+            failures,
+            until_ms: if delay == 0 { 0 } else { now_ms.saturating_add(delay) },
+        }
     }
 }
 
@@ -86,13 +97,22 @@ mod tests {
 
     #[test]
     fn a_clock_put_back_by_years_does_not_lock_for_years() {
-        let delay = PinDelay { failures: 9, until_ms: 4_000_000_000_000 };
+        let delay = PinDelay {
+            failures: 9,
+            until_ms: 4_000_000_000_000,
+        };
         assert_eq!(delay.wait_ms(0), LONGEST_DELAY_MS);
     }
 
     #[test]
     fn a_changed_cost_cannot_take_the_memory() {
-        let cost = PinCost { memory_kib: u32::MAX, passes: 1 };
-        assert!(matches!(stretch("123456", &[0; 16], cost), Err(KeyringError::Damaged(_))));
+        let cost = PinCost {
+            memory_kib: u32::MAX,
+            passes: 1,
+        };
+        assert!(matches!(
+            stretch("123456", &[0; 16], cost),
+            Err(KeyringError::Damaged(_))
+        ));
     }
 }

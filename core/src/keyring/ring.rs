@@ -134,7 +134,10 @@ impl Ring {
             (12, Value::bytes(*self.cosigner)),
             (13, Value::bytes(*self.database)),
             (14, Value::bytes(*self.vault)),
-            (15, Value::Array(self.officers.iter().map(OfficerEntry::value).collect())),
+            (
+                15,
+                Value::Array(self.officers.iter().map(OfficerEntry::value).collect()),
+            ),
         ]);
         Zeroizing::new(cbor::encode(&Value::Map(map)))
     }
@@ -171,7 +174,10 @@ impl Ring {
             cosigner: Zeroizing::new(map.fixed(12)?),
             database: Zeroizing::new(map.fixed(13)?),
             vault: Zeroizing::new(map.fixed(14)?),
-            officers: officers.iter().map(OfficerEntry::from_value).collect::<Result<_, _>>()?,
+            officers: officers
+                .iter()
+                .map(OfficerEntry::from_value)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -215,9 +221,15 @@ impl OfficerEntry {
                 request: map.opt_text(7),
             },
             salt: map.fixed(8)?,
-            cost: PinCost { memory_kib: small(9)?, passes: small(10)? },
+            cost: PinCost {
+                memory_kib: small(9)?,
+                passes: small(10)?,
+            },
             wrapped: map.bytes(11)?.to_vec(),
-            delay: PinDelay { failures: small(12)?, until_ms: map.uint(13)? },
+            delay: PinDelay {
+                failures: small(12)?,
+                until_ms: map.uint(13)?,
+            },
         })
     }
 }

@@ -24,7 +24,14 @@ pub struct NewOperation {
 impl NewOperation {
     /// An operation of the registry without fields.
     pub fn new(kind: impl Into<String>) -> Self {
-        Self { kind: kind.into(), case: None, inspection: None, fields: Vec::new(), signers: Vec::new(), supersedes: Vec::new() }
+        Self {
+            kind: kind.into(),
+            case: None,
+            inspection: None,
+            fields: Vec::new(),
+            signers: Vec::new(),
+            supersedes: Vec::new(),
+        }
     }
 
     /// Places it in a case.

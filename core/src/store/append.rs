@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use fieldseal_proof::attest::{Attestation, Meaning, Place};
 use fieldseal_proof::body::Body;
 use fieldseal_proof::ids::{Anchor, BodyRoot, IncarnationId, Link, OfficerId, OpId, PackHash, SessionId};
-use fieldseal_proof::operation::{
-    ClockClaim, Header, MAX_SUPERSEDES, Operation, RequiredSigner, Stream, link_origin,
-};
+use fieldseal_proof::operation::{ClockClaim, Header, MAX_SUPERSEDES, Operation, RequiredSigner, Stream, link_origin};
 use fieldseal_proof::suite::Signer;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -59,7 +57,14 @@ impl Store {
     /// # Errors
     /// Fields outside the limits, a full disk, a busy or damaged database. In every case nothing was written or sent.
     pub fn append(&self, new: NewOperation, session: Option<SessionId>) -> Result<OpId, StoreError> {
-        self.append_with(new, &AppendWith { session, ..AppendWith::default() }, &|_| Ok(()))
+        self.append_with(
+            new,
+            &AppendWith {
+                session,
+                ..AppendWith::default()
+            },
+            &|_| Ok(()),
+        )
     }
 
     pub(crate) fn append_with(
@@ -109,13 +114,17 @@ impl Store {
             insert_operation(tx, &operation, &operation.frame(), &BTreeSet::new())?;
             step(AppendStep::Inserted)?;
             let header = operation.header();
-            let tail =
-                Tail { incarnation: header.incarnation, next_seq: header.seq + 1, link: operation.link() };
-            tx.prepare_cached("UPDATE chains SET next_seq = ?2, link = ?3 WHERE incarnation = ?1")?.execute(params![
-                tail.incarnation.as_bytes(),
-                tail.next_seq,
-                tail.link.as_bytes()
-            ])?;
+            let tail = Tail {
+                incarnation: header.incarnation,
+                next_seq: header.seq + 1,
+                link: operation.link(),
+            };
+            tx.prepare_cached("UPDATE chains SET next_seq = ?2, link = ?3 WHERE incarnation = ?1")?
+                .execute(params![
+                    tail.incarnation.as_bytes(),
+                    tail.next_seq,
+                    tail.link.as_bytes()
+                ])?;
             if let Some(inspection) = header.inspection {
                 for path in with.drafts {
                     tx.prepare_cached("DELETE FROM drafts WHERE inspection = ?1 AND path = ?2")?
@@ -155,7 +164,11 @@ impl Store {
             session: with.session,
             hlc_ms: hlc.ms,
             hlc_counter: hlc.counter,
-            clock: ClockClaim { wall_ms: now.wall_ms, boot: now.boot, monotonic_ms: now.monotonic_ms },
+            clock: ClockClaim {
+                wall_ms: now.wall_ms,
+                boot: now.boot,
+                monotonic_ms: now.monotonic_ms,
+            },
             supersedes: Vec::new(),
             anchor: newest_anchor(tx)?,
             pack: pack_in_force(tx)?,
@@ -197,7 +210,9 @@ impl Store {
         let held = self.tip(self.identity.incarnation)?;
         let origin = link_origin(&self.identity.tenant, &self.identity.device);
         let restored = match (self.tail.read(), held) {
-            (Some(tail), Some((next_seq, _))) if tail.incarnation == self.identity.incarnation => tail.next_seq > next_seq,
+            (Some(tail), Some((next_seq, _))) if tail.incarnation == self.identity.incarnation => {
+                tail.next_seq > next_seq
+            }
             (Some(tail), None) if tail.incarnation == self.identity.incarnation => tail.next_seq > 0,
             // A tail of another life: the keys know better which one is present. No tail: nothing to compare with.
             _ => false,
@@ -230,7 +245,9 @@ impl Store {
     fn newest_link(&self) -> Result<Option<Link>, StoreError> {
         let connection = self.connection();
         let link: Option<[u8; 32]> = connection
-            .query_row("SELECT link FROM chains ORDER BY born DESC LIMIT 1", [], |row| row.get(0))
+            .query_row("SELECT link FROM chains ORDER BY born DESC LIMIT 1", [], |row| {
+                row.get(0)
+            })
             .optional()?;
         Ok(link.map(Link::from_bytes))
     }
@@ -240,7 +257,9 @@ impl Store {
         let connection = self.connection();
         let row = connection
             .prepare_cached("SELECT next_seq, link FROM chains WHERE incarnation = ?1")?
-            .query_row([incarnation.as_bytes()], |row| Ok((row.get(0)?, Link::from_bytes(row.get(1)?))))
+            .query_row([incarnation.as_bytes()], |row| {
+                Ok((row.get(0)?, Link::from_bytes(row.get(1)?)))
+            })
             .optional()?;
         Ok(row)
     }
@@ -251,7 +270,10 @@ impl Store {
     /// When it is not held.
     pub fn use_pack(&self, pack: PackHash) -> Result<(), StoreError> {
         self.write(|tx| {
-            if !tx.prepare("SELECT 1 FROM packs WHERE hash = ?1")?.exists([pack.as_bytes()])? {
+            if !tx
+                .prepare("SELECT 1 FROM packs WHERE hash = ?1")?
+                .exists([pack.as_bytes()])?
+            {
                 return Err(StoreError::Absent("the rule pack"));
             }
             put_meta(tx, "pack", pack.as_bytes())
@@ -271,8 +293,10 @@ fn newest_anchor(tx: &Transaction<'_>) -> Result<Option<Anchor>, StoreError> {
 }
 
 pub(super) fn pack_in_force(tx: &Transaction<'_>) -> Result<Option<PackHash>, StoreError> {
-    let hash: Option<[u8; 32]> =
-        tx.prepare_cached("SELECT value FROM meta WHERE key = 'pack'")?.query_row([], |row| row.get(0)).optional()?;
+    let hash: Option<[u8; 32]> = tx
+        .prepare_cached("SELECT value FROM meta WHERE key = 'pack'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     Ok(hash.map(PackHash::from_bytes))
 }
 
@@ -284,7 +308,12 @@ fn next_counter(tx: &Transaction<'_>, header: &Header) -> Result<u64, StoreError
              ORDER BY counter DESC LIMIT 1",
         )?
         .query_row(
-            params![scope_of(header), stream.id(), header.device.as_bytes(), header.incarnation.as_bytes()],
+            params![
+                scope_of(header),
+                stream.id(),
+                header.device.as_bytes(),
+                header.incarnation.as_bytes()
+            ],
             |row| row.get(0),
         )
         .optional()?;

@@ -91,15 +91,21 @@ impl Store {
     /// When the database does.
     pub fn blobs_to_send(&self, most: usize) -> Result<Vec<BlobRow>, StoreError> {
         let connection = self.connection();
-        let mut query =
-            connection.prepare_cached(columns!("WHERE mine = 1 AND receipt IS NULL AND state = 'sealed' ORDER BY n LIMIT ?1"))?;
+        let mut query = connection.prepare_cached(columns!(
+            "WHERE mine = 1 AND receipt IS NULL AND state = 'sealed' ORDER BY n LIMIT ?1"
+        ))?;
         let rows = query.query_map([i64::try_from(most).unwrap_or(i64::MAX)], blob_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Names of the vault's files that have a row.
     pub(crate) fn blob_files(&self) -> Result<BTreeSet<String>, StoreError> {
-        Ok(self.blobs()?.into_iter().filter(|b| b.state != BlobState::Changed).map(|b| b.file).collect())
+        Ok(self
+            .blobs()?
+            .into_iter()
+            .filter(|b| b.state != BlobState::Changed)
+            .map(|b| b.file)
+            .collect())
     }
 
     /// Notes a file outside an append: found at a start, or fetched from the server.
@@ -162,13 +168,23 @@ pub(crate) fn insert_blob(
              state = CASE WHEN ?5 = 'sealed' OR state IN ('changed', 'missing') THEN ?5 ELSE state END,
              mine = max(mine, ?6)",
     )?
-    .execute(params![file.sha256.as_bytes(), file.size, media_type, file.name, state.as_str(), mine])?;
+    .execute(params![
+        file.sha256.as_bytes(),
+        file.size,
+        media_type,
+        file.name,
+        state.as_str(),
+        mine
+    ])?;
     Ok(())
 }
 
 macro_rules! columns {
     ($rest:literal) => {
-        concat!("SELECT sha256, size, media_type, file, state, mine, upload, receipt FROM blobs ", $rest)
+        concat!(
+            "SELECT sha256, size, media_type, file, state, mine, upload, receipt FROM blobs ",
+            $rest
+        )
     };
 }
 use columns;

@@ -57,7 +57,12 @@ impl Store {
         while let Some(row) = rows.next()? {
             check.operations += 1;
             let id = OpId::from_bytes(row.get(0)?);
-            let mut fault = |code| check.faults.push(StoreFault { code, subject: id.to_string() });
+            let mut fault = |code| {
+                check.faults.push(StoreFault {
+                    code,
+                    subject: id.to_string(),
+                })
+            };
             let operation = match Operation::parse(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
                 Ok(operation) if operation.id() == id => operation,
                 _ => {
@@ -75,7 +80,9 @@ impl Store {
                 }
                 ends.insert(header.incarnation, (header.seq + 1, operation.link()));
             }
-            let enrolled = log.operation_key(&header.device, &header.incarnation).map(|key| key.record.key());
+            let enrolled = log
+                .operation_key(&header.device, &header.incarnation)
+                .map(|key| key.record.key());
             let key = if (header.device, header.incarnation) == (device, self.identity.incarnation) {
                 Some(own_key.clone())
             } else {
@@ -92,7 +99,10 @@ impl Store {
         drop(connection);
         for (incarnation, end) in ends {
             if self.tip(incarnation)?.is_some_and(|tip| tip != end) {
-                check.faults.push(StoreFault { code: "tip", subject: incarnation.to_string() });
+                check.faults.push(StoreFault {
+                    code: "tip",
+                    subject: incarnation.to_string(),
+                });
             }
         }
         Ok(())
@@ -103,7 +113,10 @@ impl Store {
         let mut query = connection.prepare("SELECT DISTINCT scope FROM operations")?;
         let rows = query.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
         let scopes: Vec<Vec<u8>> = rows.collect::<Result<_, _>>()?;
-        Ok(scopes.into_iter().map(|scope| scope.try_into().ok().map(CaseId::from_bytes)).collect())
+        Ok(scopes
+            .into_iter()
+            .map(|scope| scope.try_into().ok().map(CaseId::from_bytes))
+            .collect())
     }
 
     fn check_view(&self, case: Option<CaseId>, check: &mut StoreCheck) -> Result<(), StoreError> {
@@ -112,14 +125,21 @@ impl Store {
         for head in self.heads_under(case, "")? {
             stored.entry(head.path).or_default().insert(head.id);
         }
-        let folded = state.paths().map(|(path, resolved)| (path.to_owned(), resolved.heads.iter().copied().collect()));
-        let folded: BTreeMap<String, BTreeSet<OpId>> = folded.filter(|(_, heads): &(_, BTreeSet<_>)| !heads.is_empty()).collect();
+        let folded = state
+            .paths()
+            .map(|(path, resolved)| (path.to_owned(), resolved.heads.iter().copied().collect()));
+        let folded: BTreeMap<String, BTreeSet<OpId>> = folded
+            .filter(|(_, heads): &(_, BTreeSet<_>)| !heads.is_empty())
+            .collect();
         // Paths that state facts about operations are not merged, so the fold does not list them.
         for path in stored.keys().chain(folded.keys()).collect::<BTreeSet<_>>() {
             let fact = state.get(path).is_none() && crate::merge::FieldClass::is_fact(path);
             check.paths += 1;
             if !fact && stored.get(path) != folded.get(path) {
-                check.faults.push(StoreFault { code: "view", subject: path.clone() });
+                check.faults.push(StoreFault {
+                    code: "view",
+                    subject: path.clone(),
+                });
             }
         }
         Ok(())

@@ -55,6 +55,8 @@ pub(super) fn open_raw(path: &Path, key: &[u8; 32], ports: &StorePorts) -> Resul
     }
     statement.push_str("'\"");
     connection.execute_batch(&statement)?;
+    // SQLCipher would write its findings to standard error; they come back as errors here.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     Ok(connection)
 }
 
@@ -69,5 +71,9 @@ pub(super) fn check_every_page(connection: &Connection) -> Result<(), StoreError
         return Err(StoreError::Damaged(fault));
     }
     let shape: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if shape == "ok" { Ok(()) } else { Err(StoreError::Damaged(shape)) }
+    if shape == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(shape))
+    }
 }

@@ -26,7 +26,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database refuses, for example because the disk is full; the edit before it still stands.
-    pub fn set_draft(&self, case: CaseId, inspection: InspectionId, path: &str, value: &Value) -> Result<(), StoreError> {
+    pub fn set_draft(
+        &self,
+        case: CaseId,
+        inspection: InspectionId,
+        path: &str,
+        value: &Value,
+    ) -> Result<(), StoreError> {
         let edited_ms = self.clock.now().wall_ms;
         self.write(|tx| {
             tx.prepare_cached(
@@ -55,13 +61,16 @@ impl Store {
              WHERE ?1 IS NULL OR inspection = ?1 ORDER BY inspection, path",
         )?;
         let rows = query.query_map([inspection.as_ref().map(|id| id.as_bytes())], draft)?;
-        rows.map(|row| row?.ok_or(StoreError::Damaged("a draft does not decode".into()))).collect()
+        rows.map(|row| row?.ok_or(StoreError::Damaged("a draft does not decode".into())))
+            .collect()
     }
 }
 
 fn draft(row: &Row<'_>) -> rusqlite::Result<Option<Draft>> {
     let value: Vec<u8> = row.get(3)?;
-    let Ok(value) = cbor::decode(&value) else { return Ok(None) };
+    let Ok(value) = cbor::decode(&value) else {
+        return Ok(None);
+    };
     Ok(Some(Draft {
         case: CaseId::from_bytes(row.get(0)?),
         inspection: InspectionId::from_bytes(row.get(1)?),

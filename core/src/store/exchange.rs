@@ -57,14 +57,22 @@ impl Store {
         let waiting: Option<([u8; 16], u64)> = {
             let connection = self.connection();
             connection
-                .prepare_cached("SELECT incarnation, received FROM chains WHERE received < next_seq ORDER BY born LIMIT 1")?
+                .prepare_cached(
+                    "SELECT incarnation, received FROM chains WHERE received < next_seq ORDER BY born LIMIT 1",
+                )?
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?
         };
-        let Some((incarnation, first)) = waiting else { return Ok(None) };
+        let Some((incarnation, first)) = waiting else {
+            return Ok(None);
+        };
         let incarnation = IncarnationId::from_bytes(incarnation);
         let frames = self.own_frames(incarnation, first, most, most_bytes)?;
-        Ok((!frames.is_empty()).then_some(OwnRun { incarnation, first, frames }))
+        Ok((!frames.is_empty()).then_some(OwnRun {
+            incarnation,
+            first,
+            frames,
+        }))
     }
 
     /// Own frames from a sequence number on, within both limits; at least one when there is one.
@@ -83,8 +91,12 @@ impl Store {
             "SELECT frame, seq FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4",
         )?;
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut rows =
-            query.query(params![self.identity.device.as_bytes(), incarnation.as_bytes(), first, limit])?;
+        let mut rows = query.query(params![
+            self.identity.device.as_bytes(),
+            incarnation.as_bytes(),
+            first,
+            limit
+        ])?;
         let (mut frames, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let frame: Vec<u8> = row.get(0)?;
@@ -107,7 +119,10 @@ impl Store {
         let connection = self.connection();
         let frame: Option<Vec<u8>> = connection
             .prepare_cached("SELECT frame FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq = ?3")?
-            .query_row(params![self.identity.device.as_bytes(), incarnation.as_bytes(), seq], |row| row.get(0))
+            .query_row(
+                params![self.identity.device.as_bytes(), incarnation.as_bytes(), seq],
+                |row| row.get(0),
+            )
             .optional()?;
         let Some(frame) = frame else { return Ok(None) };
         let operation = Operation::parse(&frame)?;
@@ -126,10 +141,8 @@ impl Store {
         receipt: &[u8],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.prepare_cached(
-                "UPDATE chains SET received = max(received, min(?2, next_seq)) WHERE incarnation = ?1",
-            )?
-            .execute(params![incarnation.as_bytes(), last + 1])?;
+            tx.prepare_cached("UPDATE chains SET received = max(received, min(?2, next_seq)) WHERE incarnation = ?1")?
+                .execute(params![incarnation.as_bytes(), last + 1])?;
             insert_receipt(tx, "batch", incarnation, first, last, receipt)
         })
     }
@@ -189,7 +202,9 @@ impl Store {
         pairs: &[(u64, u64)],
         receipt: &[u8],
     ) -> Result<(), StoreError> {
-        let (Some((first, _)), Some((last, _))) = (pairs.iter().min(), pairs.iter().max()) else { return Ok(()) };
+        let (Some((first, _)), Some((last, _))) = (pairs.iter().min(), pairs.iter().max()) else {
+            return Ok(());
+        };
         self.write(|tx| {
             let device = self.identity.device;
             let mut insert = tx.prepare_cached(
@@ -213,7 +228,10 @@ impl Store {
             while has_leaf.exists(params![device.as_bytes(), incarnation.as_bytes(), next])? {
                 next += 1;
             }
-            tx.execute("UPDATE chains SET logged = ?2 WHERE incarnation = ?1", params![incarnation.as_bytes(), next])?;
+            tx.execute(
+                "UPDATE chains SET logged = ?2 WHERE incarnation = ?1",
+                params![incarnation.as_bytes(), next],
+            )?;
             insert_receipt(tx, "index", incarnation, *first, *last, receipt)
         })
     }
@@ -225,7 +243,10 @@ impl Store {
     pub fn append_key_log(&self, from: u64, frames: &[Vec<u8>]) -> Result<(), StoreError> {
         self.write(|tx| {
             for (index, frame) in (from..).zip(frames) {
-                tx.execute("INSERT OR IGNORE INTO key_log (idx, frame) VALUES (?1, ?2)", params![index, frame])?;
+                tx.execute(
+                    "INSERT OR IGNORE INTO key_log (idx, frame) VALUES (?1, ?2)",
+                    params![index, frame],
+                )?;
             }
             Ok(())
         })
@@ -276,7 +297,10 @@ impl Store {
     /// When the database does.
     pub fn save_checkpoint(&self, size: u64, root: &[u8; 32], note: &[u8]) -> Result<(), StoreError> {
         self.write(|tx| {
-            tx.execute("INSERT OR IGNORE INTO checkpoints (size, root, note) VALUES (?1, ?2, ?3)", params![size, root, note])?;
+            tx.execute(
+                "INSERT OR IGNORE INTO checkpoints (size, root, note) VALUES (?1, ?2, ?3)",
+                params![size, root, note],
+            )?;
             Ok(())
         })
     }
@@ -318,7 +342,15 @@ impl Store {
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(PendingCounts { waiting, waiting_bytes, received, logged, oldest_waiting_ms, blobs, blob_bytes })
+        Ok(PendingCounts {
+            waiting,
+            waiting_bytes,
+            received,
+            logged,
+            oldest_waiting_ms,
+            blobs,
+            blob_bytes,
+        })
     }
 }
 

@@ -46,12 +46,19 @@ impl Store {
                     None => {
                         imported.new += 1;
                         let header = operation.header();
-                        clock = clock.adopt(Hlc { ms: header.hlc_ms, counter: header.hlc_counter }, wall_ms);
+                        clock = clock.adopt(
+                            Hlc {
+                                ms: header.hlc_ms,
+                                counter: header.hlc_counter,
+                            },
+                            wall_ms,
+                        );
                         insert_operation(tx, operation, &operation.frame(), &ingest)?
                     }
                 };
                 if let Some(leaf) = leaf {
-                    tx.prepare_cached("INSERT OR IGNORE INTO leaves (n, leaf) VALUES (?1, ?2)")?.execute((n, leaf))?;
+                    tx.prepare_cached("INSERT OR IGNORE INTO leaves (n, leaf) VALUES (?1, ?2)")?
+                        .execute((n, leaf))?;
                 }
             }
             write_clock(tx, clock)?;
@@ -64,7 +71,10 @@ impl Store {
 
     pub(super) fn ingest_devices(&self) -> Result<BTreeSet<DeviceId>, StoreError> {
         let log = self.key_log()?;
-        let ingest = log.keys().filter(|(_, key)| key.action == "server").filter_map(|(_, key)| key.subject);
+        let ingest = log
+            .keys()
+            .filter(|(_, key)| key.action == "server")
+            .filter_map(|(_, key)| key.subject);
         Ok(ingest.map(DeviceId::from_bytes).collect())
     }
 }
@@ -97,7 +107,8 @@ pub(super) fn insert_operation(
     ])?;
     let n = tx.last_insert_rowid();
     for target in &header.supersedes {
-        tx.prepare_cached("INSERT INTO edges (target, n) VALUES (?1, ?2)")?.execute((target.as_bytes(), n))?;
+        tx.prepare_cached("INSERT INTO edges (target, n) VALUES (?1, ?2)")?
+            .execute((target.as_bytes(), n))?;
     }
     if let Some(body) = operation.body() {
         insert_writes(tx, n, &id, header, scope, body)?;
@@ -116,8 +127,13 @@ fn insert_writes(
     scope: &[u8],
     body: &Body,
 ) -> Result<(), StoreError> {
-    let superseded_already = tx.prepare_cached("SELECT 1 FROM edges WHERE target = ?1")?.exists([id.as_bytes()])?;
-    let targets = header.supersedes.iter().filter_map(|target| find(tx, target).transpose());
+    let superseded_already = tx
+        .prepare_cached("SELECT 1 FROM edges WHERE target = ?1")?
+        .exists([id.as_bytes()])?;
+    let targets = header
+        .supersedes
+        .iter()
+        .filter_map(|target| find(tx, target).transpose());
     let targets: Vec<i64> = targets.collect::<Result<_, _>>()?;
     let mut insert =
         tx.prepare_cached("INSERT INTO writes (scope, path, n, head, value) VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -164,7 +180,8 @@ fn any_quarantined(tx: &Transaction<'_>, id: &OpId, scope: &[u8]) -> Result<bool
 pub(super) fn settle_path(tx: &Transaction<'_>, scope: &[u8], path: &str) -> Result<(), StoreError> {
     let writes = writes_of_path(tx, scope, path)?;
     let resolved = resolve_path(FieldClass::of(path), &writes, |_| true);
-    tx.prepare_cached("UPDATE writes SET head = 0 WHERE scope = ?1 AND path = ?2")?.execute(params![scope, path])?;
+    tx.prepare_cached("UPDATE writes SET head = 0 WHERE scope = ?1 AND path = ?2")?
+        .execute(params![scope, path])?;
     let mut mark = tx.prepare_cached(
         "UPDATE writes SET head = 1 WHERE scope = ?1 AND path = ?2
          AND n = (SELECT n FROM operations WHERE id = ?3)",
@@ -205,7 +222,9 @@ fn settle_disposition(
     scope: &[u8],
     ingest: &BTreeSet<DeviceId>,
 ) -> Result<(), StoreError> {
-    let Some(fact) = disposition_fact(disposition) else { return Ok(()) };
+    let Some(fact) = disposition_fact(disposition) else {
+        return Ok(());
+    };
     let target = fact.target;
     let mut facts = Vec::new();
     {
@@ -223,15 +242,21 @@ fn settle_disposition(
     }
     match quarantined_ops(&facts).get(&target) {
         Some(quarantine) => tx
-            .prepare_cached("INSERT INTO quarantine (id, reason) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET reason = ?2")?
+            .prepare_cached(
+                "INSERT INTO quarantine (id, reason) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET reason = ?2",
+            )?
             .execute(params![target.as_bytes(), quarantine.reason])?,
-        None => tx.prepare_cached("DELETE FROM quarantine WHERE id = ?1")?.execute([target.as_bytes()])?,
+        None => tx
+            .prepare_cached("DELETE FROM quarantine WHERE id = ?1")?
+            .execute([target.as_bytes()])?,
     };
     let mut query = tx.prepare_cached(
         "SELECT writes.scope, writes.path FROM operations
          JOIN writes ON writes.scope = operations.scope AND writes.n = operations.n WHERE operations.id = ?1",
     )?;
-    let paths = query.query_map([target.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)))?;
+    let paths = query.query_map([target.as_bytes()], |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+    })?;
     for path in paths.collect::<Result<Vec<_>, _>>()? {
         settle_path(tx, &path.0, &path.1)?;
     }
@@ -258,7 +283,10 @@ pub(super) fn scope_of(header: &Header) -> &[u8] {
 }
 
 pub(super) fn find(tx: &Transaction<'_>, id: &OpId) -> Result<Option<i64>, StoreError> {
-    Ok(tx.prepare_cached("SELECT n FROM operations WHERE id = ?1")?.query_row([id.as_bytes()], |r| r.get(0)).optional()?)
+    Ok(tx
+        .prepare_cached("SELECT n FROM operations WHERE id = ?1")?
+        .query_row([id.as_bytes()], |r| r.get(0))
+        .optional()?)
 }
 
 pub(super) fn put_meta(tx: &Transaction<'_>, key: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -268,9 +296,13 @@ pub(super) fn put_meta(tx: &Transaction<'_>, key: &str, value: &[u8]) -> Result<
 }
 
 pub(super) fn read_clock(tx: &Transaction<'_>) -> Result<Hlc, StoreError> {
-    let bytes: Option<Vec<u8>> =
-        tx.prepare_cached("SELECT value FROM meta WHERE key = 'clock'")?.query_row([], |r| r.get(0)).optional()?;
-    let parsed = bytes.as_deref().and_then(|b| Some((b.get(..8)?.try_into().ok()?, b.get(8..)?.try_into().ok()?)));
+    let bytes: Option<Vec<u8>> = tx
+        .prepare_cached("SELECT value FROM meta WHERE key = 'clock'")?
+        .query_row([], |r| r.get(0))
+        .optional()?;
+    let parsed = bytes
+        .as_deref()
+        .and_then(|b| Some((b.get(..8)?.try_into().ok()?, b.get(8..)?.try_into().ok()?)));
     Ok(parsed.map_or(Hlc::default(), |(ms, counter)| Hlc {
         ms: u64::from_be_bytes(ms),
         counter: u16::from_be_bytes(counter),
@@ -278,7 +310,11 @@ pub(super) fn read_clock(tx: &Transaction<'_>) -> Result<Hlc, StoreError> {
 }
 
 pub(super) fn write_clock(tx: &Transaction<'_>, clock: Hlc) -> Result<(), StoreError> {
-    put_meta(tx, "clock", &[&clock.ms.to_be_bytes()[..], &clock.counter.to_be_bytes()].concat())
+    put_meta(
+        tx,
+        "clock",
+        &[&clock.ms.to_be_bytes()[..], &clock.counter.to_be_bytes()].concat(),
+    )
 }
 
 /// SQLite's integers are signed; a foreign header may hold more. The frame keeps the true value, the column only orders.

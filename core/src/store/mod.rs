@@ -1,1 +1,262 @@
-//! Room for `store`.
+//! The tablet's database: operations, the view folded from them, drafts, and what the server gave.
+//!
+//! ```text
+//! NewOperation ──append──▶ one transaction { operation, writes, chain, hybrid clock, drafts removed } ──▶ durable
+//! feed page    ──import──▶ one transaction { operations, writes, leaf indexes, cursor }
+//! ```
+//!
+//! Several processes may have a store open. What an append needs to know (sequence, link, counters, heads) is read inside its
+//! own write transaction, so two processes can never give the same place in the chain to two operations.
+
+mod append;
+mod blobs;
+mod check;
+mod connect;
+mod drafts;
+mod exchange;
+mod insert;
+mod lock;
+mod migrate;
+mod numbers;
+mod read;
+mod salvage;
+mod sessions;
+mod tail;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fieldseal_proof::body::BodyError;
+use fieldseal_proof::ids::OpId;
+use fieldseal_proof::key_log::KeyLogError;
+use fieldseal_proof::operation::{OperationError, SealError};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use crate::clock::Clock;
+use crate::keyring::{Identity, KeyStore, KeyringError, SharedSigner};
+use crate::random::{Random, RandomError};
+
+pub use append::AppendStep;
+pub use blobs::{BlobRow, BlobState};
+pub use check::{StoreCheck, StoreFault};
+pub use drafts::Draft;
+pub use exchange::{OwnRun, PendingCounts};
+pub use insert::Imported;
+pub use numbers::LeasedNumber;
+pub use read::{OperationRow, Progress, StoredWrite};
+pub use salvage::Salvage;
+pub use sessions::SessionRow;
+
+/// A store that could not do what was asked. Nothing was changed, unless the variant says so.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process is at work on the store and did not finish in time.
+    #[error("the store is in use by another process")]
+    Busy,
+    /// The disk has no room for the database.
+    #[error("no space left for the database")]
+    NoSpace,
+    /// Bytes of the database are not what was written.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The database was written by a newer version of this program.
+    #[error("the database has version {found}, this program knows {known}")]
+    Newer {
+        /// Version found.
+        found: i64,
+        /// Newest version known.
+        known: i64,
+    },
+    /// The operation breaks a limit or a rule of its page; nothing was signed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The fields do not make a body; nothing was signed.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// A stored frame does not parse.
+    #[error("a stored operation does not parse: {0}")]
+    Frame(#[from] OperationError),
+    /// The stored key log does not check.
+    #[error("the stored key log does not check: {0}")]
+    KeyLog(#[from] KeyLogError),
+    /// More than 256 concurrent heads would have to be superseded.
+    #[error("the fields written have too many concurrent values")]
+    TooManyHeads,
+    /// An operation that is not held here.
+    #[error("operation {0} is not held here")]
+    Unknown(OpId),
+    /// Something that a caller asked by name is not there.
+    #[error("{0} is not held here")]
+    Absent(&'static str),
+    /// No leased number is left.
+    #[error("no leased number is left for form {form}")]
+    NoNumber {
+        /// The form.
+        form: String,
+    },
+    /// A step was made to fail by a test of the one-transaction rule.
+    #[error("stopped at {0:?}")]
+    Stopped(AppendStep),
+    /// A key could not be used.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A file beside the database could not be read or written.
+    #[error("{action} {path}: {source}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Anything else SQLite says.
+    #[error("database: {0}")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull) => Self::NoSpace,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl StoreError {
+    fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::File { action, path, source },
+        }
+    }
+}
+
+/// What the store is given from outside.
+#[derive(Clone)]
+pub struct StorePorts {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// How long to wait for another process, in milliseconds.
+    pub wait_ms: u64,
+    /// Most pages of the database, to rehearse a full disk; `None` in the field.
+    pub max_pages: Option<u32>,
+}
+
+/// What a start of the store had to do.
+#[derive(Debug, Default)]
+pub struct StoreStart {
+    /// The database was damaged: where it stands now, and what came over.
+    pub salvage: Option<Salvage>,
+    /// The store was restored or set back: a new life began.
+    pub new_incarnation: bool,
+    /// This process is the only one at work, so a sweep of the vault is safe.
+    pub alone: bool,
+}
+
+/// The open store.
+pub struct Store {
+    folder: PathBuf,
+    connection: Mutex<Connection>,
+    identity: Identity,
+    signer: SharedSigner,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    tail: tail::TailFile,
+    lock: lock::StoreLock,
+}
+
+impl Store {
+    /// Opens or makes the store of a device in `folder`.
+    ///
+    /// A damaged database is renamed together with its side files and salvaged into a new one. A store that is older than the
+    /// tail file beside it was restored: it starts a new incarnation with a fresh key.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when another process is starting or repairing it, [`StoreError::Newer`] for a database of a newer
+    /// version, which is left as it is.
+    pub fn open(folder: &Path, keys: &dyn KeyStore, ports: &StorePorts) -> Result<(Self, StoreStart), StoreError> {
+        let lock = lock::StoreLock::take(folder, ports.wait_ms)?;
+        let mut start = StoreStart {
+            alone: lock.alone(),
+            ..StoreStart::default()
+        };
+        let path = folder.join(DATABASE);
+        let connection = match connect::open(&path, &keys.database_key(), ports) {
+            Err(StoreError::Damaged(_)) if lock.alone() => {
+                let (connection, salvage) = salvage::salvage(folder, keys, ports)?;
+                start.salvage = Some(salvage);
+                connection
+            }
+            other => other?,
+        };
+        let mut store = Self {
+            folder: folder.to_owned(),
+            connection: Mutex::new(connection),
+            identity: keys.identity(),
+            signer: keys.operation_key()?,
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
+            tail: tail::TailFile::beside(&path),
+            lock,
+        };
+        if start.alone {
+            start.new_incarnation = store.settle_chain(keys)?;
+        }
+        store.lock.share();
+        Ok((store, start))
+    }
+
+    /// Who writes here.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The clock port.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The random port.
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
+    /// Notes that the database is suspect, so that the next start checks every page of it and repairs.
+    ///
+    /// # Errors
+    /// When the mark cannot be written.
+    pub fn suspect(&self) -> Result<(), StoreError> {
+        let path = self.folder.join(connect::SUSPECT);
+        std::fs::write(&path, b"").map_err(StoreError::file("writing", &path))
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a write transaction; it is rolled back unless `work` succeeds and the commit is durable.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+}
+
+/// Name of the database file.
+pub const DATABASE: &str = "store.db";
+
+#[cfg(test)]
+mod tests;

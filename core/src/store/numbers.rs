@@ -33,7 +33,9 @@ impl Store {
         for lease in self.leases(form, year)? {
             let taken = self.write(|tx| {
                 let last: Option<u64> = tx
-                    .query_row("SELECT max(number) FROM numbers WHERE lease = ?1", [&lease.id], |row| row.get(0))
+                    .query_row("SELECT max(number) FROM numbers WHERE lease = ?1", [&lease.id], |row| {
+                        row.get(0)
+                    })
                     .optional()?
                     .flatten();
                 let next = last.map_or(lease.first, |last| last + 1);
@@ -48,7 +50,13 @@ impl Store {
             })?;
             if let Some(number) = taken {
                 let prefix = lease.prefix;
-                return Ok(LeasedNumber { lease: lease.id, form: form.to_owned(), year, number, prefix });
+                return Ok(LeasedNumber {
+                    lease: lease.id,
+                    form: form.to_owned(),
+                    year,
+                    number,
+                    prefix,
+                });
             }
         }
         Err(StoreError::NoNumber { form: form.to_owned() })
@@ -61,11 +69,11 @@ impl Store {
     pub fn numbers_left(&self, form: &str, year: u64) -> Result<u64, StoreError> {
         let mut left = 0;
         for lease in self.leases(form, year)? {
-            let used: u64 = self.connection().query_row(
-                "SELECT count(*) FROM numbers WHERE lease = ?1",
-                [&lease.id],
-                |row| row.get(0),
-            )?;
+            let used: u64 =
+                self.connection()
+                    .query_row("SELECT count(*) FROM numbers WHERE lease = ?1", [&lease.id], |row| {
+                        row.get(0)
+                    })?;
             left += (lease.last + 1 - lease.first).saturating_sub(used);
         }
         Ok(left)
@@ -76,7 +84,9 @@ impl Store {
         let ingest = self.ingest_devices()?;
         let mut fields: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
         for write in self.heads_under(None, "lease/")? {
-            let (Some((id, name)), Some(value)) = (lease_path(&write.path), write.value) else { continue };
+            let (Some((id, name)), Some(value)) = (lease_path(&write.path), write.value) else {
+                continue;
+            };
             if ingest.contains(&self.operation(write.id)?.operation.header().device) {
                 fields.entry(id.to_owned()).or_default().insert(name.to_owned(), value);
             }
@@ -86,11 +96,23 @@ impl Store {
                 && lease.get("form").and_then(Value::as_text) == Some(form)
                 && lease.get("year").and_then(Value::as_uint) == Some(year)
         };
-        let leases = fields.into_iter().filter(|(_, lease)| mine(lease)).filter_map(|(id, lease)| {
-            let (first, last) = (lease.get("first")?.as_uint()?, lease.get("last")?.as_uint()?);
-            let prefix = lease.get("prefix").and_then(Value::as_text).unwrap_or_default().to_owned();
-            (first <= last).then_some(Lease { id, first, last, prefix })
-        });
+        let leases = fields
+            .into_iter()
+            .filter(|(_, lease)| mine(lease))
+            .filter_map(|(id, lease)| {
+                let (first, last) = (lease.get("first")?.as_uint()?, lease.get("last")?.as_uint()?);
+                let prefix = lease
+                    .get("prefix")
+                    .and_then(Value::as_text)
+                    .unwrap_or_default()
+                    .to_owned();
+                (first <= last).then_some(Lease {
+                    id,
+                    first,
+                    last,
+                    prefix,
+                })
+            });
         Ok(leases.collect())
     }
 }

@@ -53,10 +53,12 @@ impl Store {
     pub fn operation(&self, id: OpId) -> Result<OperationRow, StoreError> {
         let connection = self.connection();
         let mut query = connection.prepare_cached(concat_columns!("WHERE operations.id = ?1"))?;
-        query.query_row([id.as_bytes()], |row| Ok(row_of(row)))?.map_err(|e| match e {
-            StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows) => StoreError::Unknown(id),
-            other => other,
-        })
+        query
+            .query_row([id.as_bytes()], |row| Ok(row_of(row)))?
+            .map_err(|e| match e {
+                StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows) => StoreError::Unknown(id),
+                other => other,
+            })
     }
 
     /// All operations of a scope, in order of arrival.
@@ -65,7 +67,8 @@ impl Store {
     /// When the database does, or a stored frame does not parse.
     pub fn operations(&self, case: Option<CaseId>) -> Result<Vec<OperationRow>, StoreError> {
         let connection = self.connection();
-        let mut query = connection.prepare_cached(concat_columns!("WHERE operations.scope = ?1 ORDER BY operations.n"))?;
+        let mut query =
+            connection.prepare_cached(concat_columns!("WHERE operations.scope = ?1 ORDER BY operations.n"))?;
         let scope: &[u8] = case.as_ref().map_or(&[], |case| case.as_bytes());
         let mut rows = query.query([scope])?;
         let mut operations = Vec::new();
@@ -85,7 +88,11 @@ impl Store {
             Scope::Case(case) | Scope::Inspection(case, _) => Some(case),
         };
         let rows = self.operations(case)?;
-        Ok(fold(scope, self.ingest_devices()?, rows.iter().map(|row| &row.operation)))
+        Ok(fold(
+            scope,
+            self.ingest_devices()?,
+            rows.iter().map(|row| &row.operation),
+        ))
     }
 
     /// Inspections that operations of this device speak of, oldest first, with their case.
@@ -99,7 +106,9 @@ impl Store {
              WHERE kind IN ('inspection.assign', 'inspection.begin') AND stream <> scope AND scope <> x''
              GROUP BY scope, stream ORDER BY first",
         )?;
-        let rows = query.query_map([], |row| Ok((CaseId::from_bytes(row.get(0)?), InspectionId::from_bytes(row.get(1)?))))?;
+        let rows = query.query_map([], |row| {
+            Ok((CaseId::from_bytes(row.get(0)?), InspectionId::from_bytes(row.get(1)?)))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -145,7 +154,9 @@ impl Store {
         let mut query = connection.prepare_cached(
             "SELECT DISTINCT scope FROM writes WHERE path = ?1 AND value = ?2 AND head = 1 AND scope <> x''",
         )?;
-        let rows = query.query_map(params![path, cbor::encode(value)], |row| Ok(CaseId::from_bytes(row.get(0)?)))?;
+        let rows = query.query_map(params![path, cbor::encode(value)], |row| {
+            Ok(CaseId::from_bytes(row.get(0)?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -287,5 +298,9 @@ fn row_of(row: &Row<'_>) -> Result<OperationRow, StoreError> {
         (None, Some(received)) if seq < received => Progress::Received,
         (None, Some(_)) => Progress::Sealed,
     };
-    Ok(OperationRow { operation, progress, leaf })
+    Ok(OperationRow {
+        operation,
+        progress,
+        leaf,
+    })
 }

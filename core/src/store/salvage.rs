@@ -29,7 +29,17 @@ pub struct Salvage {
 
 /// Tables whose rows are taken over as they are, besides the operations.
 const TABLES: &[&str] = &[
-    "meta", "chains", "drafts", "blobs", "receipts", "key_log", "packs", "attestations", "checkpoints", "numbers", "sessions",
+    "meta",
+    "chains",
+    "drafts",
+    "blobs",
+    "receipts",
+    "key_log",
+    "packs",
+    "attestations",
+    "checkpoints",
+    "numbers",
+    "sessions",
 ];
 
 /// Sets the damaged database aside and builds a new one from what can be read of it.
@@ -42,14 +52,21 @@ pub(super) fn salvage(
     let key = keys.database_key();
     let mut fresh = connect::open(&folder.join(DATABASE), &key, ports)?;
     let mut old = OldDatabase::open(&aside, &key, ports)?;
-    let mut salvage =
-        Salvage { aside, operations: 0, unreadable: 0, other_rows: 0, chain_complete: true };
+    let mut salvage = Salvage {
+        aside,
+        operations: 0,
+        unreadable: 0,
+        other_rows: 0,
+        chain_complete: true,
+    };
     let transaction = fresh.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for table in TABLES {
         for row in old.rows(table, &mut salvage.unreadable)? {
             let marks = vec!["?"; row.len()].join(", ");
-            let inserted = transaction
-                .execute(&format!("INSERT OR IGNORE INTO {table} VALUES ({marks})"), params_from_iter(row))?;
+            let inserted = transaction.execute(
+                &format!("INSERT OR IGNORE INTO {table} VALUES ({marks})"),
+                params_from_iter(row),
+            )?;
             salvage.other_rows += inserted as u64;
         }
     }
@@ -71,7 +88,8 @@ pub(super) fn salvage(
         let key = if present {
             Some(own_key.clone())
         } else {
-            log.operation_key(&header.device, &header.incarnation).and_then(|key| key.record.key().ok())
+            log.operation_key(&header.device, &header.incarnation)
+                .and_then(|key| key.record.key().ok())
         };
         // Without a key the form still holds; a check later says that it is unverified.
         if key.is_some_and(|key| operation.clone().verify(&key).is_err()) {
@@ -92,7 +110,9 @@ pub(super) fn salvage(
 
 /// Renames the database with its side files; the new name is free.
 fn set_aside(folder: &Path) -> Result<PathBuf, StoreError> {
-    let target = (1..).map(|n| folder.join(format!("damaged-{n}"))).find(|path| !path.exists());
+    let target = (1..)
+        .map(|n| folder.join(format!("damaged-{n}")))
+        .find(|path| !path.exists());
     let target = target.unwrap_or_else(|| folder.join("damaged"));
     std::fs::create_dir(&target).map_err(StoreError::file("making", &target))?;
     for suffix in ["", "-wal", "-shm"] {
@@ -122,7 +142,10 @@ fn settle_chains(transaction: &rusqlite::Transaction<'_>, keys: &dyn KeyStore) -
     let complete = count == held && known == Some(held);
     if !complete {
         // The chain's row must not claim what is not there; the tail file beside it then shows that a new life must begin.
-        transaction.execute("DELETE FROM chains WHERE incarnation = ?1", [identity.incarnation.as_bytes()])?;
+        transaction.execute(
+            "DELETE FROM chains WHERE incarnation = ?1",
+            [identity.incarnation.as_bytes()],
+        )?;
     }
     Ok(complete)
 }
@@ -154,7 +177,12 @@ impl<'a> OldDatabase<'a> {
     fn open(aside: &Path, key: &'a [u8; 32], ports: &'a StorePorts) -> Result<Self, StoreError> {
         let path = aside.join(DATABASE);
         let connection = connect::open_raw(&path, key, ports)?;
-        Ok(Self { path, key, ports, connection })
+        Ok(Self {
+            path,
+            key,
+            ports,
+            connection,
+        })
     }
 
     fn again(&mut self) -> Result<(), StoreError> {
@@ -178,9 +206,13 @@ impl<'a> OldDatabase<'a> {
 
     fn rows_in_order(&self, sql: &str) -> (Vec<Vec<Sql>>, bool) {
         let mut found = Vec::new();
-        let Ok(mut query) = self.connection.prepare(sql) else { return (found, false) };
+        let Ok(mut query) = self.connection.prepare(sql) else {
+            return (found, false);
+        };
         let columns = query.column_count();
-        let Ok(mut rows) = query.query([]) else { return (found, false) };
+        let Ok(mut rows) = query.query([]) else {
+            return (found, false);
+        };
         loop {
             match rows.next() {
                 Ok(Some(row)) => {
@@ -198,19 +230,25 @@ impl<'a> OldDatabase<'a> {
 
     /// Frames in order of arrival: each row is asked for by its number, so that one bad page takes only its own rows.
     fn frames(&mut self, unreadable: &mut u64) -> Result<Vec<Vec<u8>>, StoreError> {
-        let last: Result<Option<i64>, _> = self.connection.query_row("SELECT max(n) FROM operations", [], |row| row.get(0));
+        let last: Result<Option<i64>, _> = self
+            .connection
+            .query_row("SELECT max(n) FROM operations", [], |row| row.get(0));
         let last = match last {
             Ok(last) => last.unwrap_or(0),
             Err(_) => {
                 self.again()?;
                 // No row is smaller than 300 bytes, so the file's length bounds their number.
-                let length = std::fs::metadata(&self.path).map_err(StoreError::file("reading", &self.path))?.len();
+                let length = std::fs::metadata(&self.path)
+                    .map_err(StoreError::file("reading", &self.path))?
+                    .len();
                 i64::try_from(length / 300).unwrap_or(i64::MAX)
             }
         };
         let mut frames = Vec::new();
         for n in 1..=last {
-            let row = self.connection.query_row("SELECT frame FROM operations WHERE n = ?1", [n], |row| row.get(0));
+            let row = self
+                .connection
+                .query_row("SELECT frame FROM operations WHERE n = ?1", [n], |row| row.get(0));
             match row {
                 Ok(frame) => frames.push(frame),
                 Err(rusqlite::Error::QueryReturnedNoRows) => {}

@@ -30,7 +30,13 @@ impl Store {
                 .query_row(
                     "SELECT id, began_ms FROM sessions WHERE officer = ?1 AND ended_ms IS NULL",
                     [officer.as_bytes()],
-                    |row| Ok(SessionRow { id: SessionId::from_bytes(row.get(0)?), officer, began_ms: row.get(1)? }),
+                    |row| {
+                        Ok(SessionRow {
+                            id: SessionId::from_bytes(row.get(0)?),
+                            officer,
+                            began_ms: row.get(1)?,
+                        })
+                    },
                 )
                 .optional()?;
             if let Some(session) = lasting {
@@ -40,7 +46,11 @@ impl Store {
                 "INSERT INTO sessions (id, officer, began_ms) VALUES (?1, ?2, ?3)",
                 params![fresh.as_bytes(), officer.as_bytes(), began_ms],
             )?;
-            Ok(SessionRow { id: fresh, officer, began_ms })
+            Ok(SessionRow {
+                id: fresh,
+                officer,
+                began_ms,
+            })
         })
     }
 

@@ -39,5 +39,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
 
 fn sync_folder_of(path: &Path) -> Result<(), VaultError> {
     let Some(folder) = path.parent() else { return Ok(()) };
-    File::open(folder).and_then(|f| f.sync_all()).map_err(VaultError::io("syncing", folder))
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(VaultError::io("syncing", folder))
 }

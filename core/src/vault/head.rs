@@ -31,7 +31,11 @@ impl EscrowKey {
     pub fn parse(bytes: [u8; 32]) -> Result<Self, VaultError> {
         let probe = x25519_dalek::StaticSecret::from([0x42; 32]);
         let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(bytes));
-        if shared.was_contributory() { Ok(Self(bytes)) } else { Err(VaultError::WeakEscrowKey) }
+        if shared.was_contributory() {
+            Ok(Self(bytes))
+        } else {
+            Err(VaultError::WeakEscrowKey)
+        }
     }
 
     /// Its key id, with suite number 0 (key-log.md).
@@ -65,12 +69,20 @@ pub(super) struct Head {
 
 impl Head {
     /// Makes a head with a fresh key and gives the bytes to write.
-    pub fn fresh(vault_key: &[u8; 32], escrow: Option<&EscrowKey>, random: &dyn Random) -> Result<(Self, Vec<u8>), VaultError> {
+    pub fn fresh(
+        vault_key: &[u8; 32],
+        escrow: Option<&EscrowKey>,
+        random: &dyn Random,
+    ) -> Result<(Self, Vec<u8>), VaultError> {
         let prefix: [u8; 19] = array(random)?;
         let file_key = Zeroizing::new(array::<32>(random)?);
         let nonce: [u8; 24] = array(random)?;
         let wrapped = [&nonce[..], &seal(vault_key, &nonce, VAULT_WRAP, &*file_key)].concat();
-        let mut map = vec![(0, Value::Uint(0)), (1, Value::bytes(prefix)), (2, Value::Bytes(wrapped))];
+        let mut map = vec![
+            (0, Value::Uint(0)),
+            (1, Value::bytes(prefix)),
+            (2, Value::Bytes(wrapped)),
+        ];
         if let Some(escrow) = escrow {
             map.push((3, Value::Bytes(escrow.wrap(&file_key, random)?)));
             map.push((4, Value::bytes(escrow.key_id().as_bytes())));
@@ -78,14 +90,24 @@ impl Head {
         map.push((5, Value::Uint(SEGMENT as u64)));
         let head = cbor::encode(&Value::Map(map));
         let bytes = [&MAGIC[..], &(head.len() as u32).to_be_bytes(), &head].concat();
-        Ok((Self { prefix, file_key, binding: sha256(&bytes), length: bytes.len() as u64 }, bytes))
+        Ok((
+            Self {
+                prefix,
+                file_key,
+                binding: sha256(&bytes),
+                length: bytes.len() as u64,
+            },
+            bytes,
+        ))
     }
 
     /// Opens a head from all bytes before the first segment.
     pub fn open(bytes: &[u8], vault_key: &[u8; 32], name: &str) -> Result<Self, VaultError> {
         let changed = |reason| VaultError::changed(name, reason);
         let head = bytes.get(MAGIC.len() + 4..).ok_or(changed("the head is cut off"))?;
-        let Ok(Value::Map(map)) = cbor::decode(head) else { return Err(changed("the head is malformed")) };
+        let Ok(Value::Map(map)) = cbor::decode(head) else {
+            return Err(changed("the head is malformed"));
+        };
         let field = |key: u64| map.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
         if field(0).and_then(Value::as_uint) != Some(0) || field(5).and_then(Value::as_uint) != Some(SEGMENT as u64) {
             return Err(changed("the head names another version or segment size"));
@@ -97,7 +119,12 @@ impl Head {
             .and_then(|(nonce, sealed)| open_key(vault_key, nonce.try_into().ok()?, VAULT_WRAP, sealed))
             .ok_or(changed("the file key does not open under the vault key"))?;
         let prefix = prefix.ok_or(changed("the nonce prefix is malformed"))?;
-        Ok(Self { prefix, file_key, binding: sha256(bytes), length: bytes.len() as u64 })
+        Ok(Self {
+            prefix,
+            file_key,
+            binding: sha256(bytes),
+            length: bytes.len() as u64,
+        })
     }
 
     /// The nonce of a segment.
@@ -151,7 +178,10 @@ fn escrow_wrapping_key(shared: &[u8; 32], ephemeral: &[u8; 32], escrow: &[u8; 32
     let salt = [&ephemeral[..], escrow].concat();
     let mut key = Zeroizing::new([0; 32]);
     // 32 bytes of output are within HKDF's limit of 255 × 32, the only thing that can fail.
-    if Hkdf::<Sha256>::new(Some(&salt), shared).expand(ESCROW_WRAP, &mut *key).is_err() {
+    if Hkdf::<Sha256>::new(Some(&salt), shared)
+        .expand(ESCROW_WRAP, &mut *key)
+        .is_err()
+    {
         unreachable!("HKDF-SHA-256 gives up to 8,160 bytes");
     }
     key

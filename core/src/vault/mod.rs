@@ -24,6 +24,7 @@ use crate::random::{Random, RandomError, array};
 
 pub use durable::write_durably;
 pub use head::EscrowKey;
+pub(crate) use head::{open as open_sealed, seal as seal_secret};
 pub use reader::VaultReader;
 pub use space::{FileSystem, Space, minutes_of_video};
 pub use sweep::SweptVault;
@@ -79,15 +80,19 @@ impl VaultError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Self::NoSpace { folder: path.parent().unwrap_or(&path).to_owned(), partial: None }
-            }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace {
+                folder: path.parent().unwrap_or(&path).to_owned(),
+                partial: None,
+            },
             _ => Self::Io { action, path, source },
         }
     }
 
     fn changed(name: &str, reason: &'static str) -> Self {
-        Self::Changed { name: name.to_owned(), reason }
+        Self::Changed {
+            name: name.to_owned(),
+            reason,
+        }
     }
 }
 
@@ -125,7 +130,13 @@ impl Vault {
         for path in [folder.to_owned(), folder.join(INCOMING), folder.join(ASIDE)] {
             std::fs::create_dir_all(&path).map_err(VaultError::io("making the folder", &path))?;
         }
-        Ok(Self { folder: folder.to_owned(), key, escrow: Mutex::new(None), random, space })
+        Ok(Self {
+            folder: folder.to_owned(),
+            key,
+            escrow: Mutex::new(None),
+            random,
+            space,
+        })
     }
 
     /// From now on wraps file keys to this escrow key as well.
@@ -167,7 +178,9 @@ impl Vault {
     /// # Errors
     /// When the system does not say.
     pub fn available(&self) -> Result<u64, VaultError> {
-        self.space.available(&self.folder).map_err(VaultError::io("asking for free space of", &self.folder))
+        self.space
+            .available(&self.folder)
+            .map_err(VaultError::io("asking for free space of", &self.folder))
     }
 
     fn path(&self, name: &str) -> PathBuf {

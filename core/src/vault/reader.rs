@@ -31,14 +31,16 @@ impl VaultReader {
         let total = file.metadata().map_err(VaultError::io("reading", path))?.len();
         let mut start = [0; MAGIC.len() + 4];
         let changed = |reason| VaultError::changed(name, reason);
-        file.read_exact(&mut start).map_err(|_| changed("the head is cut off"))?;
+        file.read_exact(&mut start)
+            .map_err(|_| changed("the head is cut off"))?;
         let length = u32::from_be_bytes([start[6], start[7], start[8], start[9]]) as usize;
         if !start.starts_with(MAGIC) || length > MAX_HEAD {
             return Err(changed("this is no evidence file"));
         }
         let mut bytes = start.to_vec();
         bytes.resize(start.len() + length, 0);
-        file.read_exact(&mut bytes[start.len()..]).map_err(|_| changed("the head is cut off"))?;
+        file.read_exact(&mut bytes[start.len()..])
+            .map_err(|_| changed("the head is cut off"))?;
         let head = Head::open(&bytes, vault_key, name)?;
 
         let sealed = total - head.length;
@@ -51,7 +53,17 @@ impl VaultReader {
         let segments = u32::try_from(segments).map_err(|_| changed("it has more segments than can be"))?;
         let cipher = head.cipher();
         let buffer = Vec::with_capacity(SEGMENT + TAG);
-        Ok(Self { file, name: name.to_owned(), head, cipher, segments, size, at: 0, loaded: None, buffer })
+        Ok(Self {
+            file,
+            name: name.to_owned(),
+            head,
+            cipher,
+            segments,
+            size,
+            at: 0,
+            loaded: None,
+            buffer,
+        })
     }
 
     /// Number of original bytes.
@@ -67,7 +79,11 @@ impl VaultReader {
             hash.update(&self.buffer);
         }
         let (sha256, size) = hash.finish();
-        Ok(VaultFile { name: self.name, sha256: BlobHash::from_bytes(sha256), size })
+        Ok(VaultFile {
+            name: self.name,
+            sha256: BlobHash::from_bytes(sha256),
+            size,
+        })
     }
 
     fn load(&mut self, segment: u32) -> Result<(), VaultError> {
@@ -77,7 +93,11 @@ impl VaultReader {
         self.loaded = None;
         let last = segment + 1 == self.segments;
         let start = u64::from(segment) * SEALED_SEGMENT;
-        let length = if last { self.size - u64::from(segment) * SEGMENT as u64 + TAG as u64 } else { SEALED_SEGMENT };
+        let length = if last {
+            self.size - u64::from(segment) * SEGMENT as u64 + TAG as u64
+        } else {
+            SEALED_SEGMENT
+        };
         self.buffer.resize(length as usize, 0);
         let changed = |reason| VaultError::changed(&self.name, reason);
         self.file

@@ -29,7 +29,9 @@ impl Vault {
                     durable::rename(&path, &self.path(&name))?;
                     swept.adopted.push(file);
                 }
-                Err(VaultError::Changed { .. }) => swept.set_aside.push(self.move_aside(&path, &format!("{name}.part"))?),
+                Err(VaultError::Changed { .. }) => {
+                    swept.set_aside.push(self.move_aside(&path, &format!("{name}.part"))?)
+                }
                 Err(other) => return Err(other),
             }
         }

@@ -32,7 +32,9 @@ impl Space for Quota {
     }
     fn claim(&self, bytes: u64) -> io::Result<()> {
         let left = self.0.load(Ordering::Relaxed);
-        let rest = left.checked_sub(bytes).ok_or(io::Error::from(io::ErrorKind::StorageFull))?;
+        let rest = left
+            .checked_sub(bytes)
+            .ok_or(io::Error::from(io::ErrorKind::StorageFull))?;
         self.0.store(rest, Ordering::Relaxed);
         Ok(())
     }
@@ -45,7 +47,10 @@ fn original_bytes_come_back_at_every_length_around_a_segment() {
     for length in [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT, 3 * SEGMENT + 7] {
         let original = bytes(length);
         let file = vault.write(&mut &original[..], OnFailure::Discard).unwrap();
-        assert_eq!((file.size, file.sha256.as_bytes()), (length as u64, &fieldseal_proof::hash::sha256(&original)));
+        assert_eq!(
+            (file.size, file.sha256.as_bytes()),
+            (length as u64, &fieldseal_proof::hash::sha256(&original))
+        );
         let mut back = Vec::new();
         vault.read(&file.name).unwrap().read_to_end(&mut back).unwrap();
         assert_eq!(back, original);
@@ -72,24 +77,55 @@ proptest! {
 fn one_changed_bit_anywhere_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let vault = vault(dir.path());
-    let file = vault.write(&mut &bytes(2 * SEGMENT + 100)[..], OnFailure::Discard).unwrap();
+    let file = vault
+        .write(&mut &bytes(2 * SEGMENT + 100)[..], OnFailure::Discard)
+        .unwrap();
     let path = dir.path().join(&file.name);
     let good = std::fs::read(&path).unwrap();
     let head = 10 + u32::from_be_bytes(good[6..10].try_into().unwrap()) as usize;
     // Magic, length, every byte of the head, then first, inner, tag and last bytes of the segments.
     let sealed = SEGMENT + TAG;
-    let segments = [0, 1, SEGMENT, SEGMENT + TAG - 1, sealed, sealed + 5, 2 * sealed, good.len() - head - 1];
+    let segments = [
+        0,
+        1,
+        SEGMENT,
+        SEGMENT + TAG - 1,
+        sealed,
+        sealed + 5,
+        2 * sealed,
+        good.len() - head - 1,
+    ];
     for at in (0..head).chain(segments.iter().map(|s| head + s)) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
         std::fs::write(&path, &bad).unwrap();
-        assert!(matches!(vault.verify(&file.name), Err(VaultError::Changed { .. })), "byte {at}");
+        assert!(
+            matches!(vault.verify(&file.name), Err(VaultError::Changed { .. })),
+            "byte {at}"
+        );
     }
-    for bad in [good[..head].to_vec(), good[..head + sealed].to_vec(), good[..good.len() - 1].to_vec(), [&good[..], &[0]].concat(), [&good[..], &good[head..head + sealed]].concat(), Vec::new()] {
+    for bad in [
+        good[..head].to_vec(),
+        good[..head + sealed].to_vec(),
+        good[..good.len() - 1].to_vec(),
+        [&good[..], &[0]].concat(),
+        [&good[..], &good[head..head + sealed]].concat(),
+        Vec::new(),
+    ] {
         std::fs::write(&path, &bad).unwrap();
-        assert!(matches!(vault.verify(&file.name), Err(VaultError::Changed { .. })), "{} bytes", bad.len());
+        assert!(
+            matches!(vault.verify(&file.name), Err(VaultError::Changed { .. })),
+            "{} bytes",
+            bad.len()
+        );
     }
-    let swapped = [&good[..head], &good[head + sealed..head + 2 * sealed], &good[head..head + sealed], &good[head + 2 * sealed..]].concat();
+    let swapped = [
+        &good[..head],
+        &good[head + sealed..head + 2 * sealed],
+        &good[head..head + sealed],
+        &good[head + 2 * sealed..],
+    ]
+    .concat();
     std::fs::write(&path, &swapped).unwrap();
     assert!(matches!(vault.verify(&file.name), Err(VaultError::Changed { .. })));
     let aside = vault.set_aside(&file.name).unwrap();
@@ -102,15 +138,24 @@ fn a_full_disk_is_named_and_does_no_harm() {
     let quota = Arc::new(Quota(AtomicU64::new(100_000)));
     let vault = vault_with(dir.path(), quota.clone());
     let original = bytes(3 * SEGMENT);
-    assert!(matches!(vault.write(&mut &original[..], OnFailure::Discard), Err(VaultError::NoSpace { partial: None, .. })));
+    assert!(matches!(
+        vault.write(&mut &original[..], OnFailure::Discard),
+        Err(VaultError::NoSpace { partial: None, .. })
+    ));
     assert_eq!(std::fs::read_dir(dir.path().join(INCOMING)).unwrap().count(), 0);
     quota.0.store(100_000, Ordering::Relaxed);
-    let Err(VaultError::NoSpace { partial: Some(part), .. }) = vault.write(&mut &original[..], OnFailure::Keep) else {
+    let Err(VaultError::NoSpace {
+        partial: Some(part), ..
+    }) = vault.write(&mut &original[..], OnFailure::Keep)
+    else {
         panic!("the part of a recording must be kept")
     };
     assert!(part.metadata().unwrap().len() > SEGMENT as u64);
     quota.0.store(1 << 20, Ordering::Relaxed);
-    assert_eq!(vault.write(&mut &original[..], OnFailure::Discard).unwrap().size, original.len() as u64);
+    assert_eq!(
+        vault.write(&mut &original[..], OnFailure::Discard).unwrap().size,
+        original.len() as u64
+    );
 }
 
 #[test]
@@ -120,7 +165,9 @@ fn a_start_adopts_what_is_complete_and_sets_aside_the_rest() {
     let known = vault.write(&mut &b"has a row"[..], OnFailure::Discard).unwrap();
     let orphan = vault.write(&mut &b"no row yet"[..], OnFailure::Discard).unwrap();
     let cut = vault.write(&mut &bytes(2 * SEGMENT)[..], OnFailure::Discard).unwrap();
-    let renamed = vault.write(&mut &b"cut before its rename"[..], OnFailure::Discard).unwrap();
+    let renamed = vault
+        .write(&mut &b"cut before its rename"[..], OnFailure::Discard)
+        .unwrap();
     let incoming = dir.path().join(INCOMING);
     std::fs::rename(dir.path().join(&renamed.name), incoming.join(&renamed.name)).unwrap();
     let half = std::fs::read(dir.path().join(&cut.name)).unwrap()[..SEGMENT + 300].to_vec();

@@ -67,16 +67,25 @@ impl Vault {
             if last {
                 break;
             }
-            segment = segment.checked_add(1).ok_or(VaultError::changed(name, "more than 2^32 segments"))?;
+            segment = segment
+                .checked_add(1)
+                .ok_or(VaultError::changed(name, "more than 2^32 segments"))?;
             std::mem::swap(&mut current, &mut next);
         }
         file.sync_all().map_err(VaultError::io("syncing", path))?;
         let (sha256, size) = hash.finish();
-        Ok(VaultFile { name: name.to_owned(), sha256: BlobHash::from_bytes(sha256), size })
+        Ok(VaultFile {
+            name: name.to_owned(),
+            sha256: BlobHash::from_bytes(sha256),
+            size,
+        })
     }
 
     fn put(&self, file: &mut File, bytes: &[u8], path: &Path) -> Result<(), VaultError> {
-        self.space.claim(bytes.len() as u64).and_then(|()| file.write_all(bytes)).map_err(VaultError::io("writing", path))
+        self.space
+            .claim(bytes.len() as u64)
+            .and_then(|()| file.write_all(bytes))
+            .map_err(VaultError::io("writing", path))
     }
 
     fn break_off(&self, error: VaultError, incoming: &Path, name: &str, on_failure: OnFailure) -> VaultError {
@@ -86,7 +95,10 @@ impl Vault {
             OnFailure::Keep => self.move_aside(incoming, &format!("{name}.part")).ok(),
         };
         match error {
-            VaultError::NoSpace { .. } => VaultError::NoSpace { folder: self.folder.clone(), partial },
+            VaultError::NoSpace { .. } => VaultError::NoSpace {
+                folder: self.folder.clone(),
+                partial,
+            },
             other => other,
         }
     }
@@ -95,6 +107,9 @@ impl Vault {
 /// Fills `segment` with up to [`SEGMENT`] bytes; empty at the end of the source.
 fn read_segment(source: &mut dyn Read, segment: &mut Vec<u8>) -> Result<(), VaultError> {
     segment.clear();
-    source.take(SEGMENT as u64).read_to_end(segment).map_err(|e: io::Error| VaultError::Source(e))?;
+    source
+        .take(SEGMENT as u64)
+        .read_to_end(segment)
+        .map_err(|e: io::Error| VaultError::Source(e))?;
     Ok(())
 }

@@ -10,6 +10,8 @@ mod check;
 mod file;
 mod source;
 mod tables;
+#[cfg(test)]
+pub(crate) mod tests;
 
 mod number;
 mod rule_pack;

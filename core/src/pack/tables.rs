@@ -47,6 +47,9 @@ pub struct PackHead {
     pub language: String,
     /// Minutes east of UTC of the local time in its documents.
     pub utc_offset_minutes: i32,
+    /// Clauses that `clauses.toml` does not have may be cited as they are written.
+    #[serde(default)]
+    pub open_clauses: bool,
     /// Who approved it; empty while nobody has.
     pub approved_by: String,
 }

@@ -4,6 +4,7 @@
 //! of `core/proof` relies on. A rule is changed here, in the open, together with the page that states it.
 
 mod edges;
+mod links;
 mod names;
 mod source;
 mod words;

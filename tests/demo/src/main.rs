@@ -51,6 +51,8 @@ impl Options {
                     options.prepare = Some(purpose.ok_or("--prepare takes build, demo or tests")?);
                 }
                 "--help" | "-h" => options.help = true,
+                // `cargo demo -- --once`: the alias ends in one of its own.
+                "--" => {}
                 _ => return Err(format!("{name} is no option")),
             }
         }
@@ -183,6 +185,7 @@ mod tests {
     fn options_are_read() {
         let options = parse(&["--once", "--out", "x"]).unwrap();
         assert!(options.once && options.out == Some("x".into()));
+        assert_eq!(parse(&["--", "--once", "--out", "x"]).unwrap(), options);
         assert_eq!(parse(&["--prepare", "tests"]).unwrap().prepare, Some(Purpose::Tests));
         assert_eq!(parse(&[]).unwrap(), Options::default());
     }

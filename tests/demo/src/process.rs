@@ -272,6 +272,10 @@ impl Running {
     }
 
     fn tail(&self) -> String {
+        // The child has ended; what it said last may still be on its way through the reader.
+        let until = Instant::now() + REST;
+        self.stdout.wait_closed(until);
+        self.stderr.wait_closed(until);
         let mut text = String::new();
         for (stream, log) in [(&self.stdout, &self.logs.0), (&self.stderr, &self.logs.1)] {
             let said = String::from_utf8_lossy(&stream.shared.lock().bytes).into_owned();

@@ -1,0 +1,159 @@
+//! A bundle's files, from a folder or from a zip as it was handed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use fieldseal_core::catalogue::Param;
+use fieldseal_proof::bundle::{BundleSource, MAX_FILES, SourceError};
+
+use crate::failure::Failure;
+
+/// Bytes read at a time.
+const CHUNK: usize = 256 * 1024;
+/// Most bytes that one entry of a zip may unpack to; a film of a day fits.
+const MOST_ENTRY: u64 = 64 << 30;
+/// How much more than its packed size an entry may unpack to; deflate reaches 1,032.
+const MOST_RATIO: u64 = 1_100;
+
+/// Opens a bundle.
+///
+/// # Errors
+/// A path that is neither, links, doubled or encrypted entries, too many files.
+pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Failure> {
+    let meta = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?;
+    if meta.is_dir() { Ok(Box::new(Folder::open(path)?)) } else { Ok(Box::new(Zip::open(path)?)) }
+}
+
+fn unreadable(detail: impl std::fmt::Display) -> Failure {
+    Failure::new("bundle_unreadable", [("detail", Param::text(detail.to_string()))])
+}
+
+fn source_error(path: &str, reason: impl std::fmt::Display) -> SourceError {
+    SourceError { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// An unpacked bundle.
+struct Folder {
+    files: BTreeMap<String, PathBuf>,
+}
+
+impl Folder {
+    fn open(root: &Path) -> Result<Self, Failure> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![(root.to_owned(), String::new(), 0)];
+        while let Some((folder, prefix, depth)) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).map_err(|error| Failure::file(&folder, &error))? {
+                let entry = entry.map_err(|error| Failure::file(&folder, &error))?;
+                let name = entry.file_name();
+                let name = name.to_str().ok_or_else(|| unreadable(format!("a name in {prefix:?} is not UTF-8")))?;
+                let inside = format!("{prefix}{name}");
+                let kind = entry.file_type().map_err(|error| Failure::file(&entry.path(), &error))?;
+                if kind.is_dir() && depth < 16 {
+                    folders.push((entry.path(), format!("{inside}/"), depth + 1));
+                } else if kind.is_file() {
+                    files.insert(inside, entry.path());
+                } else {
+                    return Err(unreadable(format!("{inside} is a link or a special file")));
+                }
+                if files.len() > MAX_FILES {
+                    return Err(unreadable(format!("more than {MAX_FILES} files")));
+                }
+            }
+        }
+        Ok(Self { files })
+    }
+}
+
+impl BundleSource for Folder {
+    fn paths(&self) -> Vec<String> {
+        self.files.keys().cloned().collect()
+    }
+
+    fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+        let file = self.files.get(path).ok_or_else(|| source_error(path, "is not in the bundle"))?;
+        let file = File::open(file).map_err(|error| source_error(path, error))?;
+        pour(path, file, sink)
+    }
+}
+
+/// A zipped bundle.
+struct Zip {
+    archive: Mutex<zip::ZipArchive<File>>,
+    entries: BTreeMap<String, usize>,
+}
+
+impl Zip {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+        let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
+        if archive.len() > MAX_FILES * 2 {
+            return Err(unreadable(format!("more than {MAX_FILES} files")));
+        }
+        let mut entries = BTreeMap::new();
+        let mut lower = BTreeSet::new();
+        for index in 0..archive.len() {
+            let entry = archive.by_index_raw(index).map_err(unreadable)?;
+            let name = entry.name().to_owned();
+            if entry.encrypted() {
+                return Err(unreadable(format!("{name} is encrypted")));
+            }
+            if entry.is_dir() {
+                continue;
+            }
+            if !entry.is_file() || entry.is_symlink() {
+                return Err(unreadable(format!("{name} is a link or a special file")));
+            }
+            if entry.size() > MOST_ENTRY || entry.size() / MOST_RATIO > entry.compressed_size() {
+                return Err(unreadable(format!("{name} claims {} bytes", entry.size())));
+            }
+            if !lower.insert(name.to_lowercase()) || entries.insert(name.clone(), index).is_some() {
+                return Err(unreadable(format!("{name} stands twice")));
+            }
+        }
+        Ok(Self { entries: without_top(entries), archive: Mutex::new(archive) })
+    }
+}
+
+/// A zip usually holds one folder with the bag in it; its name is not part of the bag.
+fn without_top(entries: BTreeMap<String, usize>) -> BTreeMap<String, usize> {
+    let top = entries.keys().next().and_then(|name| name.split_once('/')).map(|(top, _)| format!("{top}/"));
+    match top.filter(|top| !entries.contains_key("bagit.txt") && entries.contains_key(&format!("{top}bagit.txt"))) {
+        Some(top) if entries.keys().all(|name| name.starts_with(&top)) => {
+            entries.into_iter().map(|(name, index)| (name[top.len()..].to_owned(), index)).collect()
+        }
+        _ => entries,
+    }
+}
+
+impl BundleSource for Zip {
+    fn paths(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
+    fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+        let index = *self.entries.get(path).ok_or_else(|| source_error(path, "is not in the bundle"))?;
+        let mut archive = self.archive.lock().map_err(|_| source_error(path, "the archive is in use"))?;
+        let entry = archive.by_index(index).map_err(|error| source_error(path, error))?;
+        let size = entry.size();
+        let mut got = 0;
+        // One byte more than it claims is enough to see that its size lies.
+        pour(path, entry.take(size + 1), &mut |chunk| {
+            got += chunk.len() as u64;
+            sink(chunk);
+        })?;
+        if got == size { Ok(()) } else { Err(source_error(path, "does not have the size that it claims")) }
+    }
+}
+
+fn pour(path: &str, mut from: impl Read, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match from.read(&mut buffer).map_err(|error| source_error(path, error))? {
+            0 => return Ok(()),
+            read => sink(&buffer[..read]),
+        }
+    }
+}

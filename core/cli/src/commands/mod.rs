@@ -1,0 +1,29 @@
+//! One file per noun.
+
+pub mod admin;
+pub mod pack;
+pub mod root;
+pub mod verify;
+
+use crate::args::Command;
+use crate::failure::Failure;
+use crate::shell::{Outcome, Shell};
+
+/// Runs a command.
+pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
+    match command {
+        Command::Root { command } => root::run(shell, command),
+        Command::Admin { command } => admin::run(shell, command),
+        Command::Pack { command } => pack::run(shell, command),
+        Command::Verify(args) => verify::run(shell, args),
+    }
+}
+
+/// The wall clock in milliseconds since 1970: of the machine, or as set by hand.
+pub fn wall_ms(shell: &Shell) -> Result<u64, Failure> {
+    let time: jiff::Timestamp = match &shell.clock {
+        Some(text) => text.parse().map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?,
+        None => jiff::Timestamp::now(),
+    };
+    u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("a time before 1970"))
+}

@@ -1,0 +1,145 @@
+//! Errors as people and scripts see them: a stable code, a sentence of the catalogue, an exit code.
+
+use fieldseal_core::catalogue::{self, Lang, Message, Param};
+use fieldseal_core::domain::Refusal;
+use fieldseal_core::sync::Fault;
+use fieldseal_transport::TransportError;
+
+/// Exit code: the command line was not understood.
+pub const USAGE: u8 = 64;
+/// Exit code: something is missing on this machine.
+pub const MISSING: u8 = 69;
+/// Exit code: no space left.
+pub const NO_SPACE: u8 = 73;
+/// Exit code: offline or busy; the same command may succeed later.
+pub const LATER: u8 = 75;
+/// Exit code of everything else that failed.
+pub const FAILED: u8 = 1;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub struct Failure {
+    words: Words,
+    exit: u8,
+}
+
+/// A message that the library made, or a code that came over the wire.
+#[derive(Debug)]
+enum Words {
+    Message(Message),
+    Code(String, Vec<(&'static str, Param)>),
+}
+
+impl Failure {
+    /// A failure under a code of the catalogue.
+    pub fn new(code: impl Into<String>, params: impl IntoIterator<Item = (&'static str, Param)>) -> Self {
+        let code = code.into();
+        let exit = exit_of(&code);
+        Self { words: Words::Code(code, params.into_iter().collect()), exit }
+    }
+
+    /// The command was used wrongly.
+    pub fn usage(detail: impl Into<String>) -> Self {
+        Self::new("usage", [("detail", Param::text(detail))])
+    }
+
+    /// A file could not be read or written.
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let path = ("path", Param::text(path.display().to_string()));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::new("file_missing", [path]),
+            std::io::ErrorKind::StorageFull => Self::new("storage_full", []),
+            _ => Self::new("file_unreadable", [path, ("detail", Param::text(error.to_string()))]),
+        }
+    }
+
+    /// What a person entered is not in its form.
+    pub fn form(what: &std::path::Path, detail: impl std::fmt::Display) -> Self {
+        let path = ("path", Param::text(what.display().to_string()));
+        Self::new("file_unreadable", [path, ("detail", Param::text(detail.to_string()))])
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match &self.words {
+            Words::Message(message) => message.code(),
+            Words::Code(code, _) => code,
+        }
+    }
+
+    /// The sentence in a language.
+    pub fn text(&self, lang: Lang) -> String {
+        match &self.words {
+            Words::Message(message) => message.text(lang),
+            Words::Code(code, params) => catalogue::text(lang, code, params),
+        }
+    }
+
+    /// Parameters by name, as they read in English.
+    pub fn params(&self) -> serde_json::Map<String, serde_json::Value> {
+        match &self.words {
+            Words::Message(message) => message.params().map(|(name, value)| (name.to_owned(), value.into())).collect(),
+            Words::Code(_, params) => {
+                params.iter().map(|(name, param)| ((*name).to_owned(), param.shown(Lang::En).into())).collect()
+            }
+        }
+    }
+
+    /// The process's exit code.
+    pub fn exit(&self) -> u8 {
+        self.exit
+    }
+}
+
+fn exit_of(code: &str) -> u8 {
+    match code {
+        "usage" => USAGE,
+        "missing_tool" | "font_missing" => MISSING,
+        "storage_full" | "storage_short" | "disk_full" => NO_SPACE,
+        "offline" | "server_unreachable" | "server_busy" | "captive_portal" | "db_locked" | "pin_wait" => LATER,
+        _ => FAILED,
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        refusal.message.into()
+    }
+}
+
+impl From<Message> for Failure {
+    fn from(message: Message) -> Self {
+        Self { exit: exit_of(message.code()), words: Words::Message(message) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let detail = |text: String| ("detail", Param::text(text));
+        match fault {
+            Fault::Offline(why) => Self::new("server_unreachable", [("url", Param::text("")), detail(why)]),
+            Fault::Busy { floor, .. } => {
+                let span = floor.unwrap_or_default().as_millis().try_into().unwrap_or(u64::MAX);
+                Self::new("server_busy", [("span", Param::Span(span))])
+            }
+            Fault::Paused => Self::new("token_refused", []),
+            Fault::WrongServer => Self::new("wrong_server", []),
+            Fault::Refused { code, detail: text, .. } if catalogue::exists(&code) => Self::new(code, [detail(text)]),
+            Fault::Refused { status, code, detail: text } => {
+                Self::new("server_answer", [detail(format!("{status} {code} {text}"))])
+            }
+            Fault::Untrue { what, why } => Self::new("server_answer", [detail(format!("{what}: {why}"))]),
+            Fault::Store(fault) => Self::new(fault.code, [detail(fault.detail)]),
+            Fault::Cancelled => Self::new("cancelled", []),
+        }
+    }
+}
+
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Address(address) => Self::usage(format!("{address:?} is not an https address")),
+            TransportError::SetUp(why) => Self::new("missing_tool", [("what", Param::text(why)), ("command", Param::text(""))]),
+        }
+    }
+}

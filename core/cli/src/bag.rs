@@ -24,7 +24,11 @@ const MOST_RATIO: u64 = 1_100;
 /// A path that is neither, links, doubled or encrypted entries, too many files.
 pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Failure> {
     let meta = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?;
-    if meta.is_dir() { Ok(Box::new(Folder::open(path)?)) } else { Ok(Box::new(Zip::open(path)?)) }
+    if meta.is_dir() {
+        Ok(Box::new(Folder::open(path)?))
+    } else {
+        Ok(Box::new(Zip::open(path)?))
+    }
 }
 
 fn unreadable(detail: impl std::fmt::Display) -> Failure {
@@ -32,7 +36,10 @@ fn unreadable(detail: impl std::fmt::Display) -> Failure {
 }
 
 fn source_error(path: &str, reason: impl std::fmt::Display) -> SourceError {
-    SourceError { path: path.to_owned(), reason: reason.to_string() }
+    SourceError {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
 }
 
 /// An unpacked bundle.
@@ -48,9 +55,13 @@ impl Folder {
             for entry in std::fs::read_dir(&folder).map_err(|error| Failure::file(&folder, &error))? {
                 let entry = entry.map_err(|error| Failure::file(&folder, &error))?;
                 let name = entry.file_name();
-                let name = name.to_str().ok_or_else(|| unreadable(format!("a name in {prefix:?} is not UTF-8")))?;
+                let name = name
+                    .to_str()
+                    .ok_or_else(|| unreadable(format!("a name in {prefix:?} is not UTF-8")))?;
                 let inside = format!("{prefix}{name}");
-                let kind = entry.file_type().map_err(|error| Failure::file(&entry.path(), &error))?;
+                let kind = entry
+                    .file_type()
+                    .map_err(|error| Failure::file(&entry.path(), &error))?;
                 if kind.is_dir() && depth < 16 {
                     folders.push((entry.path(), format!("{inside}/"), depth + 1));
                 } else if kind.is_file() {
@@ -73,7 +84,10 @@ impl BundleSource for Folder {
     }
 
     fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
-        let file = self.files.get(path).ok_or_else(|| source_error(path, "is not in the bundle"))?;
+        let file = self
+            .files
+            .get(path)
+            .ok_or_else(|| source_error(path, "is not in the bundle"))?;
         let file = File::open(file).map_err(|error| source_error(path, error))?;
         pour(path, file, sink)
     }
@@ -96,7 +110,7 @@ impl Zip {
         let mut lower = BTreeSet::new();
         for index in 0..archive.len() {
             let entry = archive.by_index_raw(index).map_err(unreadable)?;
-            let name = entry.name().to_owned();
+            let name = entry.name().map_err(unreadable)?.into_owned();
             if entry.encrypted() {
                 return Err(unreadable(format!("{name} is encrypted")));
             }
@@ -113,17 +127,25 @@ impl Zip {
                 return Err(unreadable(format!("{name} stands twice")));
             }
         }
-        Ok(Self { entries: without_top(entries), archive: Mutex::new(archive) })
+        Ok(Self {
+            entries: without_top(entries),
+            archive: Mutex::new(archive),
+        })
     }
 }
 
 /// A zip usually holds one folder with the bag in it; its name is not part of the bag.
 fn without_top(entries: BTreeMap<String, usize>) -> BTreeMap<String, usize> {
-    let top = entries.keys().next().and_then(|name| name.split_once('/')).map(|(top, _)| format!("{top}/"));
+    let top = entries
+        .keys()
+        .next()
+        .and_then(|name| name.split_once('/'))
+        .map(|(top, _)| format!("{top}/"));
     match top.filter(|top| !entries.contains_key("bagit.txt") && entries.contains_key(&format!("{top}bagit.txt"))) {
-        Some(top) if entries.keys().all(|name| name.starts_with(&top)) => {
-            entries.into_iter().map(|(name, index)| (name[top.len()..].to_owned(), index)).collect()
-        }
+        Some(top) if entries.keys().all(|name| name.starts_with(&top)) => entries
+            .into_iter()
+            .map(|(name, index)| (name[top.len()..].to_owned(), index))
+            .collect(),
         _ => entries,
     }
 }
@@ -134,8 +156,14 @@ impl BundleSource for Zip {
     }
 
     fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
-        let index = *self.entries.get(path).ok_or_else(|| source_error(path, "is not in the bundle"))?;
-        let mut archive = self.archive.lock().map_err(|_| source_error(path, "the archive is in use"))?;
+        let index = *self
+            .entries
+            .get(path)
+            .ok_or_else(|| source_error(path, "is not in the bundle"))?;
+        let mut archive = self
+            .archive
+            .lock()
+            .map_err(|_| source_error(path, "the archive is in use"))?;
         let entry = archive.by_index(index).map_err(|error| source_error(path, error))?;
         let size = entry.size();
         let mut got = 0;
@@ -144,7 +172,11 @@ impl BundleSource for Zip {
             got += chunk.len() as u64;
             sink(chunk);
         })?;
-        if got == size { Ok(()) } else { Err(source_error(path, "does not have the size that it claims")) }
+        if got == size {
+            Ok(())
+        } else {
+            Err(source_error(path, "does not have the size that it claims"))
+        }
     }
 }
 

@@ -55,9 +55,18 @@ impl KeyJson {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Request {
     /// An administrator's key.
-    Admin { subject: String, name: String, keys: Vec<KeyJson> },
+    Admin {
+        subject: String,
+        name: String,
+        keys: Vec<KeyJson>,
+    },
     /// A server's keys.
-    Server { subject: String, incarnation: String, origin: String, keys: Vec<KeyJson> },
+    Server {
+        subject: String,
+        incarnation: String,
+        origin: String,
+        keys: Vec<KeyJson>,
+    },
 }
 
 /// Where a server is and what an administrator shows it.
@@ -94,9 +103,16 @@ impl KeyLogFile {
     /// Begins a key log with the root's own entry.
     pub fn begin(folder: &Path, tenant: TenantId, root: &dyn Signer, wall_ms: u64) -> Result<Self, Failure> {
         let path = folder.join(KEY_LOG);
-        let mut file = Self { log: KeyLog::new(tenant), bytes: Vec::new(), path };
+        let mut file = Self {
+            log: KeyLog::new(tenant),
+            bytes: Vec::new(),
+            path,
+        };
         let record = KeyRecord::new(Purpose::Root, root.public(), Custody::Software);
-        let entry = Entry { keys: vec![record], ..blank(&file.log, "root", root.public().key_id(), wall_ms) };
+        let entry = Entry {
+            keys: vec![record],
+            ..blank(&file.log, "root", root.public().key_id(), wall_ms)
+        };
         file.add(entry, None, root)?;
         files::create(&file.path, &file.bytes)?;
         Ok(file)
@@ -106,7 +122,11 @@ impl KeyLogFile {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let bytes = files::read(path)?;
         let log = KeyLog::read(&bytes).map_err(|error| Failure::form(path, error))?;
-        Ok(Self { path: path.to_owned(), log, bytes })
+        Ok(Self {
+            path: path.to_owned(),
+            log,
+            bytes,
+        })
     }
 
     /// Signs what a request asks for and adds it; [`Self::save`] writes.
@@ -119,7 +139,12 @@ impl KeyLogFile {
                 keys: records(keys)?,
                 ..blank(&self.log, "admin", signer, wall_ms)
             },
-            Request::Server { subject, incarnation, origin, keys } => Entry {
+            Request::Server {
+                subject,
+                incarnation,
+                origin,
+                keys,
+            } => Entry {
                 subject: Some(id(subject)?),
                 incarnation: Some(IncarnationId::from_bytes(id(incarnation)?)),
                 name: Some(origin.clone()),
@@ -164,7 +189,8 @@ pub fn blank(log: &KeyLog, action: &str, signer: KeyId, wall_ms: u64) -> Entry {
 
 /// Signs an entry and appends it to a checked key log; the frame.
 pub fn sign(log: &mut KeyLog, entry: Entry, attrs: Option<Body>, signer: &dyn Signer) -> Result<Vec<u8>, Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::new("key_log_broken", [("detail", Param::text(error.to_string()))]);
+    let broken =
+        |error: &dyn std::fmt::Display| Failure::new("key_log_broken", [("detail", Param::text(error.to_string()))]);
     let frame = KeyLogFrame::sign(&entry, attrs, signer).map_err(|error| broken(&error))?;
     log.append(&frame).map_err(|error| broken(&error))?;
     Ok(frame.encode())
@@ -172,7 +198,9 @@ pub fn sign(log: &mut KeyLog, entry: Entry, attrs: Option<Body>, signer: &dyn Si
 
 /// 16 bytes of a UUID text.
 pub fn id(text: &str) -> Result<[u8; 16], Failure> {
-    let id: ItemId = text.parse().map_err(|error| Failure::usage(format!("{text}: {error}")))?;
+    let id: ItemId = text
+        .parse()
+        .map_err(|error| Failure::usage(format!("{text}: {error}")))?;
     Ok(*id.as_bytes())
 }
 
@@ -188,7 +216,10 @@ pub fn write_trust(folder: &Path, log: &KeyLog) -> Result<(), Failure> {
     let root = log.root().ok_or_else(|| lacking("root"))?;
     let tenant = TenantJson {
         tenant: log.tenant().to_string(),
-        root: RootJson { suite: root.record.suite, public: to_hex(&root.record.public) },
+        root: RootJson {
+            suite: root.record.suite,
+            public: to_hex(&root.record.public),
+        },
     };
     let (log_key, origin) = newest(Purpose::Log)?;
     let (bundle_key, _) = newest(Purpose::Bundle)?;
@@ -197,8 +228,14 @@ pub fn write_trust(folder: &Path, log: &KeyLog) -> Result<(), Failure> {
     let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
     files::create(&folder.join("tenant.json"), &pretty(&serde_json::json!(tenant)))?;
     files::create(&folder.join("log.vkey"), format!("{}\n", vkey.to_vkey()).as_bytes())?;
-    files::create(&folder.join("allowed_signers"), allowed_signers_line(&origin, &bundle_key).as_bytes())?;
-    files::create(&folder.join("policy.json"), &pretty(&serde_json::json!({ "quorum": 0, "witnesses": [] })))
+    files::create(
+        &folder.join("allowed_signers"),
+        allowed_signers_line(&origin, &bundle_key).as_bytes(),
+    )?;
+    files::create(
+        &folder.join("policy.json"),
+        &pretty(&serde_json::json!({ "quorum": 0, "witnesses": [] })),
+    )
 }
 
 #[derive(Deserialize)]
@@ -246,7 +283,11 @@ pub fn read_trust(folder: &Path) -> Result<Trust, Failure> {
         for witness in read.witnesses {
             let key = VerifierKey::parse(&witness.vkey).map_err(|error| Failure::form(&policy, error))?;
             let (organisation, same_operator) = (witness.organisation, witness.same_operator);
-            trust.witnesses.push(Witness { key, organisation, same_operator });
+            trust.witnesses.push(Witness {
+                key,
+                organisation,
+                same_operator,
+            });
         }
     }
     Ok(trust)

@@ -35,7 +35,10 @@ impl Failure {
     pub fn new(code: impl Into<String>, params: impl IntoIterator<Item = (&'static str, Param)>) -> Self {
         let code = code.into();
         let exit = exit_of(&code);
-        Self { words: Words::Code(code, params.into_iter().collect()), exit }
+        Self {
+            words: Words::Code(code, params.into_iter().collect()),
+            exit,
+        }
     }
 
     /// The command was used wrongly.
@@ -78,10 +81,14 @@ impl Failure {
     /// Parameters by name, as they read in English.
     pub fn params(&self) -> serde_json::Map<String, serde_json::Value> {
         match &self.words {
-            Words::Message(message) => message.params().map(|(name, value)| (name.to_owned(), value.into())).collect(),
-            Words::Code(_, params) => {
-                params.iter().map(|(name, param)| ((*name).to_owned(), param.shown(Lang::En).into())).collect()
-            }
+            Words::Message(message) => message
+                .params()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect(),
+            Words::Code(_, params) => params
+                .iter()
+                .map(|(name, param)| ((*name).to_owned(), param.shown(Lang::En).into()))
+                .collect(),
         }
     }
 
@@ -109,7 +116,10 @@ impl From<Refusal> for Failure {
 
 impl From<Message> for Failure {
     fn from(message: Message) -> Self {
-        Self { exit: exit_of(message.code()), words: Words::Message(message) }
+        Self {
+            exit: exit_of(message.code()),
+            words: Words::Message(message),
+        }
     }
 }
 
@@ -125,9 +135,11 @@ impl From<Fault> for Failure {
             Fault::Paused => Self::new("token_refused", []),
             Fault::WrongServer => Self::new("wrong_server", []),
             Fault::Refused { code, detail: text, .. } if catalogue::exists(&code) => Self::new(code, [detail(text)]),
-            Fault::Refused { status, code, detail: text } => {
-                Self::new("server_answer", [detail(format!("{status} {code} {text}"))])
-            }
+            Fault::Refused {
+                status,
+                code,
+                detail: text,
+            } => Self::new("server_answer", [detail(format!("{status} {code} {text}"))]),
             Fault::Untrue { what, why } => Self::new("server_answer", [detail(format!("{what}: {why}"))]),
             Fault::Store(fault) => Self::new(fault.code, [detail(fault.detail)]),
             Fault::Cancelled => Self::new("cancelled", []),
@@ -139,7 +151,10 @@ impl From<TransportError> for Failure {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Address(address) => Self::usage(format!("{address:?} is not an https address")),
-            TransportError::SetUp(why) => Self::new("missing_tool", [("what", Param::text(why)), ("command", Param::text(""))]),
+            TransportError::SetUp(why) => Self::new(
+                "missing_tool",
+                [("what", Param::text(why)), ("command", Param::text(""))],
+            ),
         }
     }
 }

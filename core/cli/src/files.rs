@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,9 @@ const MOST: u64 = 64 * 1024 * 1024;
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
     let mut bytes = Vec::new();
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| Failure::file(path, &error))?;
+    file.take(MOST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::file(path, &error))?;
     if bytes.len() as u64 > MOST {
         return Err(Failure::form(path, "longer than 64 MiB"));
     }
@@ -34,7 +36,10 @@ pub fn empty_folder(path: &Path) -> Result<(), Failure> {
     if entries.next().is_some() {
         return Err(Failure::new(
             "folder_not_empty",
-            [("path", fieldseal_core::catalogue::Param::text(path.display().to_string()))],
+            [(
+                "path",
+                fieldseal_core::catalogue::Param::text(path.display().to_string()),
+            )],
         ));
     }
     Ok(())
@@ -63,11 +68,6 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         sync_folder(path)
     };
     write().map_err(|error| Failure::file(path, &error))
-}
-
-/// `name` in `folder`.
-pub fn at(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name)
 }
 
 fn put(path: &Path, bytes: &[u8], secret: bool) -> std::io::Result<()> {

@@ -38,7 +38,13 @@ pub fn create(path: &Path, pin: &str) -> Result<Ed25519Signer, Failure> {
     let signer = Ed25519Signer::from_seed(&seed).map_err(|error| Failure::form(path, error))?;
     let (salt, nonce) = (random::<SALT>()?, random::<NONCE>()?);
     let public = signer.public().as_bytes();
-    let sealed = cipher(pin, &salt)?.encrypt(&XNonce::from(nonce), Payload { msg: &*seed, aad: public });
+    let sealed = cipher(pin, &salt)?.encrypt(
+        &XNonce::from(nonce),
+        Payload {
+            msg: &*seed,
+            aad: public,
+        },
+    );
     let sealed = sealed.map_err(|_| Failure::form(path, "could not be encrypted"))?;
     files::create_secret(path, &[MAGIC, public, &salt, &nonce, &sealed].concat())?;
     Ok(signer)
@@ -58,7 +64,13 @@ pub fn open(path: &Path, pin: &str) -> Result<Ed25519Signer, Failure> {
     let (nonce, sealed) = rest.split_at(NONCE);
     let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| Failure::form(path, "not a key file"))?;
     let wrong = || Failure::new("key_pin_wrong", [("path", Param::text(path.display().to_string()))]);
-    let seed = cipher(pin, salt)?.decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: public });
+    let seed = cipher(pin, salt)?.decrypt(
+        &XNonce::from(nonce),
+        Payload {
+            msg: sealed,
+            aad: public,
+        },
+    );
     let seed = Zeroizing::new(seed.map_err(|_| wrong())?);
     let seed: Zeroizing<[u8; 32]> = Zeroizing::new(seed.as_slice().try_into().map_err(|_| wrong())?);
     Ed25519Signer::from_seed(&seed).map_err(|error| Failure::form(path, error))
@@ -68,7 +80,10 @@ pub fn open(path: &Path, pin: &str) -> Result<Ed25519Signer, Failure> {
 pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::new("missing_tool", [("what", Param::text(error.to_string())), ("command", Param::text(""))])
+        Failure::new(
+            "missing_tool",
+            [("what", Param::text(error.to_string())), ("command", Param::text(""))],
+        )
     })?;
     Ok(bytes)
 }
@@ -82,7 +97,9 @@ fn cipher(pin: &str, salt: &[u8]) -> Result<XChaCha20Poly1305, Failure> {
     let failed = |error: argon2::Error| Failure::usage(error.to_string());
     let params = Params::new(MEMORY_KIB, PASSES, 1, Some(32)).map_err(failed)?;
     let mut key = Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(pin.as_bytes(), salt, &mut *key).map_err(failed)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(pin.as_bytes(), salt, &mut *key)
+        .map_err(failed)?;
     Ok(XChaCha20Poly1305::new(&Key::from(*key)))
 }
 
@@ -96,9 +113,12 @@ mod tests {
         let path = folder.path().join("root.key");
         let made = create(&path, "correct horse").unwrap();
         assert_eq!(open(&path, "correct horse").unwrap().public(), made.public());
-        assert_eq!(open(&path, "correct horsf").unwrap_err().code(), "key_pin_wrong");
-        assert!(create(&path, "correct horse").is_err(), "a key must never be overwritten");
-        assert_eq!(create(&folder.path().join("b"), "short").unwrap_err().code(), "usage");
+        assert_eq!(open(&path, "correct horsf").err().unwrap().code(), "key_pin_wrong");
+        assert!(
+            create(&path, "correct horse").is_err(),
+            "a key must never be overwritten"
+        );
+        assert_eq!(create(&folder.path().join("b"), "short").err().unwrap().code(), "usage");
         let mut bytes = std::fs::read(&path).unwrap();
         for at in [6, 40, 60, 90, LENGTH - 1] {
             bytes[at] ^= 1;

@@ -25,7 +25,10 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with its JSON, no lines yet.
     pub fn new(json: Value) -> Self {
-        Self { json, ..Self::default() }
+        Self {
+            json,
+            ..Self::default()
+        }
     }
 
     /// Adds a line for people.
@@ -39,7 +42,6 @@ impl Outcome {
 #[derive(Clone, Copy, Debug)]
 pub enum Tone {
     Good,
-    Warn,
     Bad,
     Strong,
 }
@@ -60,7 +62,9 @@ pub struct Shell {
 impl Shell {
     /// From the options and the environment, which is read here and nowhere else.
     pub fn new(global: &Global) -> Self {
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
         let lang = global.lang.clone().or(locale).unwrap_or_default();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -83,7 +87,8 @@ impl Shell {
             return Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
         }
         let pin = std::env::var("FIELDSEAL_PIN").ok().filter(|pin| !pin.is_empty());
-        pin.map(Zeroizing::new).ok_or_else(|| Failure::usage("--pin-file FILE or FIELDSEAL_PIN is needed"))
+        pin.map(Zeroizing::new)
+            .ok_or_else(|| Failure::usage("--pin-file FILE or FIELDSEAL_PIN is needed"))
     }
 
     /// One of two texts, by language. For short words; sentences live in the catalogue.
@@ -106,7 +111,6 @@ impl Shell {
         }
         let code = match tone {
             Tone::Good => "32",
-            Tone::Warn => "33",
             Tone::Bad => "31",
             Tone::Strong => "1",
         };

@@ -6,9 +6,9 @@ use fieldseal_core::sync::fault::{Fault, checked};
 use fieldseal_core::sync::message::{Expect, Method, Payload, Request, Response};
 use serde_json::Value;
 
+use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::connection::{Connection, Endpoint, runtime};
-use crate::TransportError;
 
 /// Most bytes of an answer that is read into memory.
 const ANSWER: usize = 64 * 1024 * 1024;
@@ -29,7 +29,11 @@ impl Caller {
     /// # Errors
     /// As [`Connection::open`].
     pub fn open(endpoint: &Endpoint, cancel: Cancel) -> Result<Self, TransportError> {
-        Ok(Self { connection: Connection::open(endpoint)?, runtime: runtime()?, cancel })
+        Ok(Self {
+            connection: Connection::open(endpoint)?,
+            runtime: runtime()?,
+            cancel,
+        })
     }
 
     /// `GET`, for JSON.
@@ -75,12 +79,16 @@ impl Caller {
             answer_limit: ANSWER,
             silence: Duration::from_secs(60),
         };
-        let answer = self.runtime.block_on(self.connection.exchange(&request, None, &self.cancel, &mut |_| {}));
+        let answer = self
+            .runtime
+            .block_on(self.connection.exchange(&request, None, &self.cancel, &mut |_| {}));
         checked(expect, answer?)
     }
 }
 
 fn read(answer: Response) -> Result<Value, Fault> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|why| Fault::Untrue { what: "answer", why: why.to_string() })
+    serde_json::from_slice(&answer.body).map_err(|why| Fault::Untrue {
+        what: "answer",
+        why: why.to_string(),
+    })
 }

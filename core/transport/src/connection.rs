@@ -9,10 +9,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use reqwest::{Client, Url};
 use tokio::sync::mpsc;
 
+use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::pin::{self, Mismatch};
 use crate::upload::{self, Activity};
-use crate::TransportError;
 
 /// How often the idle watch looks.
 const WATCH: Duration = Duration::from_secs(1);
@@ -58,7 +58,12 @@ impl Connection {
             .referer(false)
             .build()
             .map_err(|why| TransportError::SetUp(chain(&why)))?;
-        Ok(Self { client, base, token: endpoint.token.clone(), mismatch })
+        Ok(Self {
+            client,
+            base,
+            token: endpoint.token.clone(),
+            mismatch,
+        })
     }
 
     /// Sends a request and reads the answer. `blob` lends the bytes of [`Payload::Blob`].
@@ -77,7 +82,12 @@ impl Connection {
         let (http, mut failures) = self.build(request, blob, &activity)?;
         let talk = self.talk(http, request, &activity);
         tokio::pin!(talk);
-        let patience = IDLE_TIMEOUT + if request.silence.is_zero() { Duration::ZERO } else { request.silence + POLL_GRACE };
+        let patience = IDLE_TIMEOUT
+            + if request.silence.is_zero() {
+                Duration::ZERO
+            } else {
+                request.silence + POLL_GRACE
+            };
         let mut seen = (activity.bytes(), tokio::time::Instant::now());
         let answer = loop {
             tokio::select! {
@@ -106,7 +116,10 @@ impl Connection {
         blob: Option<Box<dyn Read + Send>>,
         activity: &Activity,
     ) -> Result<(reqwest::RequestBuilder, Option<mpsc::Receiver<String>>), NoAnswer> {
-        let url = self.base.join(&request.path).map_err(|why| NoAnswer::Offline(why.to_string()))?;
+        let url = self
+            .base
+            .join(&request.path)
+            .map_err(|why| NoAnswer::Offline(why.to_string()))?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Head => reqwest::Method::HEAD,
@@ -144,9 +157,15 @@ impl Connection {
         let status = answer.status().as_u16();
         let mut headers = Vec::with_capacity(answer.headers().len());
         for (name, value) in answer.headers() {
-            headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+            headers.push((
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            ));
         }
-        let declared = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let declared = answer
+            .content_length()
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(0);
         if declared > request.answer_limit && request.method != Method::Head {
             return Err(NoAnswer::TooLong);
         }
@@ -162,7 +181,11 @@ impl Connection {
     }
 
     fn no_answer(&self, why: &reqwest::Error) -> NoAnswer {
-        if why.is_connect() && self.mismatch.was_seen() { NoAnswer::WrongServer } else { NoAnswer::Offline(chain(why)) }
+        if why.is_connect() && self.mismatch.was_seen() {
+            NoAnswer::WrongServer
+        } else {
+            NoAnswer::Offline(chain(why))
+        }
     }
 
     pub(crate) fn client(&self) -> &Client {

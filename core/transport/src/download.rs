@@ -10,9 +10,9 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, RANGE};
 use sha2::{Digest, Sha256};
 
+use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::connection::{Connection, chain, runtime};
-use crate::TransportError;
 
 /// Why a blob did not arrive. What arrived of it stays beside the target and is continued the next time.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,12 @@ pub fn download(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), DownloadError> {
     let part = part_of(target);
-    let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&part)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&part)?;
     let runtime = runtime()?;
     let mut failures = 0;
     loop {
@@ -64,7 +69,11 @@ pub fn download(
         match runtime.block_on(fetch(connection, blob, begun, size, &mut file, cancel, progress)) {
             Ok(()) => {}
             Err(DownloadError::Offline(why)) => {
-                failures = if file.seek(SeekFrom::End(0))? > begun { 1 } else { failures + 1 };
+                failures = if file.seek(SeekFrom::End(0))? > begun {
+                    1
+                } else {
+                    failures + 1
+                };
                 if failures >= TRIES {
                     return Err(DownloadError::Offline(why));
                 }
@@ -91,7 +100,9 @@ async fn fetch(
 ) -> Result<(), DownloadError> {
     let offline = |why: reqwest::Error| DownloadError::Offline(chain(&why));
     let path = format!("/v1/blobs/{blob}");
-    let url = connection.url(&path).ok_or_else(|| DownloadError::Offline("no address".into()))?;
+    let url = connection
+        .url(&path)
+        .ok_or_else(|| DownloadError::Offline("no address".into()))?;
     let mut request = connection.client().get(url).header(RANGE, format!("bytes={begun}-"));
     if let Some(token) = connection.token() {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -7,9 +7,9 @@ use fieldseal_core::sync::limits::{BACKOFF_MOST, POLL_SECONDS};
 use fieldseal_core::sync::message::Payload;
 use fieldseal_core::sync::{Ending, NoAnswer, Progress, Step, SyncOptions, SyncReport, SyncSession, SyncStore};
 
+use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::connection::{Connection, Endpoint, runtime};
-use crate::TransportError;
 
 /// One session: everything that can be exchanged now.
 ///
@@ -52,7 +52,10 @@ pub fn sync_wait(
         let left = patience.saturating_sub(begun.elapsed());
         let online = total.as_ref().is_some_and(|report| report.ending == Ending::Done);
         let poll_s = if online { left.as_secs().min(POLL_SECONDS) } else { 0 };
-        let options = SyncOptions { poll_s, ..options.clone() };
+        let options = SyncOptions {
+            poll_s,
+            ..options.clone()
+        };
         let report = runtime.block_on(session(store, &connection, options.clone(), progress, cancel));
         let again = match &report.ending {
             Ending::Done if options.only_records => report.waiting.operations + report.waiting.unsealed > 0,
@@ -65,7 +68,11 @@ pub fn sync_wait(
             return Ok(report);
         }
         total = Some(report);
-        pause = if gained { Duration::from_millis(250) } else { (pause * 2).min(BACKOFF_MOST) };
+        pause = if gained {
+            Duration::from_millis(250)
+        } else {
+            (pause * 2).min(BACKOFF_MOST)
+        };
         let wait = pause.min(patience.saturating_sub(begun.elapsed()));
         runtime.block_on(async {
             tokio::select! {
@@ -110,7 +117,12 @@ async fn session(
                     },
                     _ => None,
                 };
-                let mut moved = |bytes| progress(&Progress { moving_bytes: bytes, ..at.clone() });
+                let mut moved = |bytes| {
+                    progress(&Progress {
+                        moving_bytes: bytes,
+                        ..at.clone()
+                    })
+                };
                 let answer = connection.exchange(&request, blob, cancel, &mut moved).await;
                 session.handle_response(store, request.id, answer);
             }

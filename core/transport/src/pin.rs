@@ -46,7 +46,9 @@ impl ServerCertVerifier for Pinned {
         if same {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+            Err(Error::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            ))
         }
     }
 
@@ -56,7 +58,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -65,7 +72,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -77,7 +89,11 @@ impl ServerCertVerifier for Pinned {
 pub(crate) fn config(sha256: [u8; 32]) -> Result<(ClientConfig, Mismatch), TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mismatch = Mismatch::default();
-    let verifier = Pinned { sha256, provider: Arc::clone(&provider), mismatch: mismatch.clone() };
+    let verifier = Pinned {
+        sha256,
+        provider: Arc::clone(&provider),
+        mismatch: mismatch.clone(),
+    };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|why| TransportError::SetUp(why.to_string()))?

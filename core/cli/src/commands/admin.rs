@@ -107,7 +107,7 @@ pub struct Office {
 pub fn run(shell: &Shell, command: AdminCommand) -> Result<Outcome, Failure> {
     match command {
         AdminCommand::Init { out, name } => init(shell, &out, &name),
-        AdminCommand::Invite { office, label, role } => invite(shell, &office, &label, &role),
+        AdminCommand::Invite { office, label, role } => invite(&office, &label, &role),
         AdminCommand::Pending { office } => pending(shell, &office),
         AdminCommand::Approve { office, requests, all } => approve(shell, &office, &requests, all),
         AdminCommand::Revoke { office, key } => revoke(shell, &office, &key),
@@ -123,14 +123,25 @@ fn init(shell: &Shell, out: &Path, name: &str) -> Result<Outcome, Failure> {
     let key = key_file::create(&out.join(ADMIN_KEY), &pin)?;
     let subject = OfficerId::from_bytes(key_file::new_id()?).to_string();
     let keys = vec![KeyJson::of(Purpose::Admin, key.public(), Custody::Software)];
-    let request = Request::Admin { subject, name: name.to_owned(), keys };
+    let request = Request::Admin {
+        subject,
+        name: name.to_owned(),
+        keys,
+    };
     let path = out.join("request.json");
     files::create(&path, format!("{:#}\n", json!(request)).as_bytes())?;
     let fingerprint = key.public().fingerprint();
     Ok(Outcome::new(json!({ "request": path, "fingerprint": fingerprint }))
-        .line(shell.tone(Tone::Strong, &shell.say("管理员密钥已生成", "The administrator's key is made")))
+        .line(shell.tone(
+            Tone::Strong,
+            &shell.say("管理员密钥已生成", "The administrator's key is made"),
+        ))
         .line(format!("{}  {fingerprint}", shell.say("指纹", "fingerprint")))
-        .line(format!("{}  {}", shell.say("交给根密钥", "for the root key"), path.display())))
+        .line(format!(
+            "{}  {}",
+            shell.say("交给根密钥", "for the root key"),
+            path.display()
+        )))
 }
 
 impl Office {
@@ -156,7 +167,11 @@ impl Office {
         let card = self.card()?;
         let tls_sha256 = from_hex(&card.tls_sha256).and_then(|bytes| bytes.try_into().ok());
         let tls_sha256 = tls_sha256.ok_or_else(|| Failure::usage("tls_sha256 of the card is not 64 hex digits"))?;
-        let endpoint = Endpoint { url: card.url.clone(), tls_sha256, token: Some(card.token.clone()) };
+        let endpoint = Endpoint {
+            url: card.url.clone(),
+            tls_sha256,
+            token: Some(card.token.clone()),
+        };
         Ok((card, Caller::open(&endpoint, Cancel::default())?))
     }
 
@@ -165,10 +180,16 @@ impl Office {
         let bytes = caller.fetch("/v1/key-log?from=0", Expect::Cbor)?.body;
         let broken = |detail: String| Failure::new("key_log_broken", [("detail", Param::text(detail))]);
         let log = KeyLog::read(&bytes).map_err(|error| broken(error.to_string()))?;
-        let root = log.root().and_then(|root| root.record.key().ok()).map(|key| key.fingerprint()).unwrap_or_default();
+        let root = log
+            .root()
+            .and_then(|root| root.record.key().ok())
+            .map(|key| key.fingerprint())
+            .unwrap_or_default();
         let kept = self.admin.join("root.fingerprint");
         match std::fs::read_to_string(&kept) {
-            Ok(known) if known.trim() != root => return Err(broken(format!("root {root} instead of {}", known.trim()))),
+            Ok(known) if known.trim() != root => {
+                return Err(broken(format!("root {root} instead of {}", known.trim())));
+            }
             Ok(_) => {}
             Err(_) => files::replace(&kept, format!("{root}\n").as_bytes())?,
         }
@@ -182,10 +203,12 @@ impl Office {
     }
 }
 
-fn invite(shell: &Shell, office: &Office, label: &str, role: &str) -> Result<Outcome, Failure> {
+fn invite(office: &Office, label: &str, role: &str) -> Result<Outcome, Failure> {
     let (card, caller) = office.call()?;
     let log = office.key_log(&caller)?;
-    let root = log.root().ok_or_else(|| Failure::usage("the server has no key log yet"))?;
+    let root = log
+        .root()
+        .ok_or_else(|| Failure::usage("the server has no key log yet"))?;
     let asked = json!({ "kind": "device", "role": role, "label": label, "ttl_s": INVITATION_S });
     let answer = caller.post("/v1/admin/invitations", &asked)?;
     let code = answer["code"].as_str().unwrap_or_default().to_owned();
@@ -250,7 +273,8 @@ impl PublicJson {
 impl Asking {
     fn main_key(&self) -> Result<PublicKey, Failure> {
         let key = self.operation.as_ref().or(self.key.as_ref());
-        key.ok_or_else(|| Failure::usage(format!("request {} carries no key", self.request)))?.key()
+        key.ok_or_else(|| Failure::usage(format!("request {} carries no key", self.request)))?
+            .key()
     }
 
     /// The entry that enrols it. Names stand in the attributes, which the entry only commits to.
@@ -274,11 +298,23 @@ impl Asking {
             };
             return Ok((entry, None));
         }
-        let attrs = self.attrs.as_deref().and_then(fieldseal_proof::encoding::from_base64).ok_or_else(|| lacks("attributes"))?;
+        let attrs = self
+            .attrs
+            .as_deref()
+            .and_then(fieldseal_proof::encoding::from_base64)
+            .ok_or_else(|| lacks("attributes"))?;
         let attrs = Body::decode(&attrs).map_err(|error| Failure::usage(error.to_string()))?;
-        let says = |path: &str| attrs.get(path).and_then(|value| value.as_text().map(str::to_owned)).unwrap_or_default();
+        let says = |path: &str| {
+            attrs
+                .get(path)
+                .and_then(|value| value.as_text().map(str::to_owned))
+                .unwrap_or_default()
+        };
         if says("name") != self.name || says("certificate") != self.certificate {
-            return Err(Failure::usage(format!("request {}: name and attributes differ", self.request)));
+            return Err(Failure::usage(format!(
+                "request {}: name and attributes differ",
+                self.request
+            )));
         }
         let root: BodyRoot = attrs.root();
         let entry = Entry {
@@ -304,7 +340,11 @@ fn pending(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
     let mut items = Vec::new();
     for one in asking(&caller)? {
         let fingerprint = one.main_key()?.fingerprint();
-        let who = if one.kind == "device" { one.label.clone() } else { format!("{} {}", one.name, one.certificate) };
+        let who = if one.kind == "device" {
+            one.label.clone()
+        } else {
+            format!("{} {}", one.name, one.certificate)
+        };
         outcome = outcome.line(format!("{}  {:8} {who}  {fingerprint}", one.request, one.kind));
         items.push(json!({
             "request": one.request, "kind": one.kind, "role": one.role, "label": one.label, "name": one.name,
@@ -337,23 +377,36 @@ fn approve(shell: &Shell, office: &Office, requests: &[String], all: bool) -> Re
         office.post(&caller, frames)?;
     }
     let words = shell.say("已批准", "approved");
-    Ok(Outcome::new(json!({ "approved": approved, "key_log_size": log.size() }))
-        .line(format!("{words} {}  {} {}", approved.len(), shell.say("密钥日志", "key log"), log.size())))
+    Ok(
+        Outcome::new(json!({ "approved": approved, "key_log_size": log.size() })).line(format!(
+            "{words} {}  {} {}",
+            approved.len(),
+            shell.say("密钥日志", "key log"),
+            log.size()
+        )),
+    )
 }
 
 fn revoke(shell: &Shell, office: &Office, target: &str) -> Result<Outcome, Failure> {
-    let target: KeyId = target.parse().map_err(|_| Failure::usage("--key takes 64 hex digits"))?;
+    let target: KeyId = target
+        .parse()
+        .map_err(|_| Failure::usage("--key takes 64 hex digits"))?;
     let key = office.key(shell)?;
     let (_, caller) = office.call()?;
     let mut log = office.key_log(&caller)?;
     if log.key(&target).is_none() {
         return Err(Failure::usage(format!("the key log has no key {target}")));
     }
-    let entry = Entry { target: Some(target), ..blank(&log, "revoke", key.public().key_id(), wall_ms(shell)?) };
+    let entry = Entry {
+        target: Some(target),
+        ..blank(&log, "revoke", key.public().key_id(), wall_ms(shell)?)
+    };
     let frame = ceremony::sign(&mut log, entry, None, &key)?;
     office.post(&caller, frame)?;
-    Ok(Outcome::new(json!({ "revoked": target.to_string(), "key_log_size": log.size() }))
-        .line(format!("{}  {target}", shell.say("已撤销", "revoked"))))
+    Ok(
+        Outcome::new(json!({ "revoked": target.to_string(), "key_log_size": log.size() }))
+            .line(format!("{}  {target}", shell.say("已撤销", "revoked"))),
+    )
 }
 
 fn import_enterprises(shell: &Shell, office: &Office, csv: &Path) -> Result<Outcome, Failure> {
@@ -386,7 +439,12 @@ fn devices(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
     let answer = caller.get("/v1/admin/devices")?;
     let mut outcome = Outcome::default();
     for one in answer["items"].as_array().into_iter().flatten() {
-        outcome = outcome.line(format!("{}  {}  {}", text(&one["device"]), text(&one["label"]), one["unsynced"]));
+        outcome = outcome.line(format!(
+            "{}  {}  {}",
+            text(&one["device"]),
+            text(&one["label"]),
+            one["unsynced"]
+        ));
     }
     if outcome.lines.is_empty() {
         outcome = outcome.line(shell.say("还没有设备。", "There is no device yet."));

@@ -22,7 +22,9 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
 /// The wall clock in milliseconds since 1970: of the machine, or as set by hand.
 pub fn wall_ms(shell: &Shell) -> Result<u64, Failure> {
     let time: jiff::Timestamp = match &shell.clock {
-        Some(text) => text.parse().map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?,
+        Some(text) => text
+            .parse()
+            .map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?,
         None => jiff::Timestamp::now(),
     };
     u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("a time before 1970"))

@@ -62,7 +62,9 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
         for entry in std::fs::read_dir(&path).map_err(|error| Failure::file(&path, &error))? {
             let entry = entry.map_err(|error| Failure::file(&path, &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let kind = entry.file_type().map_err(|error| Failure::file(&entry.path(), &error))?;
+            let kind = entry
+                .file_type()
+                .map_err(|error| Failure::file(&entry.path(), &error))?;
             let inside = format!("{prefix}{name}");
             if kind.is_dir() {
                 folders.push((entry.path(), format!("{inside}/")));
@@ -76,7 +78,9 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
             }
         }
     }
-    PackSource::read(found).and_then(|source| source.build()).map_err(content)
+    PackSource::read(found)
+        .and_then(|source| source.build())
+        .map_err(content)
 }
 
 fn parse(bytes: &[u8]) -> Result<RulePack, Failure> {
@@ -96,15 +100,22 @@ fn describe(shell: &Shell, pack: &RulePack, signed: Option<bool>) -> Outcome {
         ("documents", pack.documents().len()),
         ("files", pack.files().len()),
     ];
-    let mut json = json!({ "hash": pack.hash().to_string(), "name": pack.short_name(), "id": head.id, "version": head.version });
-    let mut outcome = Outcome::default().line(shell.tone(Tone::Strong, &pack.short_name())).line(pack.hash().to_string());
+    let mut json =
+        json!({ "hash": pack.hash().to_string(), "name": pack.short_name(), "id": head.id, "version": head.version });
+    let mut outcome = Outcome::default()
+        .line(shell.tone(Tone::Strong, &pack.short_name()))
+        .line(pack.hash().to_string());
     for (name, count) in counts {
         json[name] = count.into();
         outcome = outcome.line(format!("{count:>6}  {name}"));
     }
     if let Some(signed) = signed {
         json["signed"] = signed.into();
-        let words = if signed { ("有签名（未检验）", "signed (not checked)") } else { ("没有签名", "not signed") };
+        let words = if signed {
+            ("有签名（未检验）", "signed (not checked)")
+        } else {
+            ("没有签名", "not signed")
+        };
         outcome = outcome.line(shell.say(words.0, words.1));
     }
     outcome.json = json;

@@ -68,10 +68,15 @@ fn init(shell: &Shell, out: &std::path::Path, name: &str) -> Result<Outcome, Fai
     let fingerprint = root.public().fingerprint();
     let label = json!({ "tenant": tenant.to_string(), "name": name, "fingerprint": fingerprint });
     files::create(&out.join("agency.json"), format!("{label:#}\n").as_bytes())?;
-    Ok(Outcome::new(json!({ "tenant": tenant.to_string(), "fingerprint": fingerprint, "name": name }))
-        .line(format!("{}  {name}", shell.tone(Tone::Strong, &shell.say("根密钥已生成", "The root key is made"))))
-        .line(format!("{}  {tenant}", shell.say("机构编号", "tenant     ")))
-        .line(format!("{}  {fingerprint}", shell.say("指纹    ", "fingerprint"))))
+    Ok(
+        Outcome::new(json!({ "tenant": tenant.to_string(), "fingerprint": fingerprint, "name": name }))
+            .line(format!(
+                "{}  {name}",
+                shell.tone(Tone::Strong, &shell.say("根密钥已生成", "The root key is made"))
+            ))
+            .line(format!("{}  {tenant}", shell.say("机构编号", "tenant     ")))
+            .line(format!("{}  {fingerprint}", shell.say("指纹    ", "fingerprint"))),
+    )
 }
 
 fn delegate(shell: &Shell, root: &std::path::Path, requests: &[PathBuf]) -> Result<Outcome, Failure> {
@@ -99,8 +104,18 @@ fn delegate(shell: &Shell, root: &std::path::Path, requests: &[PathBuf]) -> Resu
 fn trust(shell: &Shell, root: &std::path::Path, out: &std::path::Path) -> Result<Outcome, Failure> {
     let log = KeyLogFile::open(&root.join(KEY_LOG))?.log;
     ceremony::write_trust(out, &log)?;
-    let fingerprint = log.root().and_then(|root| root.record.key().ok()).map(|key| key.fingerprint()).unwrap_or_default();
-    Ok(Outcome::new(json!({ "trust": out, "tenant": log.tenant().to_string(), "fingerprint": fingerprint }))
-        .line(format!("{}  {}", shell.say("信任文件夹", "trust folder"), out.display()))
-        .line(shell.text("fingerprint_compare", &[("fingerprint", Param::text(fingerprint))])))
+    let fingerprint = log
+        .root()
+        .and_then(|root| root.record.key().ok())
+        .map(|key| key.fingerprint())
+        .unwrap_or_default();
+    Ok(
+        Outcome::new(json!({ "trust": out, "tenant": log.tenant().to_string(), "fingerprint": fingerprint }))
+            .line(format!(
+                "{}  {}",
+                shell.say("信任文件夹", "trust folder"),
+                out.display()
+            ))
+            .line(shell.text("fingerprint_compare", &[("fingerprint", Param::text(fingerprint))])),
+    )
 }

@@ -35,12 +35,24 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
     }
     let trust = read_trust(&trust_path)?;
     let source = bag::open(&bundle_path)?;
-    let required = Verdict::from_word(&args.require).ok_or_else(|| Failure::usage(format!("--require {}", args.require)))?;
+    let required =
+        Verdict::from_word(&args.require).ok_or_else(|| Failure::usage(format!("--require {}", args.require)))?;
     shell.progress(&shell.say("正在检验…", "checking …"));
-    let report = bundle::verify(&*source, &trust, &Extras { paper: args.paper, ..Extras::default() });
+    let report = bundle::verify(
+        &*source,
+        &trust,
+        &Extras {
+            paper: args.paper,
+            ..Extras::default()
+        },
+    );
     shell.progress_over();
     let lines = for_people(shell, &report, &args.bundle.display().to_string());
-    Ok(Outcome { json: for_scripts(&report), lines, exit: report.verdict.exit_code(required) })
+    Ok(Outcome {
+        json: for_scripts(&report),
+        lines,
+        exit: report.verdict.exit_code(required),
+    })
 }
 
 /// Order of console.md: verdict, counts, time, what lowers it, withheld, not checked, what it does not prove, how to repeat.
@@ -52,19 +64,36 @@ fn for_people(shell: &Shell, report: &Report, bundle: &str) -> Vec<String> {
         ("count", Param::Count(report.witnesses.len() as u64)),
         ("names", Param::text(report.witnesses.join(", "))),
     ];
-    let tone = if report.verdict >= Verdict::Anchored { Tone::Good } else { Tone::Bad };
+    let tone = if report.verdict >= Verdict::Anchored {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
     lines.push(shell.tone(tone, &format!("{}  {word}", shell.text(&key, &[]))));
     lines.push(shell.text(&format!("{key}.sentence"), &names));
     for finding in &report.findings {
-        lines.push(format!("  {}  {}  {}  {}", finding.verdict.as_str(), finding.code, finding.subject, finding.detail));
+        lines.push(format!(
+            "  {}  {}  {}  {}",
+            finding.verdict.as_str(),
+            finding.code,
+            finding.subject,
+            finding.detail
+        ));
     }
     lines.push(String::new());
-    let awaiting = report.operations.iter().filter(|operation| !operation.awaiting.is_empty()).count();
+    let awaiting = report
+        .operations
+        .iter()
+        .filter(|operation| !operation.awaiting.is_empty())
+        .count();
     let counts = [
         (shell.say("文件", "files"), report.files as u64),
         (shell.say("字节", "bytes"), report.bytes),
         (shell.say("记录", "operations"), report.operations.len() as u64),
-        (shell.say("证据与文书", "evidence and documents"), report.items.len() as u64),
+        (
+            shell.say("证据与文书", "evidence and documents"),
+            report.items.len() as u64,
+        ),
         (shell.say("人员签署", "attestations"), report.attests.len() as u64),
         (shell.say("等待签署", "awaiting signature"), awaiting as u64),
     ];
@@ -75,7 +104,10 @@ fn for_people(shell: &Shell, report: &Report, bundle: &str) -> Vec<String> {
     lines.push(time_line(shell, report));
     let completeness = if report.complete_by_roll {
         let count = ("count", Param::Count(report.operations.len() as u64));
-        shell.text("completeness.claimed", &[("roll", Param::text(report.tree_size.to_string())), count])
+        shell.text(
+            "completeness.claimed",
+            &[("roll", Param::text(report.tree_size.to_string())), count],
+        )
     } else {
         shell.text("completeness.not_claimed", &[])
     };
@@ -84,22 +116,44 @@ fn for_people(shell: &Shell, report: &Report, bundle: &str) -> Vec<String> {
         lines.push(format!("{witness}  {}", shell.text("trust.same_operator", &[])));
     }
     if !report.withheld.is_empty() {
-        lines.push(format!("{}  {}", shell.text("verdict.withheld", &[]), report.withheld.len()));
+        lines.push(format!(
+            "{}  {}",
+            shell.text("verdict.withheld", &[]),
+            report.withheld.len()
+        ));
     }
     let absent = report.items.iter().filter(|item| item.path.is_none()).count();
     if absent > 0 {
         lines.push(format!("{}  {absent}", shell.say("字节未提供", "bytes not supplied")));
     }
-    lines.push(format!("{}: {}", shell.text("verdict.not_checked", &[]), report.not_checked.join(", ")));
+    lines.push(format!(
+        "{}: {}",
+        shell.text("verdict.not_checked", &[]),
+        report.not_checked.join(", ")
+    ));
     lines.push(String::new());
     lines.push(shell.tone(Tone::Strong, &shell.text("not_proven.title", &[])));
-    for what in ["scene", "before_sealing", "moment", "position", "holder", "omission", "lawful", "violation"] {
+    for what in [
+        "scene",
+        "before_sealing",
+        "moment",
+        "position",
+        "holder",
+        "omission",
+        "lawful",
+        "violation",
+    ] {
         lines.push(format!("  - {}", shell.text(&format!("not_proven.{what}"), &[])));
     }
     lines.push(String::new());
     lines.push(shell.say("换一种工具核对：", "To check with other tools:"));
-    lines.push(format!("  cd {bundle} && sha256sum -c manifest-sha256.txt tagmanifest-sha256.txt"));
-    lines.push(shell.say("  其余命令见包内 README.md", "  further commands are in the bundle's README.md"));
+    lines.push(format!(
+        "  cd {bundle} && sha256sum -c manifest-sha256.txt tagmanifest-sha256.txt"
+    ));
+    lines.push(shell.say(
+        "  其余命令见包内 README.md",
+        "  further commands are in the bundle's README.md",
+    ));
     lines
 }
 
@@ -108,22 +162,30 @@ fn time_line(shell: &Shell, report: &Report) -> String {
         Some(basis) => basis.as_str(),
         None => "none",
     };
-    let ends = |pick: fn(&TimeBracket) -> Option<u64>| report.operations.iter().filter_map(|op| pick(&op.bracket));
+    let ends = |pick: fn(&TimeBracket) -> Option<u64>| report.operations.iter().filter_map(move |op| pick(&op.bracket));
     let first = ends(|bracket| bracket.not_before.map(|bound| bound.unix_ms)).min();
     let last = ends(|bracket| bracket.not_after.map(|bound| bound.unix_ms)).max();
     let open = || shell.say("无证明", "nothing proven");
     let shown = |time: Option<u64>| time.map_or_else(open, instant);
-    format!("{} ({basis}): {} … {}", shell.say("固化时间", "sealed between"), shown(first), shown(last))
+    format!(
+        "{} ({basis}): {} … {}",
+        shell.say("固化时间", "sealed between"),
+        shown(first),
+        shown(last)
+    )
 }
 
 /// A time as text, in UTC.
 fn instant(unix_ms: u64) -> String {
-    let time = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(|| unix_ms.to_string(), |time| time.to_string())
 }
 
 fn bracket(bracket: &TimeBracket) -> Value {
-    let bound = |bound: Option<bundle::Bound>| bound.map(|b| json!({ "unix_ms": b.unix_ms, "basis": b.basis.as_str() }));
+    let bound =
+        |bound: Option<bundle::Bound>| bound.map(|b| json!({ "unix_ms": b.unix_ms, "basis": b.basis.as_str() }));
     json!({ "not_before": bound(bracket.not_before), "not_after": bound(bracket.not_after) })
 }
 
@@ -168,8 +230,11 @@ pub fn for_scripts(report: &Report) -> Value {
             })
         })
         .collect();
-    let withheld: Vec<Value> =
-        report.withheld.iter().map(|(id, path)| json!({ "operation": id.to_string(), "path": path })).collect();
+    let withheld: Vec<Value> = report
+        .withheld
+        .iter()
+        .map(|(id, path)| json!({ "operation": id.to_string(), "path": path }))
+        .collect();
     let late: Vec<String> = report.late.iter().map(ToString::to_string).collect();
     json!({
         "verdict": report.verdict.as_str(),

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cbor, hash, ids, suite, dsse      the alphabet
-//! body → operation → attest         what is signed, and by whom
+//! body → operation → attest, fork   what is signed, by whom, and twice where only once is allowed
 //! key_log                           who may sign
 //! merkle → note → checkpoint, tlog_proof, receipt
 //! bundle                            everything together: verdicts
@@ -18,6 +18,7 @@ pub mod cbor;
 pub mod checkpoint;
 pub mod dsse;
 pub mod encoding;
+pub mod fork;
 pub mod hash;
 pub mod ids;
 pub mod key_log;

@@ -1,8 +1,10 @@
 //! The server's signed promises (`formats/receipts.md`).
 
 use crate::cbor::{self, FieldError, MapReader, MapWriter, Value};
+use crate::checkpoint::Checkpoint;
 use crate::dsse;
 use crate::ids::{BlobHash, Commitment, DeviceId, Epoch, IncarnationId, KeyId, Link, TenantId};
+use crate::note::{NoteError, SignedNote, VerifierKey};
 use crate::suite::{PublicKey, SignError, SignatureError, Signer};
 
 /// A receipt that does not hold.
@@ -20,6 +22,9 @@ pub enum ReceiptError {
     /// The signature does not hold.
     #[error("receipt: {0}")]
     Signature(#[from] SignatureError),
+    /// The checkpoint of an index receipt does not hold.
+    #[error("receipt: {0}")]
+    Note(#[from] NoteError),
 }
 
 /// "Received": every operation of the chain up to `last_seq` will be in the log by the deadline.
@@ -215,6 +220,22 @@ impl IndexReceipt {
             runs,
             checkpoint: map.bytes(4)?.to_vec(),
         })
+    }
+
+    /// Reads an index receipt and checks its checkpoint under the log's key; every run must end inside the tree.
+    pub fn open(bytes: &[u8], log: &VerifierKey) -> Result<(Self, Checkpoint), ReceiptError> {
+        let receipt = Self::decode(bytes)?;
+        let note = SignedNote::parse(&receipt.checkpoint)?;
+        note.verify(log)?;
+        let checkpoint = Checkpoint::of(&note)?;
+        if receipt
+            .runs
+            .iter()
+            .any(|(index, _, count)| index + count > checkpoint.size)
+        {
+            return Err(ReceiptError::Rule("a run ends beyond the checkpoint"));
+        }
+        Ok((receipt, checkpoint))
     }
 
     /// Leaf index of an operation, if a run covers it.

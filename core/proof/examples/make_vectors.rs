@@ -1,0 +1,28 @@
+//! Writes the published test vectors to `core/proof/vectors`: `cargo run --release -p fieldseal-proof --example make_vectors`.
+//!
+//! Deterministic: keys, ids and times are fixed, so a second run changes no byte. `tests/vectors.rs` holds the files to it.
+
+#[path = "make_vectors/mod.rs"]
+mod make_vectors;
+
+use std::fs;
+use std::path::Path;
+
+fn main() -> make_vectors::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let vectors = make_vectors::all()?;
+    for kind in fs::read_dir(&root)?.filter_map(|entry| entry.ok().map(|e| e.path())) {
+        if kind.is_dir() {
+            fs::remove_dir_all(kind)?;
+        }
+    }
+    for vector in &vectors {
+        let path = root.join(vector.path());
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, vector.text()?)?;
+    }
+    println!("{} vectors in {}", vectors.len(), root.display());
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! The published vectors: they are what the generator makes, the verifier says of each what the vector says, and
+//! parts of them are judged by code that is not ours.
+
+#[path = "vectors/check.rs"]
+mod check;
+#[path = "../examples/make_vectors/mod.rs"]
+mod make_vectors;
+#[path = "vectors/objects.rs"]
+mod objects;
+#[path = "vectors/proofs.rs"]
+mod proofs;
+#[path = "vectors/reasons.rs"]
+mod reasons;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fieldseal_proof::ids::from_hex;
+use serde_json::Value;
+
+const LEAST_VECTORS: usize = 75;
+const LEAST_NEGATIVE_PERCENT: usize = 60;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+/// Every JSON file below a folder, relative to it.
+fn files(root: &Path, below: &str, out: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{below}{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            files(root, &format!("{name}/"), out);
+        } else if name.ends_with(".json") {
+            out.insert(name);
+        }
+    }
+}
+
+fn committed() -> Vec<(String, Value)> {
+    let mut names = BTreeSet::new();
+    files(&folder(), "", &mut names);
+    let read = |name: String| {
+        let text = fs::read_to_string(folder().join(&name)).unwrap();
+        let value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        (name, value)
+    };
+    names.into_iter().map(read).collect()
+}
+
+#[test]
+fn the_committed_files_are_what_the_generator_makes() {
+    let mut names = BTreeSet::new();
+    files(&folder(), "", &mut names);
+    let made = make_vectors::all().unwrap();
+    let paths: BTreeSet<String> = made.iter().map(make_vectors::Vector::path).collect();
+    assert_eq!(paths.len(), made.len(), "two vectors have the same name");
+    assert_eq!(
+        names, paths,
+        "files and generated vectors differ; run the example make_vectors"
+    );
+    for vector in made {
+        let there = fs::read_to_string(folder().join(vector.path())).unwrap();
+        assert!(
+            there == vector.text().unwrap(),
+            "{} is not what make_vectors writes",
+            vector.path()
+        );
+    }
+}
+
+#[test]
+fn the_verifier_says_of_every_vector_what_the_vector_says() {
+    let mut faults = Vec::new();
+    for (name, vector) in committed() {
+        if let Err(fault) = judge(&name, &vector) {
+            faults.push(format!("{name}: {fault}"));
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{} vectors fail:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
+
+fn judge(name: &str, vector: &Value) -> Result<(), String> {
+    let text = |field: &str| vector[field].as_str().ok_or(format!("has no {field}"));
+    let kind = text("type")?;
+    let side = if text("expect")? == "valid" {
+        "positive"
+    } else {
+        "negative"
+    };
+    if name != format!("{kind}/{side}/{}.json", text("name")?) {
+        return Err("the path is not type, side and name".into());
+    }
+    for field in ["page", "what"] {
+        text(field)?;
+    }
+    let result = check::check(kind, &vector["input"]);
+    match (text("expect")?, result) {
+        ("valid", Ok(output)) if output == vector["output"] => Ok(()),
+        ("valid", Ok(output)) => Err(format!("computed {output:#}\nexpected {:#}", vector["output"])),
+        ("valid", Err(error)) => Err(format!("was refused: {error}")),
+        ("invalid", Ok(output)) => Err(format!("was accepted: {output}")),
+        ("invalid", Err(error)) => {
+            let reason = text("reason")?;
+            let known = reasons::words(reason).ok_or(format!("the reason {reason} is not in the list"))?;
+            if known.iter().any(|words| error.contains(words)) {
+                Ok(())
+            } else {
+                Err(format!("was refused for another reason than {reason}: {error}"))
+            }
+        }
+        (other, _) => Err(format!("expect is {other}")),
+    }
+}
+
+#[test]
+fn there_are_enough_of_them_and_most_are_negative() {
+    let all = committed();
+    let negative = all.iter().filter(|(_, v)| v["expect"] == "invalid").count();
+    assert!(all.len() >= LEAST_VECTORS, "{} vectors", all.len());
+    assert!(
+        negative * 100 >= all.len() * LEAST_NEGATIVE_PERCENT,
+        "{negative} of {} are negative",
+        all.len()
+    );
+}
+
+#[test]
+fn the_readme_names_every_type_and_every_reason() {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    let mut words = BTreeSet::new();
+    for (_, vector) in committed() {
+        words.insert(vector["type"].as_str().unwrap().to_owned());
+        words.extend(vector["reason"].as_str().map(str::to_owned));
+    }
+    let missing: Vec<_> = words.iter().filter(|w| !readme.contains(&format!("`{w}`"))).collect();
+    assert!(missing.is_empty(), "vectors/README.md does not name {missing:?}");
+}
+
+#[test]
+fn another_merkle_tree_gives_the_same_roots_and_proofs() {
+    type Tree = ct_merkle::mem_backed_tree::MemoryBackedTree<sha2::Sha256, Vec<u8>>;
+    let mut compared = 0;
+    for (name, vector) in committed()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("tree/positive"))
+    {
+        let leaves = vector["input"]["leaves"].as_array().unwrap();
+        let mut tree = Tree::new();
+        leaves
+            .iter()
+            .for_each(|leaf| tree.push(from_hex(leaf.as_str().unwrap()).unwrap()));
+        let root = from_hex(vector["output"]["root"].as_str().unwrap()).unwrap();
+        assert_eq!(tree.root().as_bytes().as_slice(), root, "{name}");
+        compared += 1;
+    }
+    for (name, vector) in committed()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("inclusion/positive"))
+    {
+        let input = &vector["input"];
+        let (index, size) = (input["index"].as_u64().unwrap(), input["size"].as_u64().unwrap());
+        let mut tree = Tree::new();
+        (0..size).for_each(|i| tree.push(make_vectors::leaf(i).to_vec()));
+        let proof: Vec<u8> = input["proof"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|h| from_hex(h.as_str().unwrap()).unwrap())
+            .collect();
+        assert_eq!(tree.prove_inclusion(index as usize).as_bytes(), proof, "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 15, "only {compared} vectors were compared");
+}

@@ -1,15 +1,15 @@
 //! An invented plan of inspections with what the officers will find.
 //!
-//! Law is named by ids of the rule pack only (`item`, `grade`); which clause stands behind an item is the pack's to
-//! say. The shape:
+//! Law is named by ids of the rule pack `cn-work-safety` only (`item`, `violation`, `grade`); which clause stands behind
+//! an item is the pack's to say. The shape:
 //!
 //! ```json
 //! {"inspections": [{
 //!    "number": 1, "enterprise": 0, "tablet": 0, "day": 0, "start": "09:10", "kind": "planned",
 //!    "person_in_charge": {"name": "…", "role": "…"}, "signature": "strokes",
-//!    "items": [{"item": "fire_extinguisher", "result": "violation"}],
-//!    "findings": [{"item": "fire_extinguisher", "grade": "general", "place": "…", "text": "…",
-//!                  "rectify": "…", "rectify_days": 15, "photos": 2}],
+//!    "items": [{"item": "e3", "result": "violation"}],
+//!    "findings": [{"item": "e3", "violation": "emergency_equipment", "grade": "general", "place": "…",
+//!                  "text": "…", "rectify": "…", "rectify_days": 15, "photos": 2}],
 //!    "statement": ["…"], "video": false}]}
 //! ```
 //!
@@ -23,6 +23,7 @@ use super::enterprises::Enterprise;
 /// What can be found.
 struct Violation {
     item: &'static str,
+    violation: &'static str,
     grade: &'static str,
     place: &'static str,
     text: &'static str,
@@ -32,7 +33,8 @@ struct Violation {
 
 const VIOLATIONS: &[Violation] = &[
     Violation {
-        item: "fire_extinguisher",
+        item: "e3",
+        violation: "emergency_equipment",
         grade: "general",
         place: "一号车间东门内侧",
         text: "两具灭火器压力指针低于绿区，点检卡上一次记录为四个月前。",
@@ -40,7 +42,8 @@ const VIOLATIONS: &[Violation] = &[
         days: 7,
     },
     Violation {
-        item: "warning_sign",
+        item: "s1",
+        violation: "no_warning_signs",
         grade: "general",
         place: "配电间门外",
         text: "配电间未设置“当心触电”安全警示标志。",
@@ -48,7 +51,8 @@ const VIOLATIONS: &[Violation] = &[
         days: 5,
     },
     Violation {
-        item: "electric_cabinet",
+        item: "s2",
+        violation: "equipment_standard",
         grade: "larger",
         place: "二号车间配电柜",
         text: "配电柜门敞开，带电端子裸露，柜内积尘，电缆穿孔处未封堵。",
@@ -56,15 +60,17 @@ const VIOLATIONS: &[Violation] = &[
         days: 10,
     },
     Violation {
-        item: "exit_blocked",
-        grade: "major",
+        item: "e1",
+        violation: "exit_blocked",
+        grade: "larger",
         place: "成品仓库西侧",
         text: "西侧安全出口被托盘和成品堵塞，门从外侧上锁。",
         rectify: "立即开锁并清除堵塞物，保持出口畅通，划线标示禁止堆放区。",
         days: 1,
     },
     Violation {
-        item: "training_record",
+        item: "t2",
+        violation: "training_records",
         grade: "general",
         place: "安全管理办公室",
         text: "抽查的六名员工中，两名新员工没有三级安全教育培训记录。",
@@ -72,7 +78,8 @@ const VIOLATIONS: &[Violation] = &[
         days: 15,
     },
     Violation {
-        item: "special_operation_certificate",
+        item: "o1",
+        violation: "special_operator_unlicensed",
         grade: "major",
         place: "焊接工位",
         text: "一名正在作业的焊工不能出示特种作业操作证，企业承认其未取证。",
@@ -80,7 +87,8 @@ const VIOLATIONS: &[Violation] = &[
         days: 1,
     },
     Violation {
-        item: "gas_cylinder",
+        item: "c1",
+        violation: "dangerous_goods_measures",
         grade: "larger",
         place: "气瓶存放处",
         text: "氧气瓶与乙炔瓶混放，间距约一米，无防倾倒链，乙炔瓶无回火防止器。",
@@ -88,7 +96,8 @@ const VIOLATIONS: &[Violation] = &[
         days: 7,
     },
     Violation {
-        item: "hazard_inspection_record",
+        item: "r4",
+        violation: "hazard_records",
         grade: "general",
         place: "安全管理办公室",
         text: "隐患排查治理台账近两个月空白，未向从业人员通报。",
@@ -96,15 +105,9 @@ const VIOLATIONS: &[Violation] = &[
         days: 15,
     },
 ];
+/// The checklist of one visit, by the ids of the pack.
 const ITEMS: &[&str] = &[
-    "fire_extinguisher",
-    "warning_sign",
-    "electric_cabinet",
-    "exit_blocked",
-    "training_record",
-    "special_operation_certificate",
-    "gas_cylinder",
-    "hazard_inspection_record",
+    "t1", "t2", "s1", "s2", "s3", "o1", "o2", "c1", "e1", "e2", "e3", "r3", "r4",
 ];
 const ROLES: &[&str] = &["总经理", "生产厂长", "安全管理员"];
 
@@ -138,6 +141,7 @@ fn inspection(rng: &mut Rng, number: usize, enterprise: &Enterprise) -> Value {
         .map(|violation| {
             json!({
                 "item": violation.item,
+                "violation": violation.violation,
                 "grade": violation.grade,
                 "place": violation.place,
                 "text": violation.text,
@@ -211,6 +215,25 @@ mod tests {
         assert_eq!(inspections[1]["signature"], "refused");
         assert_eq!(inspections[2]["findings"].as_array().unwrap().len(), 0);
         assert_eq!(inspections[0]["statement"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn every_id_is_the_packs() {
+        let pack = crate::shipped::workspace_root().join("core/packs/cn-work-safety");
+        let table = |name: &str| std::fs::read_to_string(pack.join(name)).unwrap();
+        let (items, violations, grades) = (table("items.toml"), table("violations.toml"), table("grades.toml"));
+        let has = |table: &str, id: &str| table.lines().any(|line| line.trim() == format!("id = \"{id}\""));
+        for item in ITEMS {
+            assert!(has(&items, item), "items.toml has no {item}");
+        }
+        for found in VIOLATIONS {
+            assert!(
+                has(&violations, found.violation),
+                "violations.toml has no {}",
+                found.violation
+            );
+            assert!(has(&grades, found.grade), "grades.toml has no {}", found.grade);
+        }
     }
 
     #[test]

@@ -12,4 +12,5 @@ mod tests;
 
 pub use message::Message;
 pub use param::{Lang, Param};
+pub(crate) use table::fill;
 pub use table::{codes, exists, parameters, text};

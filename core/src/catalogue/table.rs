@@ -87,7 +87,8 @@ pub fn parameters(code: &str) -> Option<impl Iterator<Item = (&'static str, &'st
     })
 }
 
-fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
+/// Replaces each `{name}` once; what is put in is never read as a template again.
+pub(crate) fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -11,6 +11,7 @@ mod act;
 mod certificate;
 mod credit_code;
 mod date;
+mod document;
 mod evidence;
 mod field_work;
 mod kind;
@@ -21,11 +22,13 @@ mod registry;
 mod server_acts;
 mod signing;
 mod text;
+pub mod view;
 
 pub use act::{Act, people_array};
 pub use certificate::Certificate;
 pub use credit_code::{CreditCode, CreditCodeCheck};
 pub use date::{Day, Minute};
+pub use document::{ChainStrip, DocumentContext, document_data, obstacles};
 pub use evidence::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, ExifClaims};
 pub use field_work::{
     CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem, Party,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::hash::Digest32;
 use fieldseal_proof::ids::{InspectionId, OfficerId, OpId, PackHash, SessionId};
-use fieldseal_proof::operation::Header;
+use fieldseal_proof::operation::{Header, RequiredSigner};
 
 use super::{DispositionFact, MergeKey, Outcome, Quarantine, Resolved, Scope, state_hash};
 
@@ -20,6 +20,8 @@ pub struct OperationFact {
     /// The device's own clock, milliseconds since 1970: a claim.
     pub wall_ms: u64,
     pub pack: Option<PackHash>,
+    /// Signers that the header adds to the least set.
+    pub signers: Vec<RequiredSigner>,
 }
 
 impl OperationFact {
@@ -32,6 +34,7 @@ impl OperationFact {
             session: header.session,
             wall_ms: header.clock.wall_ms,
             pack: header.pack,
+            signers: header.signers.clone(),
         }
     }
 }

@@ -23,7 +23,7 @@ const NOT_IN_PROOF: &[&str] = &[
 
 /// A file without its `#[cfg(test)]` modules, as numbered lines. Such a module ends at a closing brace in the column
 /// in which its attribute begins, which is where rustfmt puts it.
-fn without_tests(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn without_tests(text: &str) -> Vec<(usize, &str)> {
     let mut kept = Vec::new();
     let mut skipping: Option<(usize, bool)> = None;
     for (number, line) in text.lines().enumerate() {
@@ -47,7 +47,7 @@ fn without_tests(text: &str) -> Vec<(usize, &str)> {
 }
 
 /// A file that is all test.
-fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     path.split('/')
         .any(|part| matches!(part, "tests" | "benches" | "examples" | "tests.rs"))
         || path.ends_with("_tests.rs")

@@ -1,1 +1,373 @@
-//! Room for `device`.
+//! A tablet, or a supervisor's laptop, as one object: what the command line, the bindings and the transport drive.
+//!
+//! ```text
+//! words of the field ──domain──▶ act ──append──▶ operation ──sync──▶ server
+//! camera, file       ──vault───▶ evidence file ──evidence.seal──▶
+//! ```
+//!
+//! Nothing here waits for a network. Every method returns after its effect is durable, and fails with a [`DeviceError`] whose
+//! message says what happened, what is safe and what to do.
+
+mod capture;
+mod card;
+mod documents;
+mod drafts;
+mod enrolment;
+mod error;
+mod field;
+mod fsck;
+mod inspections;
+mod people;
+mod registry;
+mod rescue;
+mod status;
+mod supervise;
+mod sync_port;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fieldseal_proof::cbor::{self, Value};
+use fieldseal_proof::ids::{CaseId, InspectionId, OpId};
+use fieldseal_proof::suite::Suite;
+
+use crate::clock::{Clock, ClockJump, DeviceTime};
+use crate::domain::{Act, Day, Line, device_open};
+use crate::keyring::{FileKeyStore, Identity, KeyStore, NewDevice};
+use crate::operation::NewOperation;
+use crate::pack::{PackFile, RulePack};
+use crate::random::{Random, uuid};
+use crate::store::{BlobState, Salvage, Store, StorePorts};
+use crate::vault::{EscrowKey, Space, SweptVault, Vault};
+
+pub use capture::{Captured, NewEvidence, StorageLeft};
+pub use card::EnrolmentCard;
+pub use documents::{IssuedDocument, NewDocument, PaperPlace};
+pub use enrolment::{DeviceEnrolment, OfficerEnrolment};
+pub use error::DeviceError;
+pub use field::{NewCredentials, NewFinding, NewOrderItem, NewStatement};
+pub use fsck::Fsck;
+pub use inspections::{InspectionRow, InspectionView, NewInspection, OpenOrder};
+pub use people::Unlocked;
+pub use registry::{EnterpriseRow, NewEnterprise};
+pub use rescue::{RescueReader, RescueRecord, RescueReport};
+pub use status::DeviceStatus;
+pub use supervise::Assignment;
+pub use sync_port::SyncPort;
+
+/// What a device is given from outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Free space.
+    pub space: Arc<dyn Space>,
+    /// How long to wait for another process, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// What a start had to do; empty after a clean stop.
+#[derive(Debug, Default)]
+pub struct StartReport {
+    /// The database was damaged: where it stands now, and what came over.
+    pub salvage: Option<Salvage>,
+    /// The store was restored or set back: a new life began, and its key wants to be enrolled.
+    pub new_incarnation: bool,
+    /// What the sweep of the vault found; `None` when another process is at work.
+    pub swept: Option<SweptVault>,
+    /// The clock moved since the last start of the device's system.
+    pub clock_jump: Option<ClockJump>,
+    /// The clock was set by hand.
+    pub clock_by_hand: bool,
+}
+
+/// The device.
+pub struct FieldDevice {
+    folder: PathBuf,
+    keys: Arc<dyn KeyStore>,
+    store: Store,
+    vault: Vault,
+    card: EnrolmentCard,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    people: Mutex<Vec<Unlocked>>,
+    last_reading: Mutex<DeviceTime>,
+}
+
+impl FieldDevice {
+    /// Makes a device in a folder: keys, store, vault, and its first operation. Its enrolment is then to be sent.
+    ///
+    /// # Errors
+    /// `already_enrolled` when the folder holds a device, `enrolment_text` when the card does not read.
+    pub fn create(
+        folder: &Path,
+        text: &str,
+        suite: Suite,
+        label: Option<&str>,
+        ports: Ports,
+    ) -> Result<Self, DeviceError> {
+        let card = EnrolmentCard::parse(text)?;
+        std::fs::create_dir_all(folder).map_err(|e| DeviceError::io(folder, e))?;
+        let label = Line::parse("label", label.unwrap_or(&card.label))?;
+        let new = NewDevice {
+            tenant: card.tenant,
+            role: card.role,
+            label: label.as_str().to_owned(),
+            suite,
+            card: text.trim().to_owned(),
+        };
+        FileKeyStore::create(folder, new, ports.random.clone())?;
+        Ok(Self::open(folder, ports)?.0)
+    }
+
+    /// Opens the device of a folder; repairs and sweeps what a cut left behind.
+    ///
+    /// # Errors
+    /// `not_enrolled` when the folder holds no device, `db_locked`, `db_newer`, or files that cannot be read.
+    pub fn open(folder: &Path, ports: Ports) -> Result<(Self, StartReport), DeviceError> {
+        let keys: Arc<dyn KeyStore> = Arc::new(FileKeyStore::open(folder, ports.random.clone())?);
+        let card = EnrolmentCard::parse(&keys.standing().card)?;
+        let store_ports = StorePorts {
+            clock: ports.clock.clone(),
+            random: ports.random.clone(),
+            wait_ms: ports.wait_ms,
+            max_pages: None,
+        };
+        let (store, started) = Store::open(folder, &*keys, &store_ports)?;
+        let vault = Vault::open(
+            &folder.join("vault"),
+            keys.vault_key(),
+            ports.random.clone(),
+            ports.space,
+        )?;
+        let now = ports.clock.now();
+        let device = Self {
+            folder: folder.to_owned(),
+            keys,
+            store,
+            vault,
+            card,
+            clock: ports.clock,
+            random: ports.random,
+            people: Mutex::new(Vec::new()),
+            last_reading: Mutex::new(now),
+        };
+        device.settle_escrow()?;
+        device.settle_opening()?;
+        let mut report = StartReport {
+            salvage: started.salvage,
+            new_incarnation: started.new_incarnation,
+            swept: None,
+            clock_jump: device.settle_clock(now)?,
+            clock_by_hand: device.clock.set_by_hand(),
+        };
+        if started.alone {
+            report.swept = Some(device.sweep()?);
+        }
+        Ok((device, report))
+    }
+
+    /// Who this device is.
+    pub fn identity(&self) -> Identity {
+        self.store.identity().clone()
+    }
+
+    /// The server and trust root of the enrolment.
+    pub fn card(&self) -> &EnrolmentCard {
+        &self.card
+    }
+
+    /// The store, for what this façade does not wrap.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The vault, for what this façade does not wrap.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The device's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the clock, and tells when it moved against the time that ran since the last call.
+    pub fn clock_reading(&self) -> (DeviceTime, Option<ClockJump>) {
+        let now = self.clock.now();
+        let mut last = lock(&self.last_reading);
+        let jump = ClockJump::between(*last, now);
+        *last = now;
+        (now, jump)
+    }
+
+    /// The rule pack in force on this device.
+    ///
+    /// # Errors
+    /// `no_pack` before the first one was fetched.
+    pub fn pack(&self) -> Result<RulePack, DeviceError> {
+        let day = Day::of_ms(self.clock.now().wall_ms, 0)
+            .map(|day| day.to_string())
+            .unwrap_or_default();
+        let hash = self
+            .store
+            .pack_in_force()?
+            .ok_or_else(|| DeviceError::text("no_pack", "date", day))?;
+        let file =
+            PackFile::decode(&self.store.pack(hash)?).map_err(|e| DeviceError::text("seal_failed", "detail", e))?;
+        RulePack::parse(file.pack()).map_err(|e| DeviceError::text("seal_failed", "detail", e))
+    }
+
+    /// The day where the agency is, by the device's clock.
+    pub fn today(&self, pack: &RulePack) -> Day {
+        let offset = pack.head().utc_offset_minutes;
+        // A clock outside the calendar's range is shown as its first day; the operation carries the true reading.
+        Day::of_ms(self.clock.now().wall_ms, offset)
+            .or_else(|| Day::of_ms(0, 0))
+            .unwrap_or_else(|| unreachable!("1970 is in the calendar"))
+    }
+
+    /// Signs and keeps an act of the domain in the registry.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn record_in_registry(&self, act: Act) -> Result<OpId, DeviceError> {
+        self.append(operation_of(act))
+    }
+
+    /// Signs and keeps an act of the domain in a case.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn record_in_case(&self, case: CaseId, act: Act) -> Result<OpId, DeviceError> {
+        self.append(operation_of(act).in_case(case))
+    }
+
+    /// Signs and keeps an act of the domain in an inspection.
+    ///
+    /// # Errors
+    /// `not_found` for an inspection that no operation held here speaks of; else as [`Store::append`].
+    pub fn record(&self, inspection: InspectionId, act: Act) -> Result<OpId, DeviceError> {
+        let case = self.store.case_of(inspection)?;
+        self.append(operation_of(act).in_inspection(case, inspection))
+    }
+
+    /// Signs and keeps any operation.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append(&self, new: NewOperation) -> Result<OpId, DeviceError> {
+        Ok(self.store.append(new, self.session())?)
+    }
+
+    fn fresh_id(&self) -> Result<[u8; 16], DeviceError> {
+        Ok(uuid(&*self.random)?)
+    }
+
+    /// The first operation of each life says whose it is; a cut may have come between its keys and it.
+    fn settle_opening(&self) -> Result<(), DeviceError> {
+        let tip = self.store.tip(self.identity().incarnation)?;
+        if tip.is_some_and(|(next_seq, _)| next_seq == 0) {
+            let label = Line::parse("label", &self.identity().label)?;
+            let app = Line::parse("app", concat!("fieldseal ", env!("CARGO_PKG_VERSION")))?;
+            self.append(operation_of(device_open(label, app)))?;
+        }
+        Ok(())
+    }
+
+    /// New evidence is wrapped to the escrow key that the key log names, and the database key lies beside the database so.
+    fn settle_escrow(&self) -> Result<(), DeviceError> {
+        let Some(public) = self.store.key_log()?.escrow() else {
+            return Ok(());
+        };
+        let escrow = EscrowKey::parse(public)?;
+        let path = self.folder.join("store.escrow");
+        if self.store.fact("escrow")?.as_deref() != Some(escrow.key_id().as_bytes()) || !path.exists() {
+            let wrapped = escrow.wrap(&self.keys.database_key(), &*self.random)?;
+            let map = vec![
+                (0, Value::Uint(0)),
+                (3, Value::Bytes(wrapped)),
+                (4, Value::bytes(escrow.key_id().as_bytes())),
+            ];
+            crate::vault::write_durably(&path, &cbor::encode(&Value::Map(map)))?;
+            self.store.set_fact("escrow", escrow.key_id().as_bytes())?;
+        }
+        self.vault.set_escrow(Some(escrow));
+        Ok(())
+    }
+
+    /// Compares the clock with the last reading of an earlier start, and keeps this one.
+    fn settle_clock(&self, now: DeviceTime) -> Result<Option<ClockJump>, DeviceError> {
+        let last = self.store.fact("clock_reading")?;
+        let earlier = last.and_then(|bytes| {
+            let (wall, rest) = bytes.split_at_checked(8)?;
+            let (boot, monotonic) = rest.split_at_checked(16)?;
+            Some(DeviceTime {
+                wall_ms: u64::from_be_bytes(wall.try_into().ok()?),
+                boot: fieldseal_proof::ids::BootId::from_bytes(boot.try_into().ok()?),
+                monotonic_ms: u64::from_be_bytes(monotonic.try_into().ok()?),
+            })
+        });
+        let bytes = [
+            &now.wall_ms.to_be_bytes()[..],
+            now.boot.as_bytes(),
+            &now.monotonic_ms.to_be_bytes(),
+        ]
+        .concat();
+        self.store.set_fact("clock_reading", &bytes)?;
+        Ok(earlier.and_then(|earlier| ClockJump::between(earlier, now)))
+    }
+
+    /// Adopts or sets aside what a cut left in the vault; what is adopted waits, unsealed, for a person.
+    fn sweep(&self) -> Result<SweptVault, DeviceError> {
+        let swept = self.vault.sweep(&self.store.blob_files()?)?;
+        for file in &swept.adopted {
+            let media_type = crate::evidence::media_type(&mut self.vault.read(&file.name)?)?;
+            if self
+                .store
+                .blob(file.sha256)?
+                .is_some_and(|row| row.file != file.name && self.vault.holds(&row.file))
+            {
+                // The same bytes captured twice: the row's file is whole, so the copy is put aside.
+                self.vault.set_aside(&file.name)?;
+                continue;
+            }
+            self.store.add_blob(file, &media_type, BlobState::Unsealed, true)?;
+            self.note_custody(
+                crate::domain::CustodyKind::Quarantined,
+                file.sha256,
+                "found at start without a record",
+            )?;
+        }
+        let rows = self.store.blobs()?;
+        for name in &swept.missing {
+            let row = rows
+                .iter()
+                .find(|row| row.file == *name && row.state == BlobState::Sealed);
+            if let Some(row) = row {
+                self.store.mark_blob(name, BlobState::Missing)?;
+                self.note_custody(crate::domain::CustodyKind::Missing, row.sha256, "file missing at start")?;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+/// An act with an empty place around it.
+pub(crate) fn operation_of(act: Act) -> NewOperation {
+    let (kind, fields) = act.into_parts();
+    NewOperation {
+        fields,
+        ..NewOperation::new(kind.as_str())
+    }
+}
+
+/// A lock whose holder cannot leave it broken: the values behind it are replaced whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

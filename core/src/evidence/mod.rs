@@ -1,1 +1,11 @@
-//! Room for `evidence`.
+//! From a camera or a file to a signed statement about its bytes, in two steps that cannot be swapped.
+//!
+//! ```text
+//! Capture (bytes durable in the vault, hashed once) ──seal──▶ SealedEvidence (row and evidence.seal in one transaction)
+//! ```
+
+mod capture;
+mod claims;
+
+pub use capture::{Capture, SealedEvidence};
+pub use claims::media_type;

@@ -263,8 +263,10 @@ impl KeyStore for FileKeyStore {
                     held.delay = held.delay.after_failure(wall_ms);
                     Ok(held.delay)
                 })?;
+                let wait_s = delay.wait_ms(wall_ms).div_ceil(1000);
                 Err(KeyringError::PinWrong {
-                    wait_s: delay.wait_ms(wall_ms).div_ceil(1000),
+                    left: delay.free_tries_left(),
+                    wait_s,
                 })
             }
         }
@@ -397,12 +399,12 @@ mod tests {
         for _ in 0..3 {
             assert!(matches!(
                 store.unlock(officer.officer, "000000", 0),
-                Err(KeyringError::PinWrong { wait_s: 0 })
+                Err(KeyringError::PinWrong { wait_s: 0, .. })
             ));
         }
         assert!(matches!(
             store.unlock(officer.officer, "000000", 0),
-            Err(KeyringError::PinWrong { wait_s: 30 })
+            Err(KeyringError::PinWrong { wait_s: 30, left: 0 })
         ));
         // A new process does not forget, and even the right PIN has to wait.
         let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom)).unwrap();
@@ -413,7 +415,7 @@ mod tests {
         assert!(again.unlock(officer.officer, "483920", 30_000).is_ok());
         assert!(matches!(
             again.unlock(officer.officer, "1", 30_000),
-            Err(KeyringError::PinWrong { wait_s: 0 })
+            Err(KeyringError::PinWrong { wait_s: 0, .. })
         ));
     }
 

@@ -42,8 +42,10 @@ pub enum KeyringError {
     #[error("the PIN is too short")]
     PinTooShort,
     /// The PIN is wrong.
-    #[error("wrong PIN, {wait_s} s until the next try")]
+    #[error("wrong PIN, {left} tries left, {wait_s} s until the next")]
     PinWrong {
+        /// Tries that are left without a delay.
+        left: u32,
         /// Seconds until the next try is accepted; 0 for at once.
         wait_s: u64,
     },

@@ -60,6 +60,11 @@ impl PinDelay {
         self.until_ms.saturating_sub(now_ms).min(LONGEST_DELAY_MS)
     }
 
+    /// Tries that are left before the first delay.
+    pub fn free_tries_left(&self) -> u32 {
+        FREE_TRIES.saturating_sub(self.failures)
+    }
+
     /// The delay after one more wrong try: none for the first three, then 30 s, doubling up to an hour.
     #[must_use]
     pub fn after_failure(self, now_ms: u64) -> Self {

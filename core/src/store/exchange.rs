@@ -111,6 +111,19 @@ impl Store {
         Ok(frames)
     }
 
+    /// The first sequence number of a life that no batch receipt covers.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn received_before(&self, incarnation: IncarnationId) -> Result<u64, StoreError> {
+        let connection = self.connection();
+        let mut query = connection.prepare_cached("SELECT received FROM chains WHERE incarnation = ?1")?;
+        Ok(query
+            .query_row([incarnation.as_bytes()], |row| row.get(0))
+            .optional()?
+            .unwrap_or(0))
+    }
+
     /// Own link after a sequence number, and that operation's commitment.
     ///
     /// # Errors

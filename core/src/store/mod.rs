@@ -37,6 +37,8 @@ use crate::keyring::{Identity, KeyStore, KeyringError, SharedSigner};
 use crate::random::{Random, RandomError};
 
 pub use append::AppendStep;
+pub(crate) use append::{AppendWith, Attesting};
+pub(crate) use blobs::insert_blob;
 pub use blobs::{BlobRow, BlobState};
 pub use check::{StoreCheck, StoreFault};
 pub use drafts::Draft;

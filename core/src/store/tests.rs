@@ -141,7 +141,7 @@ fn two_handles_share_one_chain() {
     assert!(start.alone && !second_start.alone);
     std::thread::scope(|threads| {
         for store in [&one, &two] {
-            threads.spawn(move || (0..50).for_each(|_| drop(store.append(remark("同"), None).unwrap())));
+            threads.spawn(move || (0..50).for_each(|_| assert!(store.append(remark("同"), None).is_ok())));
         }
     });
     assert_eq!(one.tip(keys.identity().incarnation).unwrap().unwrap().0, 100);
@@ -224,7 +224,7 @@ fn a_damaged_database_is_kept_whole_and_read_for_what_it_holds() {
 
     let (store, start) = open(dir.path(), &keys);
     let salvage = start.salvage.unwrap();
-    assert_eq!(std::fs::read(salvage.aside.join(DATABASE)).unwrap(), bytes);
+    assert!(std::fs::read(salvage.aside.join(DATABASE)).unwrap() == bytes);
     assert!(salvage.operations >= 150, "{salvage:?}");
     assert!(start.new_incarnation || salvage.chain_complete);
     assert_ne!(start.new_incarnation, salvage.chain_complete);

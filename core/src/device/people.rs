@@ -1,0 +1,129 @@
+//! Who is at work: PINs, sessions, and officers' signatures.
+
+use std::sync::Arc;
+
+use fieldseal_proof::attest::Meaning;
+use fieldseal_proof::ids::{OfficerId, OpId, SessionId};
+
+use super::{DeviceError, FieldDevice, lock};
+use crate::catalogue::Param;
+use crate::keyring::{OfficerRecord, SharedSigner};
+use crate::operation::NewOperation;
+use crate::store::{AppendWith, Attesting};
+
+/// An officer whose key is open.
+#[derive(Clone)]
+pub struct Unlocked {
+    /// Who.
+    pub record: OfficerRecord,
+    /// Header key 12 of the operations made meanwhile.
+    pub session: SessionId,
+    key: Arc<SharedSigner>,
+}
+
+impl FieldDevice {
+    /// Opens an officer's key with the PIN, without a network. The officer unlocked last is the one at work.
+    ///
+    /// # Errors
+    /// `officer_unknown`, `pin_wrong`, `pin_wait`.
+    pub fn unlock(&self, certificate: &str, pin: &str) -> Result<Unlocked, DeviceError> {
+        let record = self.officer(certificate)?;
+        let key = self.keys.unlock(record.officer, pin, self.clock.now().wall_ms)?;
+        let session = self.store.begin_session(record.officer)?;
+        let unlocked = Unlocked {
+            record,
+            session: session.id,
+            key: Arc::new(key),
+        };
+        let mut people = lock(&self.people);
+        people.retain(|other| other.record.officer != unlocked.record.officer);
+        people.push(unlocked.clone());
+        Ok(unlocked)
+    }
+
+    /// Closes an officer's key and ends the session.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn lock(&self, officer: OfficerId) -> Result<(), DeviceError> {
+        lock(&self.people).retain(|other| other.record.officer != officer);
+        Ok(self.store.end_session(officer)?)
+    }
+
+    /// The officer of this device with that certificate number.
+    ///
+    /// # Errors
+    /// `officer_unknown`.
+    pub fn officer(&self, certificate: &str) -> Result<OfficerRecord, DeviceError> {
+        let found = self
+            .keys
+            .officers()
+            .into_iter()
+            .find(|record| record.certificate == certificate.trim());
+        found.ok_or_else(|| DeviceError::new("officer_unknown", [("certificate", Param::text(certificate))]))
+    }
+
+    /// The session of the officer at work.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        lock(&self.people).last().map(|officer| officer.session)
+    }
+
+    /// The name of the officer at work, else the device's label.
+    pub(super) fn collector(&self) -> String {
+        lock(&self.people)
+            .last()
+            .map_or_else(|| self.identity().label, |officer| officer.record.name.clone())
+    }
+
+    /// The officer at work signs operations: the signature is an operation of its own in the stream of its targets.
+    ///
+    /// # Errors
+    /// `session_ended` when nobody is unlocked, `not_found` for a target that is not held here.
+    pub fn attest(&self, targets: &[OpId], role: &str, meaning: Meaning) -> Result<OpId, DeviceError> {
+        let officer = lock(&self.people)
+            .last()
+            .cloned()
+            .ok_or_else(|| DeviceError::new("session_ended", []))?;
+        self.attest_as(&officer, targets, role, meaning)
+    }
+
+    /// As [`FieldDevice::attest`], by a given officer.
+    ///
+    /// # Errors
+    /// `not_found` for a target that is not held here, or that lies in another stream than the first.
+    pub fn attest_as(
+        &self,
+        officer: &Unlocked,
+        targets: &[OpId],
+        role: &str,
+        meaning: Meaning,
+    ) -> Result<OpId, DeviceError> {
+        let mut place = NewOperation::new("attest");
+        let mut stream = None;
+        for target in targets {
+            let header = self.store.operation(*target)?.operation.header().clone();
+            if *stream.get_or_insert(header.stream()) != header.stream() {
+                return Err(DeviceError::not_found(target));
+            }
+            (place.case, place.inspection) = (header.case, header.inspection);
+        }
+        let mut targets = targets.to_vec();
+        targets.sort_unstable();
+        targets.dedup();
+        if targets.is_empty() || targets.len() > fieldseal_proof::attest::MAX_TARGETS {
+            return Err(DeviceError::not_found(format!("{} targets", targets.len())));
+        }
+        let who = Attesting {
+            officer: officer.record.officer,
+            role,
+            meaning,
+            targets,
+            key: &**officer.key,
+        };
+        let with = AppendWith {
+            session: Some(officer.session),
+            ..AppendWith::default()
+        };
+        Ok(self.store.append_attest(place, who, &with)?)
+    }
+}

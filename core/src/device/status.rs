@@ -1,0 +1,73 @@
+//! What stands where: shown to the inspector in plain states, never as one tick.
+
+use super::{DeviceError, FieldDevice};
+use crate::catalogue::Param;
+use crate::keyring::{EnrolmentState, Identity};
+use crate::store::{BlobState, PendingCounts};
+
+/// Counts by state, and what an inspector should know.
+#[derive(Debug, Clone)]
+pub struct DeviceStatus {
+    /// Who this device is.
+    pub identity: Identity,
+    /// How far its enrolment has come.
+    pub enrolment: EnrolmentState,
+    /// Edits that are not signed.
+    pub drafts: u64,
+    /// Signed operations on their way, and blobs.
+    pub pending: PendingCounts,
+    /// Files found at a start that no operation names.
+    pub unsealed_files: u64,
+    /// Files that are changed or missing.
+    pub broken_files: u64,
+    /// Age of the oldest operation that only this device has, in milliseconds by its clock.
+    pub oldest_waiting_ms: Option<u64>,
+    /// Free bytes of the disk.
+    pub free_bytes: u64,
+    /// Size of the key log held.
+    pub key_log_size: u64,
+    /// Catalogue messages: clock by hand, storage low, waiting too long.
+    pub remarks: Vec<DeviceError>,
+}
+
+impl FieldDevice {
+    /// The device's status.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn status(&self) -> Result<DeviceStatus, DeviceError> {
+        let now = self.clock.now();
+        let pending = self.store.pending()?;
+        let blobs = self.store.blobs()?;
+        let count = |states: &[BlobState]| blobs.iter().filter(|blob| states.contains(&blob.state)).count() as u64;
+        let oldest_waiting_ms = pending
+            .oldest_waiting_ms
+            .map(|oldest| now.wall_ms.saturating_sub(oldest));
+        let free_bytes = self.vault.available()?;
+        let mut remarks = Vec::new();
+        if self.clock.set_by_hand() {
+            let day = crate::domain::Minute::of_ms(now.wall_ms, 0).map(|minute| minute.to_string());
+            remarks.push(DeviceError::text("clock_by_hand", "time", day.unwrap_or_default()));
+        }
+        if let Ok(left) = self.storage_check(0)
+            && left.low
+        {
+            remarks.push(DeviceError::new(
+                "storage_low",
+                [("minutes", Param::Count(left.minutes))],
+            ));
+        }
+        Ok(DeviceStatus {
+            identity: self.identity(),
+            enrolment: self.enrolment_state()?,
+            drafts: self.store.drafts(None)?.len() as u64,
+            pending,
+            unsealed_files: count(&[BlobState::Unsealed]),
+            broken_files: count(&[BlobState::Changed, BlobState::Missing]),
+            oldest_waiting_ms,
+            free_bytes,
+            key_log_size: self.store.key_log()?.size(),
+            remarks,
+        })
+    }
+}

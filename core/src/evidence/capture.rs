@@ -1,0 +1,119 @@
+//! The two states of a piece of evidence on a device.
+
+use std::io::Read;
+
+use fieldseal_proof::ids::{BlobHash, CaseId, EvidenceId, InspectionId, OpId, SessionId};
+
+use super::claims::{exif, media_type};
+use crate::domain::{EvidenceSeal, ExifClaims};
+use crate::operation::NewOperation;
+use crate::store::{AppendWith, BlobState, Store, StoreError, insert_blob};
+use crate::vault::{OnFailure, Vault, VaultError, VaultFile};
+
+/// Evidence whose original bytes lie complete and durable in the vault. No operation speaks of it yet; if the device stops
+/// here, the next start finds it.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    file: VaultFile,
+    media_type: String,
+    exif: ExifClaims,
+}
+
+/// Evidence that a signed operation of this device names. Only [`Capture::seal`] makes one.
+#[derive(Debug, Clone)]
+pub struct SealedEvidence {
+    evidence: EvidenceId,
+    operation: OpId,
+    file: VaultFile,
+}
+
+impl Capture {
+    /// Takes everything a source gives, hashing the original bytes once on the way into the vault, then reads what the file
+    /// says of itself. Empty and broken files are taken as they are.
+    ///
+    /// # Errors
+    /// As [`Vault::write`].
+    pub fn take(vault: &Vault, source: &mut dyn Read, on_failure: OnFailure) -> Result<Self, VaultError> {
+        let file = vault.write(source, on_failure)?;
+        let mut reader = vault.read(&file.name)?;
+        let media_type = media_type(&mut reader)?;
+        let exif = exif(reader, &media_type);
+        Ok(Self { file, media_type, exif })
+    }
+
+    /// SHA-256 of the original bytes.
+    pub fn sha256(&self) -> BlobHash {
+        self.file.sha256
+    }
+
+    /// Number of original bytes.
+    pub fn size(&self) -> u64 {
+        self.file.size
+    }
+
+    /// Media type by content.
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// What the file says of itself, which proves nothing.
+    pub fn exif(&self) -> &ExifClaims {
+        &self.exif
+    }
+
+    /// The vault's file.
+    pub fn file(&self) -> &VaultFile {
+        &self.file
+    }
+
+    /// Signs what is said about these bytes, together with the vault's row.
+    ///
+    /// # Errors
+    /// As [`Store::append`]; the capture stays in the vault and the next start finds it.
+    pub fn seal(
+        self,
+        store: &Store,
+        case: CaseId,
+        inspection: InspectionId,
+        seal: EvidenceSeal,
+        session: Option<SessionId>,
+    ) -> Result<SealedEvidence, StoreError> {
+        let evidence = seal.evidence;
+        let (kind, fields) = seal.act().into_parts();
+        let new = NewOperation {
+            fields,
+            ..NewOperation::new(kind.as_str())
+        }
+        .in_inspection(case, inspection);
+        let along =
+            |tx: &rusqlite::Transaction<'_>| insert_blob(tx, &self.file, &self.media_type, BlobState::Sealed, true);
+        let with = AppendWith {
+            session,
+            along: Some(&along),
+            ..AppendWith::default()
+        };
+        let operation = store.append_with(new, &with, &|_| Ok(()))?;
+        Ok(SealedEvidence {
+            evidence,
+            operation,
+            file: self.file,
+        })
+    }
+}
+
+impl SealedEvidence {
+    /// Its id.
+    pub fn evidence(&self) -> EvidenceId {
+        self.evidence
+    }
+
+    /// The operation that names it.
+    pub fn operation(&self) -> OpId {
+        self.operation
+    }
+
+    /// The vault's file.
+    pub fn file(&self) -> &VaultFile {
+        &self.file
+    }
+}

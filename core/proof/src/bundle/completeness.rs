@@ -14,6 +14,8 @@ use crate::roll::{self, Roll};
 
 type ChainKey = (DeviceId, IncarnationId);
 type StreamKey = (DeviceId, IncarnationId, [u8; 16]);
+/// The operations of each stream by counter; more than one only where the device forked.
+type Counters = BTreeMap<StreamKey, BTreeMap<u64, BTreeSet<OpId>>>;
 
 /// What the roll and the closings leave to be shown.
 pub(super) struct Completeness {
@@ -55,13 +57,15 @@ pub(super) fn check_forks(operations: &Operations, findings: &mut Findings) {
 
 /// Checks the newest roll and all closings.
 pub(super) fn check(operations: &Operations, keys: &KeyLog, tree_size: u64, findings: &mut Findings) -> Completeness {
-    let mut counters: BTreeMap<StreamKey, BTreeMap<u64, OpId>> = BTreeMap::new();
+    let mut counters = Counters::new();
     for (id, included) in &operations.by_id {
         let h = included.operation.header();
         counters
             .entry((h.device, h.incarnation, h.stream().id()))
             .or_default()
-            .insert(h.counter, *id);
+            .entry(h.counter)
+            .or_default()
+            .insert(*id);
     }
     let mut out = Completeness {
         by_roll: false,
@@ -86,7 +90,7 @@ pub(super) fn check(operations: &Operations, keys: &KeyLog, tree_size: u64, find
 fn check_roll(
     id: &OpId,
     included: &Included,
-    counters: &BTreeMap<StreamKey, BTreeMap<u64, OpId>>,
+    counters: &Counters,
     keys: &KeyLog,
     tree_size: u64,
     out: &mut Completeness,
@@ -133,7 +137,7 @@ fn check_roll(
                 end.device
             );
             findings.diverged("roll.missing", id.to_string(), detail);
-        } else if held.get(&end.counter) != Some(&end.id) {
+        } else if !held.get(&end.counter).is_some_and(|ids| ids.contains(&end.id)) {
             findings.diverged(
                 "roll.other",
                 id.to_string(),
@@ -150,19 +154,13 @@ fn check_roll(
         let last = named.get(key).copied();
         out.after_roll.extend(
             held.iter()
-                .filter(|(c, op)| last.is_none_or(|l| **c > l) && *op != id)
-                .map(|(_, op)| *op),
+                .filter(|(c, _)| last.is_none_or(|l| **c > l))
+                .flat_map(|(_, ops)| ops.iter().copied().filter(|op| op != id)),
         );
     }
 }
 
-fn check_closing(
-    id: &OpId,
-    included: &Included,
-    counters: &BTreeMap<StreamKey, BTreeMap<u64, OpId>>,
-    out: &mut Completeness,
-    findings: &mut Findings,
-) {
+fn check_closing(id: &OpId, included: &Included, counters: &Counters, out: &mut Completeness, findings: &mut Findings) {
     let header = included.operation.header();
     let Some(held) = included.operation.body().and_then(roll::read_closing) else {
         return findings.invalid(
@@ -185,7 +183,7 @@ fn check_closing(
                     counter + 1
                 ),
             );
-        } else if there.and_then(|t| t.get(counter)) != Some(op) {
+        } else if !there.and_then(|t| t.get(counter)).is_some_and(|ids| ids.contains(op)) {
             findings.diverged(
                 "closing.other",
                 id.to_string(),
@@ -202,7 +200,7 @@ fn check_closing(
             there
                 .iter()
                 .filter(|(c, _)| !own && last.is_none_or(|l| **c > l))
-                .map(|(_, op)| *op),
+                .flat_map(|(_, ops)| ops.iter().copied()),
         );
     }
 }

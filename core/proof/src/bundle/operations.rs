@@ -1,6 +1,6 @@
 //! The operations of a bundle: each read, signed by an enrolled key, and included in the checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bag::Bag;
 use super::report::Findings;
@@ -179,11 +179,19 @@ pub(super) fn check_chains(
             link = link_next(&link, &crate::ids::Commitment::from_bytes(*commitment));
             links.push(link);
         }
-        for included in &chain {
-            let (header, c) = (included.operation.header(), included.operation.commitment());
-            let seq = header.seq as usize;
+        let stands = |o: &Included| {
+            let (header, seq) = (o.operation.header(), o.operation.header().seq as usize);
             let before = if seq == 0 { Some(&start) } else { links.get(seq - 1) };
-            if commitments.get(seq) != Some(c.as_bytes()) || before != Some(&header.prev) {
+            commitments.get(seq) == Some(o.operation.commitment().as_bytes()) && before == Some(&header.prev)
+        };
+        // The list holds one branch. An operation of another branch is no fault of the list: the fork is found by itself.
+        let mut branches: BTreeSet<Link> = BTreeSet::new();
+        for included in &chain {
+            let (header, seq) = (included.operation.header(), included.operation.header().seq);
+            let twin = |o: &&Included| o.operation.header().seq == seq && stands(o);
+            if !stands(included) && (branches.contains(&header.prev) || chain.iter().any(|o| twin(&o))) {
+                branches.insert(included.operation.link());
+            } else if !stands(included) {
                 let detail = format!(
                     "operation {} does not stand at {seq} of the chain, or not after that link",
                     included.operation.id()

@@ -1,6 +1,8 @@
 //! The published vectors: they are what the generator makes, the verifier says of each what the vector says, and
 //! parts of them are judged by code that is not ours.
 
+#[path = "vectors/bundles.rs"]
+mod bundles;
 #[path = "vectors/check.rs"]
 mod check;
 #[path = "../examples/make_vectors/mod.rs"]
@@ -102,6 +104,9 @@ fn judge(name: &str, vector: &Value) -> Result<(), String> {
         text(field)?;
     }
     let result = check::check(kind, &vector["input"]);
+    if kind == "bundle" {
+        return judge_bundle(vector, &result?);
+    }
     match (text("expect")?, result) {
         ("valid", Ok(output)) if output == vector["output"] => Ok(()),
         ("valid", Ok(output)) => Err(format!("computed {output:#}\nexpected {:#}", vector["output"])),
@@ -120,6 +125,24 @@ fn judge(name: &str, vector: &Value) -> Result<(), String> {
     }
 }
 
+/// A bundle is never refused as such: its verdict and findings are the answer.
+fn judge_bundle(vector: &Value, output: &Value) -> Result<(), String> {
+    let stands = matches!(output["verdict"].as_str(), Some("ANCHORED" | "WITNESSED"));
+    if *output != vector["output"] || stands != (vector["expect"] == "valid") {
+        return Err(format!("computed {output:#}\nexpected {:#}", vector["output"]));
+    }
+    match vector["reason"].as_str() {
+        Some(reason)
+            if vector["output"]["findings"]
+                .as_array()
+                .is_none_or(|f| !f.contains(&reason.into())) =>
+        {
+            Err("the reason is not among the findings".into())
+        }
+        _ => Ok(()),
+    }
+}
+
 #[test]
 fn there_are_enough_of_them_and_most_are_negative() {
     let all = committed();
@@ -132,16 +155,38 @@ fn there_are_enough_of_them_and_most_are_negative() {
     );
 }
 
+/// The folder of the pages.
+fn pages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/formats")
+}
+
 #[test]
-fn the_readme_names_every_type_and_every_reason() {
+fn readme_and_page_name_every_type_reason_and_finding() {
     let readme = fs::read_to_string(folder().join("README.md")).unwrap();
-    let mut words = BTreeSet::new();
+    let page = fs::read_to_string(pages().join("bundle.md")).unwrap();
+    let mut missing = BTreeSet::new();
     for (_, vector) in committed() {
-        words.insert(vector["type"].as_str().unwrap().to_owned());
-        words.extend(vector["reason"].as_str().map(str::to_owned));
+        let kind = vector["type"].as_str().unwrap();
+        let mut words = vec![kind];
+        words.extend(vector["reason"].as_str().filter(|_| kind != "bundle"));
+        missing.extend(
+            words
+                .into_iter()
+                .filter(|w| !readme.contains(&format!("`{w}`")))
+                .map(str::to_owned),
+        );
+        let findings = vector["output"]["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        missing.extend(
+            findings
+                .filter(|w| !page.contains(&format!("`{w}`")))
+                .map(str::to_owned),
+        );
     }
-    let missing: Vec<_> = words.iter().filter(|w| !readme.contains(&format!("`{w}`"))).collect();
-    assert!(missing.is_empty(), "vectors/README.md does not name {missing:?}");
+    assert!(missing.is_empty(), "not named: {missing:?}");
 }
 
 #[test]

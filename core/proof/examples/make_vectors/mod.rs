@@ -3,7 +3,9 @@
 mod actors;
 mod alphabet;
 mod attests;
+mod bag;
 mod bodies;
+mod bundles;
 mod chains;
 mod facts;
 mod forgery;
@@ -12,6 +14,7 @@ mod key_logs;
 mod notes;
 mod operations;
 mod receipts;
+mod story;
 mod trees;
 
 use serde_json::{Map, Value, json};
@@ -109,6 +112,7 @@ pub fn all() -> Result<Vec<Vector>> {
         out.extend(make()?);
     }
     out.extend(facts::vectors()?);
+    out.extend(bundles::vectors()?);
     Ok(out)
 }
 

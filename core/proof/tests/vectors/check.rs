@@ -3,7 +3,7 @@
 use fieldseal_proof::ids::from_hex;
 use serde_json::Value;
 
-use crate::{objects, proofs};
+use crate::{bundles, objects, proofs};
 
 /// What a check gives: the computed output, or the text of the refusal.
 pub type Checked = Result<Value, String>;
@@ -84,6 +84,8 @@ pub fn check(kind: &str, input: &Value) -> Checked {
         "batch-receipt" => proofs::batch_receipt(input),
         "blob-receipt" => proofs::blob_receipt(input),
         "index-receipt" => proofs::index_receipt(input),
+        "trust" => bundles::trust(input),
+        "bundle" => bundles::bundle(input),
         other => Err(format!("nothing consumes the type {other}")),
     }
 }

@@ -189,6 +189,34 @@ fn readme_and_page_name_every_type_reason_and_finding() {
     assert!(missing.is_empty(), "not named: {missing:?}");
 }
 
+/// An example in a page: a line ``Example `VECTOR`, `FIELD`:`` and a fenced block of hex (wrapped anyhow) or text.
+#[test]
+fn examples_in_the_pages_are_those_of_the_vectors() {
+    let mut found = 0;
+    for page in fs::read_dir(pages()).unwrap() {
+        let path = page.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for example in text.split("\nExample `").skip(1) {
+            let (vector, rest) = example.split_once("`, `").unwrap();
+            let (field, rest) = rest.split_once("`:\n```").unwrap();
+            let (language, rest) = rest.split_once('\n').unwrap();
+            let (block, _) = rest.split_once("```").unwrap();
+            let json: Value = serde_json::from_str(&fs::read_to_string(folder().join(vector)).unwrap()).unwrap();
+            let expected = json["input"][field]
+                .as_str()
+                .or(json["output"][field].as_str())
+                .unwrap();
+            let shown = match language {
+                "hex" => block.split_whitespace().collect(),
+                _ => block.to_owned(),
+            };
+            assert_eq!(shown, expected, "{} shows {vector} otherwise", path.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 12, "only {found} examples were found");
+}
+
 #[test]
 fn another_merkle_tree_gives_the_same_roots_and_proofs() {
     type Tree = ct_merkle::mem_backed_tree::MemoryBackedTree<sha2::Sha256, Vec<u8>>;

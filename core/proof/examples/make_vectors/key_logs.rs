@@ -227,6 +227,11 @@ pub fn vectors() -> Result<Vec<Vector>> {
     };
     let mut out = vec![
         good(
+            "root-alone",
+            "The first entry: the root key, signed by itself.",
+            &ceremony()?.first(1),
+        )?,
+        good(
             "ceremony",
             "Root, administrator, server, two tablets and two officers.",
             &ceremony_bytes,

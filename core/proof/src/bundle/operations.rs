@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bag::Bag;
 use super::report::Findings;
 use super::source::BundleSource;
+use crate::attest;
 use crate::body::FieldValue;
 use crate::cbor::Value;
 use crate::checkpoint::Checkpoint;
-use crate::ids::{CaseId, DeviceId, IncarnationId, Link, OpId, from_hex};
+use crate::ids::{CaseId, DeviceId, IncarnationId, KeyId, Link, OpId, from_hex};
 use crate::key_log::{EnrolledKey, KeyLog, head_leaf};
 use crate::operation::{MAX_FRAME, Operation, VerifiedOperation, link_next};
 use crate::tlog_proof::TlogProof;
@@ -260,23 +261,28 @@ pub(super) fn check_revocations(
     };
     for (id, included) in &operations.by_id {
         let header = included.operation.header();
-        let Some(key) = keys.operation_key(&header.device, &header.incarnation) else {
-            continue;
-        };
-        match effect(key) {
-            Some(None) => findings.invalid(
-                "key_log.revocation_unplaced",
-                id.to_string(),
-                "no proof shows when its key was revoked",
-            ),
-            Some(Some(index)) if included.index >= index && !quarantined(id) => {
-                findings.invalid(
-                    "operation.key_revoked",
+        // An attest stands on two keys: the device's, and that of the officer it carries.
+        let officer = operations
+            .field(id, "attest/key")
+            .filter(|_| header.kind == attest::KIND)
+            .and_then(|v| keys.key(&KeyId::from_bytes(v.as_bytes()?.try_into().ok()?)));
+        let device = keys.operation_key(&header.device, &header.incarnation);
+        for key in device.into_iter().chain(officer) {
+            match effect(key) {
+                Some(None) => findings.invalid(
+                    "key_log.revocation_unplaced",
                     id.to_string(),
-                    "was logged after its key was revoked",
-                );
+                    "no proof shows when its key was revoked",
+                ),
+                Some(Some(index)) if included.index >= index && !quarantined(id) => {
+                    findings.invalid(
+                        "operation.key_revoked",
+                        id.to_string(),
+                        "was logged after its key was revoked",
+                    );
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

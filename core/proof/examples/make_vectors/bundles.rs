@@ -654,6 +654,13 @@ fn told_wrongly(maker: &Maker) -> Result<Vec<Vector>> {
             &[Twist::WritesAfterRevocation],
         )?,
         one(
+            "attest-after-revocation",
+            "An officer's signature in an operation that was logged after the officer's key was revoked.",
+            "INVALID",
+            &["operation.key_revoked"],
+            &[Twist::OfficerRevoked],
+        )?,
+        one(
             "bracket-turned-round",
             "Operations attested as logged before the time they name as known.",
             "DIVERGED",

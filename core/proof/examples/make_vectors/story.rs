@@ -32,6 +32,8 @@ pub enum Twist {
     ClosingNamesMore,
     /// The revoked tablet's last operation is logged after the revocation.
     WritesAfterRevocation,
+    /// An officer's key is revoked before he attests with it.
+    OfficerRevoked,
     /// And the server quarantines it.
     Quarantined,
     /// The server made no roll.
@@ -208,6 +210,9 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
     let targets = vec![credentials.id(), issued.id()];
     let first = attest(&one, "officer one", targets.clone(), &ed25519("officer one")?)?;
     write(&mut one, &mut log, Place::Inspection, attest::KIND, first)?;
+    if is(Twist::OfficerRevoked) {
+        heads.push(revoke(&mut ledger, &p256("officer two")?, &mut log)?);
+    }
     let second = attest(&two, "officer two", targets, &p256("officer two")?)?;
     write(&mut two, &mut log, Place::Inspection, attest::KIND, second)?;
     if is(Twist::ForkBySeq) {
@@ -252,9 +257,7 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
         )?;
     }
 
-    revoke_tablet_one(&mut ledger)?;
-    let size = ledger.size();
-    heads.push((size, log.leaf(head_leaf(size, &ledger.head()).as_bytes())));
+    heads.push(revoke(&mut ledger, &ed25519("tablet one")?, &mut log)?);
     let late = is(Twist::WritesAfterRevocation)
         .then(|| {
             write(
@@ -365,13 +368,16 @@ fn second_life(ledger: &mut Ledger, one: &Chain, log: &mut Log, from: fieldseal_
     Ok(restored)
 }
 
-fn revoke_tablet_one(ledger: &mut Ledger) -> Result<()> {
+/// The administrator revokes a key; the log takes the new head.
+fn revoke(ledger: &mut Ledger, key: &dyn Signer, log: &mut Log) -> Result<(u64, u64)> {
     let admin = ed25519("admin")?;
     let entry = Entry {
-        target: Some(ed25519("tablet one")?.public().key_id()),
+        target: Some(key.public().key_id()),
         ..ledger.entry("revoke", admin.public())
     };
-    ledger.add(&entry, &admin)
+    ledger.add(&entry, &admin)?;
+    let size = ledger.size();
+    Ok((size, log.leaf(head_leaf(size, &ledger.head()).as_bytes())))
 }
 
 fn roll(ledger: &Ledger, one: &Chain, two: &Chain, server: &mut Chain, log: &mut Log) -> Result<Operation> {

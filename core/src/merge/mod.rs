@@ -11,6 +11,8 @@
 mod class;
 mod disposition;
 mod fold;
+#[cfg(test)]
+pub(crate) mod laws;
 mod resolve;
 mod state;
 mod write;

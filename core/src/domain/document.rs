@@ -535,7 +535,12 @@ impl Builder<'_> {
 
     fn sentence(&self, id: &str, params: &[(&str, &str)]) -> String {
         let words = self.context.pack.sentence(id).map_or("", |words| words.text(self.lang));
-        fill(words, |name| params.iter().find(|(held, _)| *held == name).map(|(_, value)| (*value).to_owned()))
+        fill(words, |name| {
+            params
+                .iter()
+                .find(|(held, _)| *held == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     fn some(&self, field: &'static str, items: &[Value]) -> Result<(), Refusal> {

@@ -14,6 +14,8 @@ mod date;
 mod document;
 mod evidence;
 mod field_work;
+
+pub mod import;
 mod kind;
 mod office;
 mod place;

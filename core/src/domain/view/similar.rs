@@ -40,10 +40,7 @@ pub fn similar_pairs(all: &[EnterpriseView]) -> Vec<Similar> {
         }
         buckets.entry(format!("name {}", one.name)).or_default().push(place);
         for (a, b) in one.name_pairs.keys() {
-            buckets
-                .entry(format!("pair {a}{b}"))
-                .or_default()
-                .push(place);
+            buckets.entry(format!("pair {a}{b}")).or_default().push(place);
         }
     }
     let mut candidates = BTreeSet::new();

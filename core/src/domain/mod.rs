@@ -23,6 +23,8 @@ mod refusal;
 mod registry;
 mod server_acts;
 mod signing;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod view;
 

@@ -337,10 +337,7 @@ fn issue(one: &mut Chain, log: &mut Log, chain_lies: bool) -> Result<Operation> 
     let printed = if chain_lies { one.start } else { one.author.link };
     let list = vec![
         (path("chain"), Value::bytes(printed.as_bytes())),
-        (
-            path("chain_counter"),
-            Value::Uint(one.author.next_counter(Place::Inspection)),
-        ),
+        (path("chain_counter"), Value::Uint(one.author.seq)),
         (path("pdf_sha256"), Value::bytes(sha256(PDF))),
         (path("type"), Value::text("inspection_record")),
     ];

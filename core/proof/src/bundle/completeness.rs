@@ -76,7 +76,7 @@ pub(super) fn check(operations: &Operations, keys: &KeyLog, tree_size: u64, find
         .in_log_order()
         .into_iter()
         .filter(|(_, o)| o.operation.header().kind == roll::ROLL);
-    if let Some((id, newest)) = rolls.last() {
+    if let Some((id, newest)) = rolls.max_by_key(|(_, o)| o.index) {
         check_roll(id, newest, &counters, keys, tree_size, &mut out, findings);
     }
     let closings = operations

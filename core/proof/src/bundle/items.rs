@@ -96,7 +96,7 @@ fn check_document_chain(op: &OpId, included: &Included, findings: &mut Findings)
     for field in body.fields().iter().filter(|f| f.path.starts_with("document/")) {
         let differs = match (field.path.rsplit('/').next(), body.get(&field.path)) {
             (Some("chain"), Some(value)) => value.as_bytes() != Some(header.prev.as_bytes()),
-            (Some("chain_counter"), Some(value)) => value.as_uint() != Some(header.counter),
+            (Some("chain_counter"), Some(value)) => value.as_uint() != Some(header.seq),
             _ => false,
         };
         if differs {

@@ -1,0 +1,118 @@
+//! `fieldseal device`: a tablet from the shell.
+
+pub mod exchange;
+pub mod paper;
+pub mod read;
+pub mod verbs;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use self::exchange::{EnrolArgs, OfficerAddArgs, SyncArgs};
+use self::verbs::Verb;
+use super::batch::{self, BatchArgs};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::shell::{Outcome, Shell};
+
+/// Whose folder, and who is at work.
+#[derive(Clone, Debug, Args)]
+pub struct At {
+    /// Folder of the device
+    #[arg(long, global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Certificate number of the officer at work; the PIN opens the key
+    #[arg(long, global = true, value_name = "CERT")]
+    pub officer: Option<String>,
+}
+
+impl At {
+    /// The folder, which every command needs.
+    pub fn folder(&self) -> Result<&Path, Failure> {
+        self.dir.as_deref().ok_or_else(|| Failure::usage("--dir DIR is needed"))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Makes the device's keys and asks to be enrolled
+    Enrol(EnrolArgs),
+    /// Makes an officer's key under a PIN
+    OfficerAdd(OfficerAddArgs),
+    /// Exchanges everything with the server
+    Sync(SyncArgs),
+    /// Shows what stands where
+    Status,
+    /// Tries an officer's PIN and begins a session
+    Unlock,
+    /// Lists the inspections
+    Inspections,
+    /// Shows an inspection with the last visit's open orders
+    Show {
+        inspection: String,
+    },
+    /// Lists edits that nobody signed yet
+    Drafts,
+    /// Lists the registry
+    Enterprises {
+        /// Words of name, code or address
+        #[arg(long)]
+        query: Option<String>,
+    },
+    /// Shows the rule packs held, or chooses the one in force
+    Pack {
+        /// Its id or hash
+        chosen: Option<String>,
+    },
+    /// Writes everything that the server has not receipted to a stick
+    Rescue {
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Reads everything again and compares it with what was signed
+    Fsck,
+    /// Runs many commands from a file, one JSON object a line
+    Batch(BatchArgs),
+    #[command(flatten)]
+    Write(Verb),
+}
+
+/// Runs a command.
+pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Failure> {
+    let folder = at.folder()?;
+    if let DeviceCommand::Enrol(args) = &command {
+        return exchange::enrol_device(shell, folder, args);
+    }
+    let desk = Desk::open(shell, folder)?;
+    match command {
+        DeviceCommand::Enrol(_) => Err(Failure::usage("enrol")),
+        DeviceCommand::OfficerAdd(args) => exchange::officer_add(&desk, &args),
+        DeviceCommand::Sync(args) => exchange::sync(desk, &args),
+        DeviceCommand::Status => read::status(&desk),
+        DeviceCommand::Unlock => unlock(&desk, at.officer.as_deref()),
+        DeviceCommand::Inspections => read::inspections(&desk),
+        DeviceCommand::Show { inspection } => read::show(&desk, &inspection),
+        DeviceCommand::Drafts => read::drafts(&desk),
+        DeviceCommand::Enterprises { query } => read::enterprises(&desk, query.as_deref()),
+        DeviceCommand::Pack { chosen } => read::pack(&desk, chosen.as_deref()),
+        DeviceCommand::Rescue { out } => exchange::rescue(&desk, &out),
+        DeviceCommand::Fsck => read::fsck(&desk),
+        DeviceCommand::Batch(args) => {
+            let desk = desk.with_pins(args.pins()?);
+            let act = |officer: Option<&str>, verb| write::run(&desk, officer.or(at.officer.as_deref()), verb);
+            batch::run(shell, &desk, &args, act)
+        }
+        DeviceCommand::Write(verb) => write::run(&desk, at.officer.as_deref(), verb),
+    }
+}
+
+/// Tries an officer's PIN.
+pub fn unlock(desk: &Desk<'_>, officer: Option<&str>) -> Result<Outcome, Failure> {
+    let certificate = officer.ok_or_else(|| Failure::usage("--officer CERT is needed"))?;
+    let unlocked = desk.at_work(certificate)?;
+    let json = json!({ "officer": unlocked.record.officer.to_string(), "session": unlocked.session.to_string() });
+    Ok(Outcome::new(json).line(format!("{}  {}", unlocked.record.name, unlocked.record.certificate)))
+}

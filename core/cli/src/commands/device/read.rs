@@ -1,0 +1,242 @@
+//! What a device shows: status, inspections, one inspection, drafts, enterprises, packs, its own check.
+
+use fieldseal_core::catalogue::Param;
+use fieldseal_core::device::{DeviceError, FieldDevice};
+use fieldseal_core::domain::InspectionView;
+use fieldseal_core::pack::{PackFile, RulePack};
+use fieldseal_proof::cbor::Value as Cbor;
+use fieldseal_proof::ids::{InspectionId, PackHash, to_hex};
+use serde_json::{Value, json};
+
+use super::paper::people;
+use super::write::id;
+use crate::desk::Desk;
+use crate::failure::{FAILED, Failure};
+use crate::shell::{Outcome, Tone};
+
+/// Counts by state, never one tick.
+pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
+    let shell = desk.shell;
+    let status = desk.device.status()?;
+    let pending = status.pending;
+    let quarantined = quarantined(&desk.device)?;
+    let clock = if desk.device.status()?.remarks.iter().any(|remark| remark.code() == "clock_by_hand") { "by_hand" } else { "system" };
+    let remarks: Vec<&str> = status.remarks.iter().map(DeviceError::code).collect();
+    let json = json!({
+        "device": status.identity.device.to_string(), "incarnation": status.identity.incarnation.to_string(),
+        "label": status.identity.label, "role": status.identity.role.as_str(),
+        "enrolment": format!("{:?}", status.enrolment).to_lowercase(),
+        "counts": {
+            "draft": status.drafts, "sealed": pending.waiting + pending.received + pending.logged,
+            "waiting": pending.waiting, "received": pending.received, "in_log": pending.logged,
+        },
+        "blobs_waiting": pending.blobs, "quarantined": quarantined,
+        "unsynced_bytes": pending.waiting_bytes + pending.blob_bytes,
+        "oldest_unsynced_ms": status.oldest_waiting_ms, "unsealed_files": status.unsealed_files,
+        "broken_files": status.broken_files, "free_bytes": status.free_bytes, "key_log_size": status.key_log_size,
+        "server": desk.device.card().url, "clock": clock, "remarks": remarks,
+    });
+    let rows = [
+        (("草稿", "draft"), status.drafts),
+        (("待发送", "waiting"), pending.waiting),
+        (("服务器已接收", "received"), pending.received),
+        (("已列入日志", "in the log"), pending.logged),
+        (("待上传文件", "files to send"), pending.blobs),
+        (("暂不采用", "set aside"), quarantined),
+    ];
+    let mut outcome = Outcome::new(json).line(shell.tone(Tone::Strong, &status.identity.label));
+    for ((zh, en), count) in rows {
+        outcome = outcome.line(format!("{:>8}  {}", Param::Count(count).shown(shell.lang), shell.say(zh, en)));
+    }
+    for remark in &status.remarks {
+        outcome = outcome.line(remark.message().text(shell.lang));
+    }
+    Ok(outcome)
+}
+
+fn quarantined(device: &FieldDevice) -> Result<u64, Failure> {
+    let mut count = 0;
+    for row in device.inspections()? {
+        count += device.inspection(row.inspection)?.state.quarantined().count() as u64;
+    }
+    Ok(count)
+}
+
+/// The inspections that the device knows of.
+pub fn inspections(desk: &Desk<'_>) -> Result<Outcome, Failure> {
+    let shell = desk.shell;
+    let mut outcome = Outcome::default();
+    let mut items = Vec::new();
+    for row in desk.device.inspections()? {
+        let state = match (row.returned, row.closed) {
+            (true, _) => "returned",
+            (_, true) => "closed",
+            _ => "open",
+        };
+        let name = row.party.clone().or_else(|| row.title.clone()).unwrap_or_default();
+        let planned = row.planned.clone().unwrap_or_default();
+        outcome = outcome.line(format!("{}  {planned:10}  {state:8}  {name}", row.inspection));
+        items.push(json!({
+            "id": row.inspection.to_string(), "case": row.case.to_string(),
+            "enterprise": row.enterprise.map(|id| id.to_string()), "name": row.party, "title": row.title,
+            "planned": row.planned, "state": state, "conflicts": row.conflicts, "drafts": row.drafts,
+            "progress": { "sealed": row.progress[0], "received": row.progress[1], "in_log": row.progress[2] },
+        }));
+    }
+    if items.is_empty() {
+        outcome = outcome.line(shell.say("本机还没有检查。", "This device knows of no inspection yet."));
+    }
+    outcome.json = json!({ "items": items });
+    Ok(outcome)
+}
+
+/// One inspection, with the open orders of the last visits.
+pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
+    let shell = desk.shell;
+    let inspection: InspectionId = id(inspection)?;
+    let held = desk.device.inspection(inspection)?;
+    let pack = desk.device.pack().ok();
+    let view = InspectionView::of(&held.state, pack.as_ref(), &people(desk)?);
+    let open_orders: Vec<Value> = held
+        .open_orders
+        .iter()
+        .map(|order| {
+            let items: Vec<Value> = order.items.iter().map(|(text, due)| json!({ "text": text, "due": due })).collect();
+            json!({ "case": order.case.to_string(), "order": order.order.to_string(), "items": items })
+        })
+        .collect();
+    let mut outcome = Outcome::default()
+        .line(shell.tone(Tone::Strong, view.title.as_deref().unwrap_or_default()))
+        .line(format!("{}  {}", view.party.name.clone().unwrap_or_default(), view.place.clone().unwrap_or_default()));
+    for finding in &view.findings {
+        outcome = outcome.line(format!("  {}  {}", finding.grade.clone().unwrap_or_default(), finding.text.clone().unwrap_or_default()));
+    }
+    for evidence in &view.evidence {
+        let acquisition = evidence.acquisition.as_deref().unwrap_or_default();
+        let word = shell.text(&format!("acquisition.{acquisition}"), &[]);
+        outcome = outcome.line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()));
+    }
+    for order in &held.open_orders {
+        for (text, due) in &order.items {
+            let words = shell.say("上次未办结", "open since the last visit");
+            outcome = outcome.line(format!("  {words}  {}  {text}", due.clone().unwrap_or_default()));
+        }
+    }
+    let mut json = json!(view);
+    json["id"] = inspection.to_string().into();
+    json["case"] = held.row.case.to_string().into();
+    json["conflicts"] = json["clashes"].clone();
+    json["open_orders"] = open_orders.into();
+    json["drafts"] = drafts_json(&held.drafts).into();
+    outcome.json = json;
+    Ok(outcome)
+}
+
+/// Edits that nobody signed yet.
+pub fn drafts(desk: &Desk<'_>) -> Result<Outcome, Failure> {
+    let drafts = desk.device.drafts(None)?;
+    let lines = drafts.iter().map(|draft| format!("{}  {}  {}", draft.inspection, draft.path, shown(&draft.value)));
+    let lines: Vec<String> = lines.collect();
+    Ok(Outcome { lines, ..Outcome::new(json!({ "items": drafts_json(&drafts) })) })
+}
+
+fn drafts_json(drafts: &[fieldseal_core::store::Draft]) -> Vec<Value> {
+    let one = |draft: &fieldseal_core::store::Draft| {
+        json!({
+            "inspection": draft.inspection.to_string(), "path": draft.path, "value": shown(&draft.value),
+            "edited_ms": draft.edited_ms,
+        })
+    };
+    drafts.iter().map(one).collect()
+}
+
+/// A value for people: text as it is, bytes in hex.
+pub fn shown(value: &Cbor) -> String {
+    match value {
+        Cbor::Text(text) => text.clone(),
+        Cbor::Uint(number) => number.to_string(),
+        Cbor::Bool(truth) => truth.to_string(),
+        Cbor::Bytes(bytes) => to_hex(bytes),
+        Cbor::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The registry.
+pub fn enterprises(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let mut items = Vec::new();
+    for row in desk.device.enterprises(query)? {
+        let id = row.enterprise.map(|id| id.to_string()).unwrap_or_default();
+        outcome = outcome.line(format!("{id}  {}", row.name.clone().unwrap_or_default()));
+        items.push(json!({
+            "id": id, "name": row.name, "credit_code": row.credit_code, "credit_code_raw": row.credit_code_raw,
+            "address": row.address, "head": row.head, "phone": row.phone, "industry": row.industry,
+            "same_as": row.same_as.map(|id| id.to_string()), "conflict": row.conflict,
+        }));
+    }
+    outcome.json = json!({ "items": items });
+    Ok(outcome)
+}
+
+/// Packs held, by name.
+pub fn packs(device: &FieldDevice) -> Result<Vec<(String, PackHash)>, Failure> {
+    let store = device.store();
+    let mut packs = Vec::new();
+    for hash in store.packs().map_err(DeviceError::from)? {
+        let file = store.pack(hash).map_err(DeviceError::from)?;
+        let rules = PackFile::decode(&file).ok().and_then(|file| RulePack::parse(file.pack()).ok());
+        packs.extend(rules.map(|rules| (rules.head().id.clone(), hash)));
+    }
+    packs.sort();
+    Ok(packs)
+}
+
+/// Shows the packs held, or chooses the one in force.
+pub fn pack(desk: &Desk<'_>, chosen: Option<&str>) -> Result<Outcome, Failure> {
+    let store = desk.device.store();
+    let held = packs(&desk.device)?;
+    if let Some(chosen) = chosen {
+        let found = held.iter().rev().find(|(id, hash)| id == chosen || hash.to_string() == chosen);
+        let (_, hash) = found.ok_or_else(|| Failure::new("not_found", [("what", Param::text(chosen))]))?;
+        store.use_pack(*hash).map_err(DeviceError::from)?;
+        store.set_fact("pack_chosen", hash.as_bytes()).map_err(DeviceError::from)?;
+    }
+    let in_force = store.pack_in_force().map_err(DeviceError::from)?;
+    let mut outcome = Outcome::default();
+    let mut items = Vec::new();
+    for (id, hash) in held {
+        let mark = if in_force == Some(hash) { "*" } else { " " };
+        outcome = outcome.line(format!("{mark} {id}  {hash}"));
+        items.push(json!({ "id": id, "hash": hash.to_string(), "in_force": in_force == Some(hash) }));
+    }
+    outcome.json = json!({ "items": items });
+    Ok(outcome)
+}
+
+/// Reads everything again and compares it with what was signed.
+pub fn fsck(desk: &Desk<'_>) -> Result<Outcome, Failure> {
+    let shell = desk.shell;
+    let found = desk.device.fsck()?;
+    let faults: Vec<Value> = found
+        .store
+        .faults
+        .iter()
+        .chain(&found.file_faults)
+        .map(|fault| json!({ "code": fault.code, "detail": fault.detail }))
+        .collect();
+    let clean = found.is_clean();
+    let mut outcome = Outcome::new(json!({
+        "clean": clean, "operations": found.store.operations, "files": found.files, "bytes": found.bytes, "faults": faults,
+    }));
+    for fault in &faults {
+        outcome = outcome.line(format!("  {fault}"));
+    }
+    let line = if clean {
+        let params = [("count", Param::Count(found.store.operations)), ("files", Param::Count(found.files))];
+        shell.text("fsck_clean", &params)
+    } else {
+        shell.text("fsck_found", &[("count", Param::Count(faults.len() as u64))])
+    };
+    Ok(Outcome { exit: if clean { 0 } else { FAILED }, ..outcome.line(line) })
+}

@@ -45,6 +45,25 @@ pub enum Command {
         #[command(subcommand)]
         command: commands::admin::AdminCommand,
     },
+    /// A tablet
+    Device {
+        #[command(flatten)]
+        at: commands::device::At,
+        #[command(subcommand)]
+        command: commands::device::DeviceCommand,
+    },
+    /// A supervisor's laptop, a sync client of its own
+    Supervisor {
+        #[command(flatten)]
+        at: commands::device::At,
+        #[command(subcommand)]
+        command: commands::supervisor::SupervisorCommand,
+    },
+    /// Reads a device's folder or a bundle again and says what does not fit
+    Fsck {
+        /// Folder
+        dir: PathBuf,
+    },
     /// Rule packs
     Pack {
         #[command(subcommand)]

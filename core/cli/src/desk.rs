@@ -11,6 +11,7 @@ use fieldseal_core::device::{FieldDevice, Ports, StartReport, Unlocked};
 use fieldseal_core::random::{OsRandom, uuid};
 use fieldseal_core::vault::FileSystem;
 use fieldseal_proof::ids::BootId;
+use fieldseal_render::Renderer;
 
 use crate::failure::Failure;
 use crate::shell::Shell;
@@ -29,16 +30,26 @@ pub struct DeskClock {
 impl DeskClock {
     fn new() -> Result<Self, Failure> {
         let failed = |error: fieldseal_core::random::RandomError| {
-            Failure::new("missing_tool", [("what", Param::text(error.to_string())), ("command", Param::text(""))])
+            Failure::new(
+                "missing_tool",
+                [("what", Param::text(error.to_string())), ("command", Param::text(""))],
+            )
         };
         let boot = BootId::from_bytes(uuid(&OsRandom).map_err(failed)?);
         let system = SystemClock::new(&OsRandom).map_err(failed)?;
-        Ok(Self { system, boot, set: Mutex::new(None), start: Instant::now() })
+        Ok(Self {
+            system,
+            boot,
+            set: Mutex::new(None),
+            start: Instant::now(),
+        })
     }
 
     /// Sets it by hand; it runs on from there.
     pub fn set(&self, text: &str) -> Result<(), Failure> {
-        let time: jiff::Timestamp = text.parse().map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?;
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?;
         let wall_ms = u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("a time before 1970"))?;
         *self.held() = Some((wall_ms, Instant::now()));
         Ok(())
@@ -76,14 +87,20 @@ pub fn ports(shell: &Shell) -> Result<(Ports, Arc<DeskClock>), Failure> {
     if let Some(text) = &shell.clock {
         clock.set(text)?;
     }
-    let ports = Ports { clock: clock.clone(), random: Arc::new(OsRandom), space: Arc::new(FileSystem), wait_ms: WAIT_MS };
+    let ports = Ports {
+        clock: clock.clone(),
+        random: Arc::new(OsRandom),
+        space: Arc::new(FileSystem),
+        wait_ms: WAIT_MS,
+    };
     Ok((ports, clock))
 }
 
 /// An open device.
 pub struct Desk<'a> {
     pub shell: &'a Shell,
-    pub device: FieldDevice,
+    pub device: Arc<FieldDevice>,
+    renderer: Mutex<Option<Arc<Renderer>>>,
     pub clock: Arc<DeskClock>,
     pins: BTreeMap<String, String>,
     people: Mutex<People>,
@@ -103,13 +120,31 @@ impl<'a> Desk<'a> {
         for line in remarks(shell, &report) {
             shell.remark(&line);
         }
-        Ok(Self { shell, device, clock, pins: BTreeMap::new(), people: Mutex::default() })
+        Ok(Self {
+            shell,
+            device: Arc::new(device),
+            renderer: Mutex::default(),
+            clock,
+            pins: BTreeMap::new(),
+            people: Mutex::default(),
+        })
     }
 
     /// PINs by certificate number, for a batch in which several officers are at work.
     pub fn with_pins(mut self, pins: BTreeMap<String, String>) -> Self {
         self.pins = pins;
         self
+    }
+
+    /// The typesetter with its fonts, which take a moment to read, so a batch reads them once.
+    pub fn renderer(&self, make: impl FnOnce() -> Result<Renderer, Failure>) -> Result<Arc<Renderer>, Failure> {
+        let mut held = self.renderer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(renderer) = &*held {
+            return Ok(Arc::clone(renderer));
+        }
+        let renderer = Arc::new(make()?);
+        *held = Some(Arc::clone(&renderer));
+        Ok(renderer)
     }
 
     /// Makes an officer the one at work; asks for the PIN only once per officer.
@@ -131,7 +166,13 @@ impl<'a> Desk<'a> {
 
     /// An officer's open key, without making the officer the one at work where it is open already.
     pub fn key_of(&self, certificate: &str) -> Result<Unlocked, Failure> {
-        let open = self.people.lock().unwrap_or_else(PoisonError::into_inner).open.get(certificate).cloned();
+        let open = self
+            .people
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .open
+            .get(certificate)
+            .cloned();
         match open {
             Some(open) => Ok(open),
             None => self.at_work(certificate),
@@ -152,7 +193,10 @@ fn remarks(shell: &Shell, report: &StartReport) -> Vec<String> {
     if let Some(swept) = &report.swept
         && !swept.adopted.is_empty()
     {
-        lines.push(say("recovered_orphans", vec![("count", Param::Count(swept.adopted.len() as u64))]));
+        lines.push(say(
+            "recovered_orphans",
+            vec![("count", Param::Count(swept.adopted.len() as u64))],
+        ));
     }
     lines
 }

@@ -1,7 +1,9 @@
 //! Errors as people and scripts see them: a stable code, a sentence of the catalogue, an exit code.
 
 use fieldseal_core::catalogue::{self, Lang, Message, Param};
+use fieldseal_core::device::DeviceError;
 use fieldseal_core::domain::Refusal;
+use fieldseal_core::store::StoreError;
 use fieldseal_core::sync::Fault;
 use fieldseal_transport::TransportError;
 
@@ -111,6 +113,18 @@ fn exit_of(code: &str) -> u8 {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         refusal.message.into()
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        error.message().clone().into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        DeviceError::from(error).into()
     }
 }
 

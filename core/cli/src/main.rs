@@ -14,6 +14,7 @@ mod args;
 mod bag;
 mod ceremony;
 mod commands;
+mod desk;
 mod failure;
 mod files;
 mod key_file;

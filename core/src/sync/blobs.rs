@@ -9,7 +9,7 @@ use fieldseal_proof::receipt::BlobReceipt;
 
 use super::fault::{Fault, Refusal};
 use super::limits::{self, answer};
-use super::message::{Expect, Method, Payload, Response};
+use super::message::{Expect, Method, Payload, Response, upload_path};
 use super::records::{json, server_key};
 use super::report::Alarm;
 use super::session::{Ask, Draft, Gain, Phase, SyncSession};
@@ -341,19 +341,4 @@ fn tus(ask: BlobAsk, method: Method, path: String, payload: Payload) -> Draft {
     draft.payload = payload;
     draft.headers.push(("Tus-Resumable", "1.0.0".into()));
     draft
-}
-
-/// The path of an upload. A full address is cut to its path: nothing is ever sent to another host than the enrolled one.
-fn upload_path(location: &str) -> Option<String> {
-    let path = match location.split_once("://") {
-        Some((_, rest)) => rest.find('/').map(|at| &rest[at..])?,
-        None => location,
-    };
-    let id = path.strip_prefix("/v1/uploads/")?;
-    let plain = !id.is_empty()
-        && id.len() <= 128
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    plain.then(|| path.to_owned())
 }

@@ -148,3 +148,18 @@ pub enum NoAnswer {
     /// The user ended it.
     Cancelled,
 }
+
+/// The path of an upload. A full address is cut to its path: nothing is ever sent to another host than the enrolled one.
+pub fn upload_path(location: &str) -> Option<String> {
+    let path = match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').map(|at| &rest[at..])?,
+        None => location,
+    };
+    let id = path.strip_prefix("/v1/uploads/")?;
+    let plain = !id.is_empty()
+        && id.len() <= 128
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    plain.then(|| path.to_owned())
+}

@@ -343,9 +343,10 @@ impl SyncSession {
     }
 
     fn draft_pack(&mut self, store: &mut dyn SyncStore) -> Result<Option<Draft>, Fault> {
-        while let Some(pack) = self.records.packs.pop() {
-            if !store.has_pack(pack)? {
-                self.records.packs.push(pack);
+        while let Some(pack) = self.records.packs.first().copied() {
+            if store.has_pack(pack)? {
+                self.records.packs.remove(0);
+            } else {
                 let path = format!("/v1/packs/{pack}");
                 return Ok(Some(get(RecordAsk::Pack(pack), path, Expect::Bytes, answer::PACK)));
             }

@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::time::Duration;
 
+use fieldseal_core::sync::fault::{Fault, StoreFault, checked};
 use fieldseal_core::sync::limits::{CONNECT_TIMEOUT, IDLE_TIMEOUT, POLL_GRACE};
-use fieldseal_core::sync::message::{Method, NoAnswer, Payload, Request, Response};
+use fieldseal_core::sync::message::{Expect, Method, NoAnswer, Payload, Request, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use reqwest::{Client, Url};
 use tokio::sync::mpsc;
@@ -14,6 +15,8 @@ use crate::cancel::Cancel;
 use crate::pin::{self, Mismatch};
 use crate::upload::{self, Activity};
 
+/// Longest time that a server may take to make a bundle.
+const MAKING: Duration = Duration::from_secs(600);
 /// How often the idle watch looks.
 const WATCH: Duration = Duration::from_secs(1);
 
@@ -108,6 +111,70 @@ impl Connection {
             return Err(NoAnswer::Evidence(why));
         }
         answer
+    }
+
+    /// `POST` without a body; the answer, if it is of the promised type, goes into a file as it comes.
+    ///
+    /// # Errors
+    /// [`Fault`]; the file may then hold a part.
+    pub(crate) async fn save(
+        &self,
+        path: &str,
+        media_type: &str,
+        file: &mut std::fs::File,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64, Fault> {
+        let url = self.base.join(path).map_err(|why| NoAnswer::Offline(why.to_string()))?;
+        let mut http = self.client.post(url).header(CONTENT_LENGTH, 0);
+        if let Some(token) = &self.token {
+            http = http.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        // A bundle is made before its first byte is sent; that may take minutes.
+        let making = tokio::time::timeout(MAKING, http.send());
+        let mut answer = tokio::select! {
+            () = cancel.ended() => return Err(Fault::Cancelled),
+            made = making => made.map_err(|_| NoAnswer::Offline("silence".into()))?.map_err(|why| self.no_answer(&why))?,
+        };
+        let said = answer
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        if !answer.status().is_success() || said != media_type {
+            let (status, headers) = (answer.status().as_u16(), vec![("content-type".to_owned(), said)]);
+            let body = answer
+                .chunk()
+                .await
+                .map_err(|why| self.no_answer(&why))?
+                .unwrap_or_default()
+                .to_vec();
+            let offline = || Fault::Offline("an answer that is not the server's".into());
+            return Err(checked(Expect::Json, Response { status, headers, body })
+                .err()
+                .unwrap_or_else(offline));
+        }
+        let mut bytes = 0;
+        loop {
+            let chunk = tokio::select! {
+                () = cancel.ended() => return Err(Fault::Cancelled),
+                chunk = tokio::time::timeout(IDLE_TIMEOUT, answer.chunk()) => chunk,
+            };
+            let chunk = chunk
+                .map_err(|_| NoAnswer::Offline("silence".into()))?
+                .map_err(|why| self.no_answer(&why))?;
+            let Some(chunk) = chunk else { return Ok(bytes) };
+            let failed = |why: std::io::Error| {
+                Fault::Store(StoreFault {
+                    code: "io_failed",
+                    detail: why.to_string(),
+                })
+            };
+            std::io::Write::write_all(file, &chunk).map_err(failed)?;
+            bytes += chunk.len() as u64;
+            progress(bytes);
+        }
     }
 
     fn build(

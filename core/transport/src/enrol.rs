@@ -7,15 +7,19 @@ use fieldseal_proof::encoding::base64;
 use fieldseal_proof::suite::PublicKey;
 use serde_json::{Value, json};
 
+use crate::TransportError;
 use crate::call::Caller;
 use crate::cancel::Cancel;
 use crate::connection::Endpoint;
-use crate::TransportError;
 
 /// Where a device's server is, with the token it was given.
 pub fn endpoint(device: &FieldDevice) -> Endpoint {
     let card = device.card();
-    Endpoint { url: card.url.clone(), tls_sha256: card.tls_sha256, token: device.token() }
+    Endpoint {
+        url: card.url.clone(),
+        tls_sha256: card.tls_sha256,
+        token: device.token(),
+    }
 }
 
 /// What a round of enrolment did.
@@ -50,9 +54,17 @@ pub fn enrol(device: &FieldDevice, cancel: &Cancel) -> Result<EnrolmentRound, En
     let kept = |error| Fault::Store(StoreFault::from(error));
     if device.enrolment_state().map_err(kept)? == EnrolmentState::New {
         let request = device.enrolment().map_err(kept)?;
-        let caller = Caller::open(&Endpoint { token: None, ..endpoint(device) }, cancel.clone())?;
+        let caller = Caller::open(
+            &Endpoint {
+                token: None,
+                ..endpoint(device)
+            },
+            cancel.clone(),
+        )?;
         let answer = caller.post("/v1/enrol", &device_json(&request))?;
-        device.enrolment_submitted(text(&answer, "request")?, answer["token"].as_str()).map_err(kept)?;
+        device
+            .enrolment_submitted(text(&answer, "request")?, answer["token"].as_str())
+            .map_err(kept)?;
         round.sent += 1;
     }
     let caller = Caller::open(&endpoint(device), cancel.clone())?;
@@ -60,7 +72,8 @@ pub fn enrol(device: &FieldDevice, cancel: &Cancel) -> Result<EnrolmentRound, En
     if !round.approved
         && let Some(request) = device.enrolment_request()
     {
-        let answer = caller.get(&format!("/v1/enrol/{request}"))?;
+        // Asked with the code: the token opens only once the administrator has signed.
+        let answer = caller.get(&format!("/v1/enrol/{request}?code={}", device.card().code))?;
         match text(&answer, "state")? {
             "approved" => round.approved = true,
             "refused" => return Err(EnrolmentError::Refused(request)),
@@ -70,7 +83,9 @@ pub fn enrol(device: &FieldDevice, cancel: &Cancel) -> Result<EnrolmentRound, En
     if round.approved {
         for officer in device.officer_enrolments() {
             let answer = caller.post("/v1/enrol", &officer_json(&officer))?;
-            device.officer_submitted(officer.record.officer, text(&answer, "request")?).map_err(kept)?;
+            device
+                .officer_submitted(officer.record.officer, text(&answer, "request")?)
+                .map_err(kept)?;
             round.sent += 1;
         }
     }
@@ -111,6 +126,9 @@ fn key_json(key: &PublicKey) -> Value {
 }
 
 fn text<'a>(answer: &'a Value, member: &'static str) -> Result<&'a str, Fault> {
-    let missing = || Fault::Untrue { what: "enrolment answer", why: format!("it has no {member}") };
+    let missing = || Fault::Untrue {
+        what: "enrolment answer",
+        why: format!("it has no {member}"),
+    };
     answer[member].as_str().ok_or_else(missing)
 }

@@ -5,6 +5,7 @@
 //! | [`pin`] | TLS that accepts the one certificate of the enrolment and no other |
 //! | [`connection`] | one exchange: streamed both ways, with limits and an idle watch |
 //! | [`drive`] | [`sync_once`] and [`sync_wait`] |
+//! | [`enrol`] | the device's own request and its officers' |
 //! | [`call`] | single questions outside of a session: enrolment, administration, cases |
 //! | [`download`] | a blob by ranges, continued after a cut, checked by its hash |
 //!
@@ -17,6 +18,7 @@ pub mod cancel;
 pub mod connection;
 pub mod download;
 pub mod drive;
+pub mod enrol;
 pub mod pin;
 mod upload;
 

@@ -209,7 +209,7 @@ fn invite(office: &Office, label: &str, role: &str) -> Result<Outcome, Failure> 
     let root = log
         .root()
         .ok_or_else(|| Failure::usage("the server has no key log yet"))?;
-    let asked = json!({ "kind": "device", "role": role, "label": label, "ttl_s": INVITATION_S });
+    let asked = json!({ "kind": role, "label": label, "ttl_s": INVITATION_S });
     let answer = caller.post("/v1/admin/invitations", &asked)?;
     let code = answer["code"].as_str().unwrap_or_default().to_owned();
     let inside = json!({
@@ -419,7 +419,7 @@ fn import_enterprises(shell: &Shell, office: &Office, csv: &Path) -> Result<Outc
         outcome = outcome.line(format!("  {refused}"));
     }
     let words = shell.say("已导入企业", "enterprises imported");
-    outcome = outcome.line(format!("{words}  {}", answer["imported"]));
+    outcome = outcome.line(format!("{words}  {}", answer["taken"]));
     outcome.json = answer;
     Ok(outcome)
 }
@@ -442,8 +442,8 @@ fn devices(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
         outcome = outcome.line(format!(
             "{}  {}  {}",
             text(&one["device"]),
-            text(&one["label"]),
-            one["unsynced"]
+            text(&one["contact"]["label"]),
+            one["contact"]
         ));
     }
     if outcome.lines.is_empty() {

@@ -39,7 +39,11 @@ pub struct BatchArgs {
 impl BatchArgs {
     /// PINs by certificate number.
     pub fn pins(&self) -> Result<BTreeMap<String, String>, Failure> {
-        self.pins.as_deref().map(files::read_json).transpose().map(Option::unwrap_or_default)
+        self.pins
+            .as_deref()
+            .map(files::read_json)
+            .transpose()
+            .map(Option::unwrap_or_default)
     }
 }
 
@@ -84,7 +88,10 @@ pub fn run<V: DeserializeOwned>(
     }
     let exit = u8::from(failed > 0 && !args.keep_going_ok);
     let words = shell.say("完成 / 失败", "done / failed");
-    Ok(Outcome { exit, ..Outcome::new(json!({ "done": done, "failed": failed })).line(format!("{words}  {done} / {failed}")) })
+    Ok(Outcome {
+        exit,
+        ..Outcome::new(json!({ "done": done, "failed": failed })).line(format!("{words}  {done} / {failed}"))
+    })
 }
 
 fn one<V: DeserializeOwned>(
@@ -118,7 +125,9 @@ fn one<V: DeserializeOwned>(
 fn resolve(value: &mut Value, names: &BTreeMap<String, Value>) -> Result<(), Failure> {
     match value {
         Value::String(text) => {
-            let Some(name) = text.strip_prefix('@') else { return Ok(()) };
+            let Some(name) = text.strip_prefix('@') else {
+                return Ok(());
+            };
             if let Some(escaped) = name.strip_prefix('@') {
                 *value = Value::String(format!("@{escaped}"));
                 return Ok(());
@@ -129,7 +138,8 @@ fn resolve(value: &mut Value, names: &BTreeMap<String, Value>) -> Result<(), Fai
                 false => name.rsplit_once('.').unwrap_or((name, "id")),
             };
             let found = names.get(name).and_then(|made| made.get(member)).cloned();
-            *value = found.ok_or_else(|| Failure::usage(format!("nothing was made under the name @{name}.{member}")))?;
+            *value =
+                found.ok_or_else(|| Failure::usage(format!("nothing was made under the name @{name}.{member}")))?;
             Ok(())
         }
         Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(value, names)),

@@ -1,8 +1,12 @@
 //! One file per noun.
 
 pub mod admin;
+mod batch;
+pub mod device;
+pub mod fsck;
 pub mod pack;
 pub mod root;
+pub mod supervisor;
 pub mod verify;
 
 use crate::args::Command;
@@ -14,6 +18,9 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Root { command } => root::run(shell, command),
         Command::Admin { command } => admin::run(shell, command),
+        Command::Device { at, command } => device::run(shell, &at, command),
+        Command::Supervisor { at, command } => supervisor::run(shell, &at, command),
+        Command::Fsck { dir } => fsck::run(shell, &dir),
         Command::Pack { command } => pack::run(shell, command),
         Command::Verify(args) => verify::run(shell, args),
     }

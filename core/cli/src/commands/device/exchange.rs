@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fieldseal_core::catalogue::Param;
-use fieldseal_core::device::{DeviceError, FieldDevice, SyncPort};
+use fieldseal_core::device::{FieldDevice, SyncPort};
 use fieldseal_core::keyring::Role;
 use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncOptions, SyncReport};
 use fieldseal_proof::suite::Suite;
@@ -58,7 +58,11 @@ pub struct SyncArgs {
 
 /// Makes the device and sends its request.
 pub fn enrol_device(shell: &Shell, folder: &Path, args: &EnrolArgs) -> Result<Outcome, Failure> {
-    let suite = if args.key == "p256" { Suite::P256 } else { Suite::Ed25519 };
+    let suite = if args.key == "p256" {
+        Suite::P256
+    } else {
+        Suite::Ed25519
+    };
     let device = FieldDevice::create(folder, &args.text, suite, args.label.as_deref(), ports(shell)?.0)?;
     let identity = device.identity();
     let fingerprint = device.enrolment()?.operation.fingerprint();
@@ -68,7 +72,11 @@ pub fn enrol_device(shell: &Shell, folder: &Path, args: &EnrolArgs) -> Result<Ou
         "role": identity.role.as_str(), "label": identity.label, "fingerprint": fingerprint,
         "request": device.enrolment_request(),
     }))
-    .line(format!("{}  {}", shell.tone(Tone::Strong, &identity.label), identity.device))
+    .line(format!(
+        "{}  {}",
+        shell.tone(Tone::Strong, &identity.label),
+        identity.device
+    ))
     .line(shell.text("fingerprint_compare", &[("fingerprint", Param::text(fingerprint))]));
     if let Err(error) = sent {
         let failure = failure_of(error);
@@ -84,7 +92,9 @@ pub fn enrol_device(shell: &Shell, folder: &Path, args: &EnrolArgs) -> Result<Ou
 /// Makes an officer's key under a PIN and sends the request, when there is a network.
 pub fn officer_add(desk: &Desk<'_>, args: &OfficerAddArgs) -> Result<Outcome, Failure> {
     let shell = desk.shell;
-    let record = desk.device.officer_add(&args.name, &args.certificate, &args.role, &shell.pin()?)?;
+    let record = desk
+        .device
+        .officer_add(&args.name, &args.certificate, &args.role, &shell.pin()?)?;
     let sent = enrol::enrol(&desk.device, &Cancel::default()).map_err(failure_of);
     let request = desk.device.officer(&record.certificate)?.request;
     let fingerprint = record.key.fingerprint();
@@ -101,21 +111,31 @@ pub fn officer_add(desk: &Desk<'_>, args: &OfficerAddArgs) -> Result<Outcome, Fa
 }
 
 /// A session with the server.
-pub fn sync(desk: Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
+pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let shell = desk.shell;
     let cancel = Cancel::default();
-    let options = SyncOptions { only_records: args.only.is_some(), poll_s: 0 };
+    let options = SyncOptions {
+        only_records: args.only.is_some(),
+        poll_s: 0,
+    };
     let round = match enrol::enrol(&desk.device, &cancel) {
         Ok(round) => round,
-        Err(EnrolmentError::Fault(fault)) => return Ok(told(shell, &desk.device, &stopped(&desk.device, fault)?, EnrolmentRound::default())),
+        Err(EnrolmentError::Fault(fault)) => {
+            return Ok(told(
+                shell,
+                &desk.device,
+                &stopped(&desk.device, fault)?,
+                EnrolmentRound::default(),
+            ));
+        }
         Err(other) => return Err(failure_of(other)),
     };
     if !round.approved {
         let json = json!({ "state": "done", "approved": false, "sent": 0, "received": 0 });
         return Ok(Outcome::new(json).line(shell.text("awaiting_approval", &[])));
     }
-    let device = Arc::new(desk.device);
-    let mut run = |options: SyncOptions| -> Result<SyncReport, Failure> {
+    let device = Arc::clone(&desk.device);
+    let run = |options: SyncOptions| -> Result<SyncReport, Failure> {
         let endpoint = enrol::endpoint(&device);
         let mut port = SyncPort::new(Arc::clone(&device));
         let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
@@ -132,19 +152,33 @@ pub fn sync(desk: Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let mut report = run(options)?;
     choose_pack(&device)?;
     if report.ending == Ending::Done && lease_numbers(&device, &cancel)? {
-        let leased = run(SyncOptions { only_records: true, poll_s: 0 })?;
+        let leased = run(SyncOptions {
+            only_records: true,
+            poll_s: 0,
+        })?;
         report.fetched += leased.fetched;
         report.received += leased.received;
         report.sealed += leased.sealed;
         report.waiting = leased.waiting;
     }
-    Ok(told(shell, &device, &report, EnrolmentRound { approved: true, ..round }))
+    Ok(told(
+        shell,
+        &device,
+        &report,
+        EnrolmentRound {
+            approved: true,
+            ..round
+        },
+    ))
 }
 
 /// The report of a session that could not even begin.
 fn stopped(device: &FieldDevice, fault: Fault) -> Result<SyncReport, Failure> {
     let pending = device.status()?.pending;
-    let mut report = SyncReport { ending: Ending::Stopped(fault), ..SyncReport::default() };
+    let mut report = SyncReport {
+        ending: Ending::Stopped(fault),
+        ..SyncReport::default()
+    };
     report.waiting.operations = pending.waiting;
     report.waiting.unsealed = pending.received;
     report.waiting.blobs = pending.blobs;
@@ -189,7 +223,10 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: Enrolme
             "bytes": waiting.blob_bytes,
         },
     });
-    let mut outcome = Outcome { exit, ..Outcome::new(json).line(line) };
+    let mut outcome = Outcome {
+        exit,
+        ..Outcome::new(json).line(line)
+    };
     for alarm in &report.alarms {
         outcome = outcome.line(format!("  {}: {}", alarm.code(), alarm_json(alarm)));
     }
@@ -219,7 +256,12 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
     match progress.step {
         "blobs" => {
             let sent = progress.sent_bytes + progress.moving_bytes;
-            format!("{}  {} / {}", shell.say("上传", "sending"), bytes(sent), bytes(progress.total_bytes))
+            format!(
+                "{}  {} / {}",
+                shell.say("上传", "sending"),
+                bytes(sent),
+                bytes(progress.total_bytes)
+            )
         }
         step => format!("{}  {step}  {}", shell.say("同步", "sync"), progress.waiting.operations),
     }
@@ -228,11 +270,11 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
 /// Until somebody chooses, the pack in force is the first by name of those held.
 fn choose_pack(device: &FieldDevice) -> Result<(), Failure> {
     let store = device.store();
-    if store.fact("pack_chosen").map_err(DeviceError::from)?.is_some() {
+    if store.fact("pack_chosen")?.is_some() {
         return Ok(());
     }
     if let Some((_, hash)) = super::read::packs(device)?.into_iter().next() {
-        store.use_pack(hash).map_err(DeviceError::from)?;
+        store.use_pack(hash)?;
     }
     Ok(())
 }
@@ -246,15 +288,22 @@ fn lease_numbers(device: &FieldDevice, cancel: &Cancel) -> Result<bool, Failure>
     let year = u64::try_from(device.today(&pack).date().year()).unwrap_or_default();
     let mut leased = false;
     let caller = Caller::open(&enrol::endpoint(device), cancel.clone())?;
-    let mut forms: Vec<&str> = pack.documents().iter().filter_map(|document| document.number.as_deref()).collect();
+    let mut forms: Vec<&str> = pack
+        .documents()
+        .iter()
+        .filter_map(|document| document.number.as_deref())
+        .collect();
     forms.sort_unstable();
     forms.dedup();
     for form in forms {
         let wanted = pack.series(form).is_some_and(|series| series.leased);
-        if !wanted || device.store().numbers_left(form, year).map_err(DeviceError::from)? >= NUMBERS_LEAST {
+        if !wanted || device.store().numbers_left(form, year)? >= NUMBERS_LEAST {
             continue;
         }
-        match caller.post("/v1/numbers/lease", &json!({ "form": form, "year": year, "count": NUMBERS_LEASED })) {
+        match caller.post(
+            "/v1/numbers/lease",
+            &json!({ "form": form, "year": year, "count": NUMBERS_LEASED }),
+        ) {
             Ok(_) => leased = true,
             // Without numbers the forms print their blank; nothing else waits for them.
             Err(Fault::Offline(_) | Fault::Busy { .. } | Fault::Refused { .. }) => {}

@@ -51,9 +51,7 @@ pub enum DeviceCommand {
     /// Lists the inspections
     Inspections,
     /// Shows an inspection with the last visit's open orders
-    Show {
-        inspection: String,
-    },
+    Show { inspection: String },
     /// Lists edits that nobody signed yet
     Drafts,
     /// Lists the registry
@@ -90,7 +88,7 @@ pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Fa
     match command {
         DeviceCommand::Enrol(_) => Err(Failure::usage("enrol")),
         DeviceCommand::OfficerAdd(args) => exchange::officer_add(&desk, &args),
-        DeviceCommand::Sync(args) => exchange::sync(desk, &args),
+        DeviceCommand::Sync(args) => exchange::sync(&desk, &args),
         DeviceCommand::Status => read::status(&desk),
         DeviceCommand::Unlock => unlock(&desk, at.officer.as_deref()),
         DeviceCommand::Inspections => read::inspections(&desk),

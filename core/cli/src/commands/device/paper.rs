@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fieldseal_core::catalogue::{Lang, Param};
 use fieldseal_core::device::NewDocument;
-use fieldseal_core::domain::{
-    ChainStrip, DocumentContext, InspectionView, Minute, Officer, People, Strokes, document_data, obstacles,
-};
+use fieldseal_core::domain::view::{InspectionView, Officer, People};
+use fieldseal_core::domain::{ChainStrip, DocumentContext, Minute, Strokes, document_data, obstacles};
 use fieldseal_core::pack::{DocumentDefinition, DocumentNumber, RulePack, format_number};
 use fieldseal_proof::hash::h;
 use fieldseal_proof::ids::{BlobHash, DocumentId, InspectionId, OpId, to_hex};
@@ -35,7 +34,11 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
     let people = people(desk)?;
     let view = InspectionView::of(&held.state, Some(&pack), &people);
     let place = device.paper_place()?;
-    let chain = ChainStrip { head: place.chain, counter: place.chain_counter, device: device.identity().label };
+    let chain = ChainStrip {
+        head: place.chain,
+        counter: place.chain_counter,
+        device: device.identity().label,
+    };
     let day = device.today(&pack);
     let minute = |ms: Option<u64>| ms.and_then(|ms| Minute::of_ms(ms, pack.head().utc_offset_minutes));
     let year = u64::try_from(day.date().year()).unwrap_or_default();
@@ -59,7 +62,8 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
     let number = match (&definition.number, &likely) {
         (Some(series), Some(_)) => {
             let taken = device.take_number(series, year)?;
-            pack.series(series).map(|series| format_number(series, pack.agency(), year, taken.number))
+            pack.series(series)
+                .map(|series| format_number(series, pack.agency(), year, taken.number))
         }
         _ => None,
     };
@@ -81,7 +85,12 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
             rests_on: &rests_on,
         },
     )?;
-    let pdf = copy(desk, args.out.as_deref(), &format!("{}-{}.pdf", args.kind, issued.document), &rendered.pdf)?;
+    let pdf = copy(
+        desk,
+        args.out.as_deref(),
+        &format!("{}-{}.pdf", args.kind, issued.document),
+        &rendered.pdf,
+    )?;
     let words = desk.shell.say("链首", "chain head");
     let mut outcome = made(desk, issued.document, issued.operation)
         .line(format!("PDF  {}", pdf.display()))
@@ -104,7 +113,9 @@ pub fn sign(desk: &Desk<'_>, args: &Sign) -> Result<Outcome, Failure> {
     let (inspection, shown) = desk.device.issued(document)?;
     let signed = signed_copy(desk, args, inspection, document, &strokes)?;
     let pdf = signed.as_ref().map(|rendered| rendered.pdf.as_slice());
-    let operation = desk.device.sign_document(document, &args.role, &args.name, shown, strokes, pdf)?;
+    let operation = desk
+        .device
+        .sign_document(document, &args.role, &args.name, shown, strokes, pdf)?;
     let mut outcome = made(desk, document, operation);
     outcome.json["pdf_sha256"] = shown.to_string().into();
     if let Some(rendered) = signed {
@@ -122,13 +133,15 @@ pub fn refuse(desk: &Desk<'_>, args: &Refuse) -> Result<Outcome, Failure> {
     let document: DocumentId = id(&args.document)?;
     let name = args.name.as_deref().unwrap_or(&args.role);
     let evidence = id_opt(args.evidence.as_deref())?;
-    let operation = desk.device.refuse_document(document, &args.role, name, &args.reason, &args.witness, evidence)?;
+    let operation = desk
+        .device
+        .refuse_document(document, &args.role, name, &args.reason, &args.witness, evidence)?;
     Ok(made(desk, document, operation))
 }
 
 /// Everybody in the key log, and the officers of this device whose approval is still on its way.
 pub fn people(desk: &Desk<'_>) -> Result<People, Failure> {
-    let mut people = People::of(&desk.device.store().key_log().map_err(fieldseal_core::device::DeviceError::from)?);
+    let mut people = People::of(&desk.device.store().key_log()?);
     for record in desk.device.officers() {
         if people.get(&record.officer).is_none() {
             people.add(Officer {
@@ -151,8 +164,10 @@ fn likely_number(
     pack: &RulePack,
     year: u64,
 ) -> Result<Option<DocumentNumber>, Failure> {
-    let Some(series) = definition.number.as_deref().and_then(|id| pack.series(id)) else { return Ok(None) };
-    let left = desk.device.store().numbers_left(&series.id, year).map_err(fieldseal_core::device::DeviceError::from)?;
+    let Some(series) = definition.number.as_deref().and_then(|id| pack.series(id)) else {
+        return Ok(None);
+    };
+    let left = desk.device.store().numbers_left(&series.id, year)?;
     if left == 0 && definition.number_required {
         return Err(Failure::new("number_exhausted", [("form", Param::text(&series.id))]));
     }
@@ -160,7 +175,10 @@ fn likely_number(
 }
 
 fn first_of(refusals: Vec<fieldseal_core::domain::Refusal>) -> Failure {
-    refusals.into_iter().next().map_or_else(|| Failure::usage("the document cannot be made"), Failure::from)
+    refusals
+        .into_iter()
+        .next()
+        .map_or_else(|| Failure::usage("the document cannot be made"), Failure::from)
 }
 
 /// The stored fields of the document as it was issued, with this signature drawn in; `None` where the form has no place
@@ -175,11 +193,21 @@ fn signed_copy(
     let pack = desk.device.pack()?;
     let state = desk.device.inspection(inspection)?.state;
     let field = |name: &str| state.text(&format!("document/{document}/{name}"));
-    let (Some(kind), Some(fields)) = (field("type"), field("fields")) else { return Ok(None) };
-    let Some(definition) = pack.document(&kind) else { return Ok(None) };
-    let Ok(mut data) = serde_json::from_str::<Value>(&fields) else { return Ok(None) };
+    let (Some(kind), Some(fields)) = (field("type"), field("fields")) else {
+        return Ok(None);
+    };
+    let Some(definition) = pack.document(&kind) else {
+        return Ok(None);
+    };
+    let Ok(mut data) = serde_json::from_str::<Value>(&fields) else {
+        return Ok(None);
+    };
     let view = InspectionView::of(&state, Some(&pack), &people(desk)?);
-    let earlier = view.documents.iter().filter(|one| one.document == document).flat_map(|one| &one.signatures);
+    let earlier = view
+        .documents
+        .iter()
+        .filter(|one| one.document == document)
+        .flat_map(|one| &one.signatures);
     for signature in earlier {
         if let (Some(role), Some(name), Some(strokes)) = (&signature.role, &signature.name, &signature.strokes) {
             draw(&mut data, role, name, strokes);
@@ -199,7 +227,11 @@ fn draw(data: &mut Value, role: &str, name: &str, strokes: &Strokes) -> bool {
         place.insert("signature".into(), strokes.to_json());
         return true;
     }
-    let rows = data.get_mut("officers").and_then(Value::as_array_mut).into_iter().flatten();
+    let rows = data
+        .get_mut("officers")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten();
     let mut of_officer = rows.filter(|row| row["name"] == name && matches!(role, "officer" | "second_officer"));
     of_officer.next().is_some_and(|row| {
         row["signature"] = strokes.to_json();
@@ -215,7 +247,10 @@ fn render(
     data: &Value,
     day: jiff::civil::Date,
 ) -> Result<RenderedDocument, Failure> {
-    let templates = pack.files().iter().filter_map(|(name, bytes)| Some((name.strip_prefix("templates/")?.to_owned(), bytes.clone())));
+    let templates = pack
+        .files()
+        .iter()
+        .filter_map(|(name, bytes)| Some((name.strip_prefix("templates/")?.to_owned(), bytes.clone())));
     let lang = Lang::from_tag(&pack.head().language);
     let request = RenderRequest {
         template_name: &definition.template,
@@ -225,14 +260,19 @@ fn render(
         date: (day.year().into(), day.month().unsigned_abs(), day.day().unsigned_abs()),
     };
     let renderer = desk.renderer(|| renderer(fonts))?;
-    renderer.render(&request).map_err(|error| Failure::new("render_failed", [("detail", Param::text(error.to_string()))]))
+    renderer
+        .render(&request)
+        .map_err(|error| Failure::new("render_failed", [("detail", Param::text(error.to_string()))]))
 }
 
 fn renderer(further: &[PathBuf]) -> Result<Renderer, Failure> {
     let dirs: Vec<PathBuf> = further.iter().cloned().chain([PathBuf::from(FONTS)]).collect();
     let fonts = FontSet::discover(&dirs).map_err(|error| {
         let command = Param::text("apt-get install -y fonts-noto-cjk");
-        Failure::new("missing_tool", [("what", Param::text(error.to_string())), ("command", command)])
+        Failure::new(
+            "missing_tool",
+            [("what", Param::text(error.to_string())), ("command", command)],
+        )
     })?;
     Ok(Renderer::new(fonts))
 }
@@ -240,7 +280,9 @@ fn renderer(further: &[PathBuf]) -> Result<Renderer, Failure> {
 /// Hash over the pack's template files: what the document was typeset from.
 fn template_hash(pack: &RulePack) -> BlobHash {
     let files = pack.files().iter().filter(|(name, _)| name.starts_with("templates/"));
-    let items: Vec<&[u8]> = files.flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()]).collect();
+    let items: Vec<&[u8]> = files
+        .flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()])
+        .collect();
     BlobHash::from_bytes(h("fieldseal/v0/template", &items))
 }
 

@@ -2,7 +2,7 @@
 
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{DeviceError, FieldDevice};
-use fieldseal_core::domain::InspectionView;
+use fieldseal_core::domain::view::InspectionView;
 use fieldseal_core::pack::{PackFile, RulePack};
 use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::ids::{InspectionId, PackHash, to_hex};
@@ -20,7 +20,17 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     let status = desk.device.status()?;
     let pending = status.pending;
     let quarantined = quarantined(&desk.device)?;
-    let clock = if desk.device.status()?.remarks.iter().any(|remark| remark.code() == "clock_by_hand") { "by_hand" } else { "system" };
+    let clock = if desk
+        .device
+        .status()?
+        .remarks
+        .iter()
+        .any(|remark| remark.code() == "clock_by_hand")
+    {
+        "by_hand"
+    } else {
+        "system"
+    };
     let remarks: Vec<&str> = status.remarks.iter().map(DeviceError::code).collect();
     let json = json!({
         "device": status.identity.device.to_string(), "incarnation": status.identity.incarnation.to_string(),
@@ -46,7 +56,11 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     ];
     let mut outcome = Outcome::new(json).line(shell.tone(Tone::Strong, &status.identity.label));
     for ((zh, en), count) in rows {
-        outcome = outcome.line(format!("{:>8}  {}", Param::Count(count).shown(shell.lang), shell.say(zh, en)));
+        outcome = outcome.line(format!(
+            "{:>8}  {}",
+            Param::Count(count).shown(shell.lang),
+            shell.say(zh, en)
+        ));
     }
     for remark in &status.remarks {
         outcome = outcome.line(remark.message().text(shell.lang));
@@ -57,7 +71,7 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
 fn quarantined(device: &FieldDevice) -> Result<u64, Failure> {
     let mut count = 0;
     for row in device.inspections()? {
-        count += device.inspection(row.inspection)?.state.quarantined().count() as u64;
+        count += device.inspection(row.inspection)?.state.quarantine().len() as u64;
     }
     Ok(count)
 }
@@ -101,15 +115,27 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
         .open_orders
         .iter()
         .map(|order| {
-            let items: Vec<Value> = order.items.iter().map(|(text, due)| json!({ "text": text, "due": due })).collect();
+            let items: Vec<Value> = order
+                .items
+                .iter()
+                .map(|(text, due)| json!({ "text": text, "due": due }))
+                .collect();
             json!({ "case": order.case.to_string(), "order": order.order.to_string(), "items": items })
         })
         .collect();
     let mut outcome = Outcome::default()
         .line(shell.tone(Tone::Strong, view.title.as_deref().unwrap_or_default()))
-        .line(format!("{}  {}", view.party.name.clone().unwrap_or_default(), view.place.clone().unwrap_or_default()));
+        .line(format!(
+            "{}  {}",
+            view.party.name.clone().unwrap_or_default(),
+            view.place.clone().unwrap_or_default()
+        ));
     for finding in &view.findings {
-        outcome = outcome.line(format!("  {}  {}", finding.grade.clone().unwrap_or_default(), finding.text.clone().unwrap_or_default()));
+        outcome = outcome.line(format!(
+            "  {}  {}",
+            finding.grade.clone().unwrap_or_default(),
+            finding.text.clone().unwrap_or_default()
+        ));
     }
     for evidence in &view.evidence {
         let acquisition = evidence.acquisition.as_deref().unwrap_or_default();
@@ -135,9 +161,14 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
 /// Edits that nobody signed yet.
 pub fn drafts(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     let drafts = desk.device.drafts(None)?;
-    let lines = drafts.iter().map(|draft| format!("{}  {}  {}", draft.inspection, draft.path, shown(&draft.value)));
+    let lines = drafts
+        .iter()
+        .map(|draft| format!("{}  {}  {}", draft.inspection, draft.path, shown(&draft.value)));
     let lines: Vec<String> = lines.collect();
-    Ok(Outcome { lines, ..Outcome::new(json!({ "items": drafts_json(&drafts) })) })
+    Ok(Outcome {
+        lines,
+        ..Outcome::new(json!({ "items": drafts_json(&drafts) }))
+    })
 }
 
 fn drafts_json(drafts: &[fieldseal_core::store::Draft]) -> Vec<Value> {
@@ -183,9 +214,11 @@ pub fn enterprises(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Fail
 pub fn packs(device: &FieldDevice) -> Result<Vec<(String, PackHash)>, Failure> {
     let store = device.store();
     let mut packs = Vec::new();
-    for hash in store.packs().map_err(DeviceError::from)? {
-        let file = store.pack(hash).map_err(DeviceError::from)?;
-        let rules = PackFile::decode(&file).ok().and_then(|file| RulePack::parse(file.pack()).ok());
+    for hash in store.packs()? {
+        let file = store.pack(hash)?;
+        let rules = PackFile::decode(&file)
+            .ok()
+            .and_then(|file| RulePack::parse(file.pack()).ok());
         packs.extend(rules.map(|rules| (rules.head().id.clone(), hash)));
     }
     packs.sort();
@@ -197,12 +230,15 @@ pub fn pack(desk: &Desk<'_>, chosen: Option<&str>) -> Result<Outcome, Failure> {
     let store = desk.device.store();
     let held = packs(&desk.device)?;
     if let Some(chosen) = chosen {
-        let found = held.iter().rev().find(|(id, hash)| id == chosen || hash.to_string() == chosen);
+        let found = held
+            .iter()
+            .rev()
+            .find(|(id, hash)| id == chosen || hash.to_string() == chosen);
         let (_, hash) = found.ok_or_else(|| Failure::new("not_found", [("what", Param::text(chosen))]))?;
-        store.use_pack(*hash).map_err(DeviceError::from)?;
-        store.set_fact("pack_chosen", hash.as_bytes()).map_err(DeviceError::from)?;
+        store.use_pack(*hash)?;
+        store.set_fact("pack_chosen", hash.as_bytes())?;
     }
-    let in_force = store.pack_in_force().map_err(DeviceError::from)?;
+    let in_force = store.pack_in_force()?;
     let mut outcome = Outcome::default();
     let mut items = Vec::new();
     for (id, hash) in held {
@@ -223,7 +259,7 @@ pub fn fsck(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         .faults
         .iter()
         .chain(&found.file_faults)
-        .map(|fault| json!({ "code": fault.code, "detail": fault.detail }))
+        .map(|fault| json!({ "code": fault.code, "subject": fault.subject }))
         .collect();
     let clean = found.is_clean();
     let mut outcome = Outcome::new(json!({
@@ -233,10 +269,16 @@ pub fn fsck(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         outcome = outcome.line(format!("  {fault}"));
     }
     let line = if clean {
-        let params = [("count", Param::Count(found.store.operations)), ("files", Param::Count(found.files))];
+        let params = [
+            ("count", Param::Count(found.store.operations)),
+            ("files", Param::Count(found.files)),
+        ];
         shell.text("fsck_clean", &params)
     } else {
         shell.text("fsck_found", &[("count", Param::Count(faults.len() as u64))])
     };
-    Ok(Outcome { exit: if clean { 0 } else { FAILED }, ..outcome.line(line) })
+    Ok(Outcome {
+        exit: if clean { 0 } else { FAILED },
+        ..outcome.line(line)
+    })
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use fieldseal_core::catalogue::Lang;
-use fieldseal_core::device::{NewCredentials, NewEnterprise, NewEvidence, NewFinding, NewInspection, NewOrderItem, NewStatement};
+use fieldseal_core::device::{
+    NewCredentials, NewEnterprise, NewEvidence, NewFinding, NewInspection, NewOrderItem, NewStatement,
+};
 use fieldseal_core::domain::Position;
 use fieldseal_proof::attest::Meaning;
 use fieldseal_proof::cbor::Value as Cbor;
@@ -48,7 +50,9 @@ pub fn run(desk: &Desk<'_>, officer: Option<&str>, verb: Verb) -> Result<Outcome
 
 /// Reads an id that a person typed.
 pub fn id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Failure> {
-    text.trim().parse().map_err(|error: IdError| Failure::usage(format!("{text}: {error}")))
+    text.trim()
+        .parse()
+        .map_err(|error: IdError| Failure::usage(format!("{text}: {error}")))
 }
 
 pub fn id_opt<T: FromStr<Err = IdError>>(text: Option<&str>) -> Result<Option<T>, Failure> {
@@ -66,7 +70,11 @@ fn everybody(desk: &Desk<'_>, named: &[String]) -> Vec<String> {
     if !named.is_empty() {
         return named.to_vec();
     }
-    desk.device.officers().into_iter().map(|officer| officer.certificate).collect()
+    desk.device
+        .officers()
+        .into_iter()
+        .map(|officer| officer.certificate)
+        .collect()
 }
 
 fn refs(texts: &[String]) -> Vec<&str> {
@@ -111,7 +119,10 @@ fn begin(desk: &Desk<'_>, args: &Begin) -> Result<Outcome, Failure> {
 fn credentials(desk: &Desk<'_>, args: &Credentials) -> Result<Outcome, Failure> {
     let pack = desk.device.pack()?;
     let lang = Lang::from_tag(&pack.head().language);
-    let sentence = pack.sentence("credentials").map(|words| words.text(lang).to_owned()).unwrap_or_default();
+    let sentence = pack
+        .sentence("credentials")
+        .map(|words| words.text(lang).to_owned())
+        .unwrap_or_default();
     let officers = everybody(desk, &args.officers);
     let new = NewCredentials {
         certificates: &refs(&officers),
@@ -124,7 +135,9 @@ fn credentials(desk: &Desk<'_>, args: &Credentials) -> Result<Outcome, Failure> 
 
 fn check(desk: &Desk<'_>, args: &Check) -> Result<Outcome, Failure> {
     let note = args.note.as_deref().unwrap_or_default();
-    let operation = desk.device.check(id(&args.inspection)?, &args.item, &args.result, note)?;
+    let operation = desk
+        .device
+        .check(id(&args.inspection)?, &args.item, &args.result, note)?;
     Ok(made(desk, &args.item, operation))
 }
 
@@ -148,11 +161,22 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
     let (mut source, size) = open(&args.file)?;
     let left = desk.device.storage_check(size)?;
     let position = match (args.lat, args.lon) {
-        (Some(lat), Some(lon)) => Some(Position::from_degrees(lat, lon, args.accuracy)?),
+        // A position out of range is left out and said; the evidence is sealed all the same.
+        (Some(lat), Some(lon)) => match Position::from_degrees(lat, lon, args.accuracy) {
+            Ok(position) => Some(position),
+            Err(refusal) => {
+                desk.shell.remark(&refusal.text(desk.shell.lang));
+                None
+            }
+        },
         (None, None) => None,
         _ => return Err(Failure::usage("--lat and --lon belong together")),
     };
-    let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "-");
+    let name = args
+        .file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name != "-");
     let new = NewEvidence {
         acquisition: &args.acquisition,
         kind: &args.kind,
@@ -175,7 +199,10 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
         remarks.push(remark.code());
     }
     if left.low {
-        outcome = outcome.line(desk.shell.text("storage_low", &[("minutes", fieldseal_core::catalogue::Param::Count(left.minutes))]));
+        outcome = outcome.line(desk.shell.text(
+            "storage_low",
+            &[("minutes", fieldseal_core::catalogue::Param::Count(left.minutes))],
+        ));
     }
     outcome.json["sha256"] = captured.sha256.to_string().into();
     outcome.json["size"] = captured.size.into();
@@ -219,8 +246,15 @@ fn order(desk: &Desk<'_>, args: &Order) -> Result<Outcome, Failure> {
         let finding = args.finding.as_deref()?;
         view.state.text(&format!("finding/{finding}/{field}"))
     };
-    let (grade, clause) = (args.grade.clone().or_else(|| of_finding("grade")), args.clause.clone().or_else(|| of_finding("clause")));
-    let running = view.state.under("order/").next().and_then(|(path, _)| path.split('/').nth(1)?.parse().ok());
+    let (grade, clause) = (
+        args.grade.clone().or_else(|| of_finding("grade")),
+        args.clause.clone().or_else(|| of_finding("clause")),
+    );
+    let running = view
+        .state
+        .under("order/")
+        .next()
+        .and_then(|(path, _)| path.split('/').nth(1)?.parse().ok());
     let item = NewOrderItem {
         text: &args.text,
         due: args.due.as_deref(),
@@ -236,15 +270,21 @@ fn order(desk: &Desk<'_>, args: &Order) -> Result<Outcome, Failure> {
 fn attest(desk: &Desk<'_>, officer: Option<&str>, args: &Attest) -> Result<Outcome, Failure> {
     let certificate = officer.ok_or_else(|| Failure::usage("--officer CERT is needed"))?;
     let officer = desk.key_of(certificate)?;
-    let targets = args.targets.iter().map(|target| id(target)).collect::<Result<Vec<OpId>, _>>()?;
-    let meaning = Meaning::from_word(&args.meaning).ok_or_else(|| Failure::usage(format!("--meaning {}", args.meaning)))?;
+    let targets = args
+        .targets
+        .iter()
+        .map(|target| id(target))
+        .collect::<Result<Vec<OpId>, _>>()?;
+    let meaning =
+        Meaning::from_word(&args.meaning).ok_or_else(|| Failure::usage(format!("--meaning {}", args.meaning)))?;
     let role = args.role.as_deref().unwrap_or(&officer.record.role);
     let operation = desk.device.attest_as(&officer, &targets, role, meaning)?;
     Ok(made(desk, operation, operation))
 }
 
 fn set(desk: &Desk<'_>, args: &Set) -> Result<Outcome, Failure> {
-    desk.device.set_draft(id(&args.inspection)?, &args.path, &Cbor::text(&args.value))?;
+    desk.device
+        .set_draft(id(&args.inspection)?, &args.path, &Cbor::text(&args.value))?;
     let words = desk.shell.say("草稿已保存", "draft kept");
     Ok(Outcome::new(json!({ "path": args.path })).line(format!("{words}  {}", args.path)))
 }
@@ -253,7 +293,8 @@ fn commit(desk: &Desk<'_>, args: &OfInspection) -> Result<Outcome, Failure> {
     let operations = desk.device.commit(id(&args.inspection)?)?;
     let operations: Vec<String> = operations.iter().map(ToString::to_string).collect();
     let words = desk.shell.say("已固化", "sealed");
-    Ok(Outcome::new(json!({ "id": args.inspection, "operations": operations })).line(format!("{words}  {}", operations.len())))
+    Ok(Outcome::new(json!({ "id": args.inspection, "operations": operations }))
+        .line(format!("{words}  {}", operations.len())))
 }
 
 fn close(desk: &Desk<'_>, args: &OfInspection) -> Result<Outcome, Failure> {

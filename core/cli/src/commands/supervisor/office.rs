@@ -1,0 +1,260 @@
+//! What a supervisor decides and sends.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use fieldseal_core::catalogue::Param;
+use fieldseal_core::device::{Assignment, RescueReader, RescueRecord};
+use fieldseal_core::sync::limits::{PUSH_BYTES, PUSH_OPERATIONS};
+use fieldseal_core::sync::message::Expect;
+use fieldseal_proof::cbor::Value as Cbor;
+use fieldseal_proof::hash::sha256;
+use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, IncarnationId, InspectionId, OpId, to_hex};
+use fieldseal_proof::operation::Operation;
+use fieldseal_transport::{Caller, Cancel, enrol};
+use serde_json::json;
+
+use super::{Assign, Decide, Decision, Freeze, Join, Return, Settle};
+use crate::commands::device::read::shown;
+use crate::commands::device::verbs::{Attest, Verb};
+use crate::commands::device::write::{self, id, made};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::files;
+use crate::shell::Outcome;
+
+/// Carries a decision out. `officer` is the certificate number of the supervisor.
+pub fn run(desk: &Desk<'_>, officer: Option<&str>, decision: Decision) -> Result<Outcome, Failure> {
+    if let Some(certificate) = officer {
+        desk.at_work(certificate)?;
+    }
+    match decision {
+        Decision::Assign(args) => assign(desk, &args),
+        Decision::Decide(args) => decide(desk, &args),
+        Decision::Join(args) => join(desk, &args),
+        Decision::Return(args) => send_back(desk, &args),
+        Decision::Quarantine(args) => settle(desk, &args),
+        Decision::Freeze(args) => freeze(desk, &args),
+        Decision::Attest(args) => attest(desk, officer, args),
+    }
+}
+
+fn assign(desk: &Desk<'_>, args: &Assign) -> Result<Outcome, Failure> {
+    let enterprise: EnterpriseId = id(&args.enterprise)?;
+    let devices = args
+        .device
+        .iter()
+        .map(|device| id(device))
+        .collect::<Result<Vec<DeviceId>, _>>()?;
+    let pack = desk.device.pack()?;
+    let items: Vec<&str> = match args.items.as_slice() {
+        [] => pack.items().iter().map(|item| item.id.as_str()).collect(),
+        chosen => chosen.iter().map(String::as_str).collect(),
+    };
+    let name = desk.device.enterprise(enterprise)?.name.unwrap_or_default();
+    let officers: Vec<&str> = args.officers.iter().map(String::as_str).collect();
+    let (case, inspection, operation) = desk.device.assign(&Assignment {
+        enterprise: Some(enterprise),
+        title: args.title.as_deref().unwrap_or(&name),
+        place: args.place.as_deref().unwrap_or_default(),
+        planned: args.planned.as_deref(),
+        remark: args.remark.as_deref().unwrap_or_default(),
+        certificates: &officers,
+        devices: &devices,
+        items: &items,
+    })?;
+    let mut outcome = made(desk, inspection, operation);
+    outcome.json["case"] = case.to_string().into();
+    Ok(outcome)
+}
+
+/// The value is one of those in conflict, or a new text.
+fn decide(desk: &Desk<'_>, args: &Decide) -> Result<Outcome, Failure> {
+    let case: CaseId = id(&args.case)?;
+    let store = desk.device.store();
+    let held = store.heads_under(Some(case), &args.path)?;
+    let mut held: Vec<_> = held.into_iter().filter(|write| write.path == args.path).collect();
+    held.sort_by_key(|write| write.value.as_ref().map(shown) != Some(args.value.clone()));
+    let value = held
+        .first()
+        .and_then(|write| write.value.clone())
+        .filter(|value| shown(value) == args.value);
+    // The decision lies in the stream of the inspection that is in conflict, so that its tablets see it.
+    let inspection = match held.first() {
+        Some(write) => store.operation(write.id)?.operation.header().inspection,
+        None => None,
+    };
+    let value = value.unwrap_or_else(|| Cbor::text(&args.value));
+    let operation = desk.device.decide(case, inspection, &args.path, value, &args.reason)?;
+    Ok(made(desk, &args.path, operation))
+}
+
+fn join(desk: &Desk<'_>, args: &Join) -> Result<Outcome, Failure> {
+    let keep: EnterpriseId = id(&args.keep)?;
+    let operation = desk.device.join(keep, id(&args.other)?, &args.reason)?;
+    Ok(made(desk, keep, operation))
+}
+
+fn send_back(desk: &Desk<'_>, args: &Return) -> Result<Outcome, Failure> {
+    let inspection: InspectionId = id(&args.inspection)?;
+    let items: Vec<&str> = args.items.iter().map(String::as_str).collect();
+    let operation = desk.device.return_inspection(inspection, &args.reason, &items)?;
+    Ok(made(desk, inspection, operation))
+}
+
+fn settle(desk: &Desk<'_>, args: &Settle) -> Result<Outcome, Failure> {
+    let target: OpId = id(&args.operation)?;
+    let release = match args.decision.as_str() {
+        "release" => true,
+        "keep" => false,
+        other => return Err(Failure::usage(format!("{other:?} is neither release nor keep"))),
+    };
+    let operation = desk.device.decide_quarantine(target, release, &args.reason)?;
+    Ok(made(desk, target, operation))
+}
+
+fn freeze(desk: &Desk<'_>, args: &Freeze) -> Result<Outcome, Failure> {
+    let case: CaseId = id(&args.case)?;
+    let operation = desk.device.freeze(case, &args.reason)?;
+    Ok(made(desk, case, operation))
+}
+
+fn attest(desk: &Desk<'_>, officer: Option<&str>, args: Attest) -> Result<Outcome, Failure> {
+    write::run(desk, officer, Verb::Attest(args))
+}
+
+/// Has the server make the bundle, keeps the zip beside the folder and unpacks it.
+pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failure> {
+    let case: CaseId = id(case)?;
+    files::empty_folder(out)?;
+    let zip_path = out.with_extension("zip");
+    let file = File::create_new(&zip_path).map_err(|error| Failure::file(&zip_path, &error))?;
+    let caller = Caller::open(&enrol::endpoint(&desk.device), Cancel::default())?;
+    let mut shown = |bytes: u64| desk.shell.progress(&Param::Bytes(bytes).shown(desk.shell.lang));
+    let saved = caller.save(&format!("/v1/cases/{case}/export"), "application/zip", file, &mut shown);
+    desk.shell.progress_over();
+    let bytes = match saved {
+        Ok(bytes) => bytes,
+        Err(fault) => {
+            let _ = std::fs::remove_file(&zip_path);
+            return Err(fault.into());
+        }
+    };
+    let count = unpack(&zip_path, out)?;
+    let tag_manifest = files::read(&out.join("tagmanifest-sha256.txt"))?;
+    let params = [
+        ("path", Param::text(out.display().to_string())),
+        (
+            "count",
+            Param::Count(std::fs::read_dir(out.join("data/operations")).map_or(0, |entries| entries.count() as u64)),
+        ),
+        ("files", Param::Count(count)),
+    ];
+    Ok(Outcome::new(json!({
+        "bundle": out, "zip": zip_path, "tag_manifest_sha256": to_hex(&sha256(&tag_manifest)), "files": count, "bytes": bytes,
+    }))
+    .line(desk.shell.text("exported", &params)))
+}
+
+/// Unpacks through the same guards as a verifier reads: no links, no doubled names, no path that leaves the folder.
+fn unpack(zip: &Path, out: &Path) -> Result<u64, Failure> {
+    let source = crate::bag::open(zip)?;
+    let mut count = 0;
+    for path in source.paths() {
+        let unsafe_path = || Failure::new("bundle_unreadable", [("detail", Param::text(path.clone()))]);
+        if !fieldseal_proof::bundle::path_is_safe(&path) {
+            return Err(unsafe_path());
+        }
+        let target = out.join(&path);
+        let folder = target.parent().ok_or_else(unsafe_path)?;
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
+        let mut file = File::create_new(&target).map_err(|error| Failure::file(&target, &error))?;
+        let mut written = Ok(());
+        let read = source.stream(&path, &mut |chunk| {
+            if written.is_ok() {
+                written = std::io::Write::write_all(&mut file, chunk);
+            }
+        });
+        written.map_err(|error| Failure::file(&target, &error))?;
+        read.map_err(|error| Failure::new("bundle_unreadable", [("detail", Param::text(error.to_string()))]))?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Hands in what a tablet wrote on a stick: the same bytes as a push, in order.
+pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
+    let source = File::open(file).map_err(|error| Failure::file(file, &error))?;
+    let mut reader = RescueReader::new(BufReader::new(source))?;
+    let caller = Caller::open(&enrol::endpoint(&desk.device), Cancel::default())?;
+    let mut batch = Batch::default();
+    let (mut operations, mut blobs) = (0_u64, 0_u64);
+    while let Some(record) = reader.next_record()? {
+        match record {
+            RescueRecord::Identity(_) => {}
+            RescueRecord::Operation(frame) => {
+                operations += 1;
+                batch.take(&caller, frame)?;
+            }
+            RescueRecord::Blob { sha256, size } => {
+                batch.flush(&caller)?;
+                // Read once only, so it is laid down before it is sent; its hash is checked on the way.
+                let mut spool = tempfile_in(file)?;
+                std::io::copy(&mut reader.blob(), &mut spool.0).map_err(|error| Failure::file(&spool.1, &error))?;
+                let sent = caller.upload(sha256, size, &spool.1);
+                let _ = std::fs::remove_file(&spool.1);
+                sent?;
+                blobs += 1;
+                desk.shell.progress(&format!("{blobs}"));
+            }
+        }
+    }
+    batch.flush(&caller)?;
+    desk.shell.progress_over();
+    let words = desk.shell.say("已交付：记录 / 文件", "handed in: records / files");
+    Ok(Outcome::new(json!({ "operations": operations, "blobs": blobs }))
+        .line(format!("{words}  {operations} / {blobs}")))
+}
+
+fn tempfile_in(beside: &Path) -> Result<(File, std::path::PathBuf), Failure> {
+    let mut name = beside.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.spool", std::process::id()));
+    let path = std::env::temp_dir().join(name);
+    let file = File::create(&path).map_err(|error| Failure::file(&path, &error))?;
+    Ok((file, path))
+}
+
+/// Frames of one device's life, within the limits of a push.
+#[derive(Default)]
+struct Batch {
+    chain: Option<(DeviceId, IncarnationId)>,
+    frames: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn take(&mut self, caller: &Caller, frame: Vec<u8>) -> Result<(), Failure> {
+        let broken =
+            |error: &dyn std::fmt::Display| Failure::new("rescue_broken", [("detail", Param::text(error.to_string()))]);
+        let operation = Operation::parse(&frame).map_err(|error| broken(&error))?;
+        let chain = (operation.header().device, operation.header().incarnation);
+        let full = self.frames.len() >= PUSH_OPERATIONS || self.bytes + frame.len() > PUSH_BYTES;
+        if full || self.chain.is_some_and(|held| held != chain) {
+            self.flush(caller)?;
+        }
+        self.chain = Some(chain);
+        self.bytes += frame.len();
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn flush(&mut self, caller: &Caller) -> Result<(), Failure> {
+        if let (Some((device, incarnation)), false) = (self.chain, self.frames.is_empty()) {
+            let path = format!("/v1/log/{device}/{incarnation}");
+            caller.send(&path, "application/cbor-seq", self.frames.concat(), Expect::Json)?;
+        }
+        *self = Self::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! The spaces of registers: what each is keyed by and what stands in it. JSON unless said otherwise.
+
+/// `epoch` (16 bytes), `tenant`, `assessed` and `projected` (cursors over the log, decimal text), `tree` (head of the log).
+pub const META: &str = "meta";
+/// SHA-256 of a bearer token → whose it is and what it may do.
+pub const TOKEN: &str = "token";
+/// SHA-256 of an invitation code → kind, role, label, until when, whether it was used.
+pub const INVITATION: &str = "invitation";
+/// Request id → what was asked and how it stands.
+pub const ENROLMENT: &str = "enrolment";
+/// Upload id → an upload that is under way.
+pub const UPLOAD: &str = "upload";
+/// SHA-256 of original bytes → object name, size, media type, receipt.
+pub const BLOB: &str = "blob";
+/// Pack hash → pack file (bytes).
+pub const PACK: &str = "pack";
+/// Anchor → time attestation that this server gave out (bytes).
+pub const ATTESTATION: &str = "attestation";
+/// Tree size (8 bytes) → the checkpoint signed for it (bytes).
+pub const CHECKPOINT: &str = "checkpoint";
+/// Device, incarnation, last seq → batch receipt (bytes).
+pub const RECEIPT: &str = "receipt";
+/// Device, incarnation, leaf → proof of equivocation: the two headers and signatures.
+pub const EQUIVOCATION: &str = "equivocation";
+/// Device → last contact, clock skew, versions.
+pub const DEVICE: &str = "device";
+/// Operation id → how it stands, if it ever was set aside.
+pub const QUARANTINE: &str = "quarantine";
+/// Case → summary for the register.
+pub const CASE: &str = "case";
+/// Form and year → next free number.
+pub const NUMBER: &str = "number";
+/// Device ‖ officer → the officer's key lies on that device.
+pub const CARRIED: &str = "carried";
+/// Inspection → the operation that closed it. Derived.
+pub const CLOSING: &str = "closing";

@@ -1,0 +1,204 @@
+//! The embedded ledger: one SQLite file, WAL, synchronous=FULL, one writer thread and a few readers.
+
+mod migrate;
+mod read;
+mod rows;
+mod write;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fieldseal_proof::ids::{CaseId, DeviceId, OpId};
+use futures_util::FutureExt;
+use rusqlite::Connection;
+
+use self::writer::Writer;
+use super::*;
+
+/// Readers beside the writer: one for each core of a small machine, and one for a slow page.
+const READERS: usize = 3;
+
+/// A ledger in one SQLite file, or in memory for tests.
+pub struct SqliteLedger {
+    writer: Writer,
+    /// Empty for a ledger in memory: it has one connection, the writer's.
+    readers: Arc<Readers>,
+}
+
+impl SqliteLedger {
+    /// Opens or creates the file and brings its schema up to date.
+    ///
+    /// # Errors
+    /// A file that is not a ledger, is of a newer program, or cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let mut connection = Connection::open(path).map_err(rows::failed)?;
+        prepare(&connection)?;
+        migrate::migrate(&mut connection)?;
+        let readers = (0..READERS).map(|_| reader(path)).collect::<Result<_, _>>()?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::new(readers)) })
+    }
+
+    /// A ledger that is gone with the process.
+    ///
+    /// # Errors
+    /// When SQLite cannot be set up.
+    pub fn in_memory() -> Result<Self, LedgerError> {
+        let mut connection = Connection::open_in_memory().map_err(rows::failed)?;
+        prepare(&connection)?;
+        migrate::migrate(&mut connection)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::new(Vec::new())) })
+    }
+
+    fn read<T: Send + 'static>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static) -> Answer<'_, T> {
+        if self.readers.is_empty() {
+            return self.writer.run(move |connection| f(connection).map_err(rows::failed)).boxed();
+        }
+        let readers = self.readers.clone();
+        async move {
+            let done = tokio::task::spawn_blocking(move || {
+                let connection = readers.take();
+                let answer = f(&connection).map_err(rows::failed);
+                readers.put(connection);
+                answer
+            });
+            done.await.map_err(|e| LedgerError::Broken(e.to_string()))?
+        }
+        .boxed()
+    }
+}
+
+/// Why each setting: see docs/operating.md, "The ledger file".
+fn prepare(connection: &Connection) -> Result<(), LedgerError> {
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; \
+             PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
+        )
+        .map_err(rows::failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn reader(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = Connection::open(path).map_err(rows::failed)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;").map_err(rows::failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(rows::failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Idle reading connections; a reader waits for one.
+struct Readers {
+    idle: std::sync::Mutex<Vec<Connection>>,
+    freed: std::sync::Condvar,
+    count: usize,
+}
+
+impl Readers {
+    fn new(idle: Vec<Connection>) -> Self {
+        Self { count: idle.len(), idle: std::sync::Mutex::new(idle), freed: std::sync::Condvar::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn take(&self) -> Connection {
+        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        loop {
+            match idle.pop() {
+                Some(connection) => return connection,
+                None => idle = self.freed.wait(idle).unwrap_or_else(std::sync::PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn put(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+        self.freed.notify_one();
+    }
+}
+
+impl LedgerStore for SqliteLedger {
+    fn commit(&self, commit: Commit) -> Answer<'_, Committed> {
+        self.writer.run(move |connection| write::apply(connection, commit)).boxed()
+    }
+    fn chains(&self, device: DeviceId) -> Answer<'_, Vec<Chain>> {
+        self.read(move |c| read::chains(c, Some(device)))
+    }
+    fn all_chains(&self) -> Answer<'_, Vec<Chain>> {
+        self.read(|c| read::chains(c, None))
+    }
+    fn stored(&self, chain: ChainKey, first: u64, last: u64) -> Answer<'_, Vec<Stored>> {
+        self.read(move |c| read::stored(c, chain, first, last))
+    }
+    fn streams(&self, chain: ChainKey) -> Answer<'_, Vec<StreamHead>> {
+        self.read(move |c| read::streams(c, Some(chain), None))
+    }
+    fn streams_of(&self, case: CaseId) -> Answer<'_, Vec<StreamHead>> {
+        self.read(move |c| read::streams(c, None, Some(case)))
+    }
+    fn operations(&self, scope: FeedScope, from: u64, to: u64, max_bytes: usize) -> Answer<'_, Vec<OperationRow>> {
+        self.read(move |c| read::operations(c, &scope, from, to, max_bytes))
+    }
+    fn operation(&self, id: OpId) -> Answer<'_, Vec<OperationRow>> {
+        self.read(move |c| read::operation(c, id))
+    }
+    fn operations_of(&self, case: CaseId) -> Answer<'_, Vec<OperationRow>> {
+        self.read(move |c| read::operations(c, &FeedScope::Cases(vec![case]), 0, u64::MAX >> 1, usize::MAX))
+    }
+    fn held(&self, ids: Vec<OpId>) -> Answer<'_, Vec<OpId>> {
+        self.read(move |c| read::held(c, &ids))
+    }
+    fn leaves(&self, from: u64, to: u64) -> Answer<'_, Vec<[u8; 32]>> {
+        self.read(move |c| read::leaves(c, from, to))
+    }
+    fn size(&self) -> Answer<'_, u64> {
+        self.read(read::size)
+    }
+    fn orphans(&self) -> Answer<'_, u64> {
+        self.read(|c| c.query_row("SELECT count(*) FROM orphan", [], |row| rows::uint(row, 0)))
+    }
+    fn key_log(&self, from: u64) -> Answer<'_, Vec<KeyLogRow>> {
+        self.read(move |c| read::key_log(c, from))
+    }
+    fn register(&self, space: &'static str, key: Vec<u8>) -> Answer<'_, Option<Register>> {
+        self.read(move |c| read::register(c, space, &key))
+    }
+    fn registers(&self, space: &'static str, after: Vec<u8>, limit: usize) -> Answer<'_, Vec<Register>> {
+        self.read(move |c| read::registers(c, space, &after, limit))
+    }
+    fn blob_refs(&self, sha256: [u8; 32]) -> Answer<'_, Vec<BlobRef>> {
+        self.read(move |c| read::blob_refs(c, Some(sha256), None))
+    }
+    fn blobs_of(&self, case: CaseId) -> Answer<'_, Vec<BlobRef>> {
+        self.read(move |c| read::blob_refs(c, None, Some(case)))
+    }
+    fn writes(&self, scope: [u8; 16], paths: Vec<String>) -> Answer<'_, Vec<WriteRow>> {
+        self.read(move |c| read::writes(c, scope, &paths))
+    }
+    fn fields(&self, scope: [u8; 16], prefix: String) -> Answer<'_, Vec<FieldRow>> {
+        self.read(move |c| read::fields(c, scope, &prefix))
+    }
+    fn memberships(&self, subjects: Vec<[u8; 16]>) -> Answer<'_, Vec<MemberRow>> {
+        self.read(move |c| read::memberships(c, &subjects))
+    }
+    fn members(&self, case: CaseId) -> Answer<'_, Vec<MemberRow>> {
+        self.read(move |c| read::members(c, case))
+    }
+    fn accesses(&self, from: u64, limit: usize) -> Answer<'_, Vec<(u64, Access)>> {
+        self.read(move |c| read::accesses(c, from, limit))
+    }
+    fn copy_to(&self, path: PathBuf) -> Answer<'_, ()> {
+        self.read(move |c| {
+            let mut target = Connection::open(&path)?;
+            {
+                // -1: all pages in one step, so that the copy is of one moment; WAL lets the writer go on meanwhile.
+                let backup = rusqlite::backup::Backup::new(c, &mut target)?;
+                backup.step(-1)?;
+            }
+            target.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;")
+        })
+    }
+}

@@ -22,18 +22,14 @@ pub struct SecretKey {
 }
 
 impl SecretKey {
-    fn new(seed: [u8; 32]) -> Self {
-        Self { seed: Zeroizing::new(seed), signer: Arc::new(Ed25519Signer::from_seed(seed)) }
+    fn new(seed: [u8; 32]) -> std::io::Result<Self> {
+        let signer = Ed25519Signer::from_seed(&seed).map_err(std::io::Error::other)?;
+        Ok(Self { seed: Zeroizing::new(seed), signer: Arc::new(signer) })
     }
 
     /// Whoever signs with it.
     pub fn signer(&self) -> Arc<Ed25519Signer> {
         self.signer.clone()
-    }
-
-    /// A signer of its own, for a part that owns one.
-    pub fn own_signer(&self) -> Ed25519Signer {
-        Ed25519Signer::from_seed(*self.seed)
     }
 
     /// Public key bytes.
@@ -99,7 +95,7 @@ impl ServerKeys {
             hex::decode_to_slice(text.trim(), &mut seed).map_err(|_| named("not a key of 64 hex digits".into()))?;
             Ok(seed)
         };
-        let key = |name: &str| seed(name).map(SecretKey::new);
+        let key = |name: &str| seed(name).and_then(SecretKey::new);
         Ok(Self {
             device,
             incarnation,

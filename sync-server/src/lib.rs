@@ -1,1 +1,18 @@
-//! Placeholder while the room is being built.
+//! The sync server with the central case ledger.
+//!
+//! ```text
+//! api → projection → ingest → tlog → ledger        each uses only what stands to its right
+//! ```
+//! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
+//! `api` the only part that knows HTTP. `uploads` is the blob plane beside `ingest`.
+
+pub mod api;
+pub mod commands;
+pub mod config;
+pub mod ingest;
+pub mod keys;
+pub mod ledger;
+pub mod projection;
+pub mod server;
+pub mod tlog;
+pub mod uploads;

@@ -35,7 +35,7 @@ impl KeyLogState {
         let rows = ledger.key_log(0).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let corrupt = |e: String| LedgerError::Corrupt(format!("key log: {e}"));
-        let tenant = KeyLogFrame::decode(&first.frame).and_then(|f| Entry::decode(&f.entry)).map_err(|e| corrupt(e.to_string()))?.tenant;
+        let tenant = KeyLog::read(&first.frame).map_err(|e| corrupt(e.to_string()))?.tenant();
         let mut state = Self { log: KeyLog::new(tenant), in_force: Vec::new() };
         state.extend(&rows).map_err(corrupt)?;
         Ok(Some(state))

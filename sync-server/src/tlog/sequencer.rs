@@ -45,7 +45,7 @@ pub struct Sequencer {
     ledger: Arc<dyn LedgerStore>,
     tiles: TileFolder,
     origin: String,
-    signer: Ed25519Signer,
+    signer: Arc<Ed25519Signer>,
     own: Option<(ChainKey, OwnChain)>,
     /// Bytes and operations in the own chain's file.
     own_bytes: u64,
@@ -66,7 +66,7 @@ impl Sequencer {
         ledger: Arc<dyn LedgerStore>,
         tiles: TileFolder,
         origin: &str,
-        signer: Ed25519Signer,
+        signer: Arc<Ed25519Signer>,
         own: Option<ChainKey>,
     ) -> Result<Self, LogError> {
         let stored = ledger.register(space::META, HEAD_KEY.to_vec()).await?;
@@ -146,7 +146,7 @@ impl Sequencer {
     /// Signs the committed head and stores the signature.
     async fn sign(&mut self, root: Digest32) -> Result<Vec<u8>, LogError> {
         let text = Checkpoint { origin: self.origin.clone(), size: self.head.size, root }.text();
-        let note = SignedNote::sign(&text, &self.origin, &self.signer).map_err(|e| LogError::Sign(e.to_string()))?.to_bytes();
+        let note = SignedNote::sign(&text, &self.origin, &*self.signer).map_err(|e| LogError::Sign(e.to_string()))?.to_bytes();
         let signed = TreeHead { note: Some(String::from_utf8_lossy(&note).into_owned()), ..self.head.clone() };
         self.swap(signed, Some(note.clone())).await?;
         Ok(note)

@@ -21,7 +21,7 @@ pub struct TimeNotes {
     ledger: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
     origin: String,
-    signer: Ed25519Signer,
+    signer: Arc<Ed25519Signer>,
     published: watch::Receiver<Published>,
     last: Mutex<Option<Given>>,
 }
@@ -37,7 +37,7 @@ impl TimeNotes {
         ledger: Arc<dyn LedgerStore>,
         clock: Arc<dyn Clock>,
         origin: &str,
-        signer: Ed25519Signer,
+        signer: Arc<Ed25519Signer>,
         published: watch::Receiver<Published>,
     ) -> Self {
         Self { ledger, clock, origin: origin.to_owned(), signer, published, last: Mutex::new(None) }
@@ -65,7 +65,7 @@ impl TimeNotes {
             }
         }
         let text = TimeNote { origin: self.origin.clone(), unix_ms: now, size, root }.text();
-        let note = SignedNote::sign(&text, &TimeNote::key_name(&self.origin), &self.signer).map_err(|e| LogError::Sign(e.to_string()))?;
+        let note = SignedNote::sign(&text, &TimeNote::key_name(&self.origin), &*self.signer).map_err(|e| LogError::Sign(e.to_string()))?;
         let note = note.to_bytes();
         let key = anchor(AttestationKind::TimeNote, &note);
         let register = Swap::set(space::ATTESTATION, *key.as_bytes(), note.clone());

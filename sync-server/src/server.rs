@@ -1,0 +1,266 @@
+//! A server's parts put together, and the workers that follow its log.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fieldseal_core::clock::{Clock, SystemClock};
+use fieldseal_core::random::{OsRandom, Random, array};
+use fieldseal_proof::ids::Epoch;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Layout};
+use crate::ingest::{Ingest, KeyLogState};
+use crate::keys::ServerKeys;
+use crate::ledger::blob::FolderBlobs;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{BlobStore, ChainKey, Commit, LedgerError, LedgerStore, Swap, space};
+use crate::projection::Projection;
+use crate::tlog::{LogError, Published, Sequencer, TileFolder, TimeNotes};
+use crate::uploads::Uploads;
+
+/// Key of the epoch in the `meta` space.
+pub const EPOCH_KEY: &[u8] = b"epoch";
+/// Checkpoints are made at most so often: a burst of pushes shares one, and each costs a few fsyncs.
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(150);
+/// After a failed step (a full disk) the workers try again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    #[error("keys: {0}")]
+    Keys(std::io::Error),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("blobs: {0}")]
+    Blobs(#[from] crate::ledger::blob::BlobError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Projection(#[from] crate::projection::ProjectionError),
+    #[error("the ceremony has not taken place: run `fieldseal-server adopt` with the root's key log first")]
+    NotAdopted,
+    #[error("another process works on this folder: {0}")]
+    Locked(String),
+    #[error("no randomness: {0}")]
+    Random(#[from] fieldseal_core::random::RandomError),
+}
+
+/// A running server, without its sockets.
+pub struct Server {
+    pub config: Config,
+    pub layout: Layout,
+    pub keys: Arc<ServerKeys>,
+    pub ledger: Arc<dyn LedgerStore>,
+    pub blobs: Arc<dyn BlobStore>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub tiles: TileFolder,
+    pub ingest: Arc<Ingest>,
+    pub uploads: Uploads,
+    pub time: TimeNotes,
+    pub epoch: Epoch,
+    /// The newest checkpoint.
+    pub published: watch::Receiver<Published>,
+    /// Up to where the feed may show: published, judged and folded.
+    pub place: watch::Receiver<u64>,
+    /// Set once when something failed after which the process must end.
+    pub failed: watch::Sender<Option<String>>,
+    _lock: std::fs::File,
+}
+
+/// The workers of a server; they stop when told.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens a server's folder, finishes what was begun, and starts its workers.
+    ///
+    /// # Errors
+    /// Each names what is missing or contradicts itself.
+    pub async fn open(root: &Path) -> Result<(Arc<Self>, Workers), OpenError> {
+        let layout = Layout::new(root);
+        let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
+        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&layout.blobs())?);
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(&OsRandom)?);
+        Self::with(layout, ledger, blobs, clock, random).await
+    }
+
+    /// The same on given stores and ports.
+    ///
+    /// # Errors
+    /// As [`Server::open`].
+    pub async fn with(
+        layout: Layout,
+        ledger: Arc<dyn LedgerStore>,
+        blobs: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<(Arc<Self>, Workers), OpenError> {
+        let lock = lock(&layout)?;
+        let config = Config::load(&layout)?;
+        let (device, incarnation) = config.ids()?;
+        let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation).map_err(OpenError::Keys)?);
+        let key_log = KeyLogState::load(&*ledger).await?.ok_or(OpenError::NotAdopted)?;
+        let epoch = epoch(&*ledger, &*random).await?;
+        let tiles = TileFolder::open(&layout.tiles()).map_err(LogError::from)?;
+        let own = Some(ChainKey { device, incarnation });
+        let sequencer = Sequencer::start(ledger.clone(), tiles.clone(), &config.origin, keys.log.signer(), own).await?;
+        let published = sequencer.watch();
+        let ingest = Arc::new(Ingest::new(ledger.clone(), keys.clone(), clock.clone(), random.clone(), &config.origin, epoch, key_log));
+        let projection = Projection::start(ingest.clone()).await?;
+        let time = TimeNotes::new(ledger.clone(), clock.clone(), &config.origin, keys.time.signer(), published.clone());
+        let uploads = Uploads::new(ingest.clone(), blobs.clone());
+        uploads.recover().await?;
+        let (place, shown) = watch::channel(projection.place().min(published.borrow().size));
+        let failed = watch::Sender::new(None);
+        let server = Arc::new(Self {
+            config,
+            layout,
+            keys,
+            ledger,
+            blobs,
+            clock,
+            random,
+            tiles,
+            ingest,
+            uploads,
+            time,
+            epoch,
+            published,
+            place: shown,
+            failed,
+            _lock: lock,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let folded = watch::Sender::new(projection.place());
+        let tasks = vec![
+            tokio::spawn(sequence(server.clone(), sequencer, stopped.clone())),
+            tokio::spawn(project(server.clone(), projection, folded.clone(), stopped.clone())),
+            tokio::spawn(show(server.published.clone(), folded.subscribe(), place, stopped)),
+        ];
+        Ok((server, Workers { stop, tasks }))
+    }
+
+    /// Ends the process soon: its state on disk is unknown until it is read again.
+    fn fail(&self, what: &str, error: &dyn std::fmt::Display) {
+        tracing::error!(worker = what, %error, "a worker stopped");
+        self.failed.send_replace(Some(format!("{what}: {error}")));
+    }
+}
+
+impl Workers {
+    /// Lets each finish its step, and waits.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+fn lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
+    let failed = |e: String| OpenError::Locked(e);
+    let path = layout.lock();
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|e| failed(e.to_string()))?;
+    match fs4::FileExt::try_lock(&file) {
+        Ok(()) => Ok(file),
+        Err(e) => Err(failed(e.to_string())),
+    }
+}
+
+async fn epoch(ledger: &dyn LedgerStore, random: &dyn Random) -> Result<Epoch, OpenError> {
+    if let Some(register) = ledger.register(space::META, EPOCH_KEY.to_vec()).await? {
+        let bytes = register.value.as_slice().try_into().map_err(|_| LedgerError::Corrupt("the epoch".into()))?;
+        return Ok(Epoch::from_bytes(bytes));
+    }
+    let bytes: [u8; 16] = array(random)?;
+    ledger.commit(Commit { registers: vec![Swap::create(space::META, EPOCH_KEY, bytes)], ..Commit::default() }).await?;
+    Ok(Epoch::from_bytes(bytes))
+}
+
+async fn sequence(server: Arc<Server>, mut sequencer: Sequencer, mut stopped: watch::Receiver<bool>) {
+    let mut admitted = server.ingest.follow();
+    loop {
+        match sequencer.step().await {
+            Ok(true) => {
+                pause(CHECKPOINT_PAUSE, &mut stopped).await;
+            }
+            Ok(false) => {
+                if *stopped.borrow() {
+                    return;
+                }
+                tokio::select! {
+                    changed = admitted.changed() => if changed.is_err() { return },
+                    _ = stopped.changed() => {}
+                }
+            }
+            Err(LogError::Ledger(LedgerError::Full) | LogError::Tiles(_)) if !*stopped.borrow() => {
+                tracing::warn!(code = "log_unreachable", "the log cannot advance; trying again");
+                pause(TRY_AGAIN, &mut stopped).await;
+            }
+            Err(error) => return server.fail("sequencer", &error),
+        }
+    }
+}
+
+async fn project(server: Arc<Server>, mut projection: Projection, folded: watch::Sender<u64>, mut stopped: watch::Receiver<bool>) {
+    let mut admitted = server.ingest.follow();
+    loop {
+        match projection.step().await {
+            Ok(true) => {
+                folded.send_replace(projection.place());
+                if *stopped.borrow() {
+                    return;
+                }
+            }
+            Ok(false) => {
+                if *stopped.borrow() {
+                    return;
+                }
+                tokio::select! {
+                    changed = admitted.changed() => if changed.is_err() { return },
+                    _ = stopped.changed() => {}
+                }
+                if let Err(error) = projection.reconsider().await {
+                    return server.fail("projection", &error);
+                }
+            }
+            Err(crate::projection::ProjectionError::Ledger(LedgerError::Full | LedgerError::Conflict(_))) if !*stopped.borrow() => {
+                pause(TRY_AGAIN, &mut stopped).await;
+                match Projection::start(server.ingest.clone()).await {
+                    Ok(again) => projection = again,
+                    Err(error) => return server.fail("projection", &error),
+                }
+            }
+            Err(error) => return server.fail("projection", &error),
+        }
+    }
+}
+
+/// The feed shows what is both published and judged.
+async fn show(mut published: watch::Receiver<Published>, mut folded: watch::Receiver<u64>, place: watch::Sender<u64>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let next = published.borrow_and_update().size.min(*folded.borrow_and_update());
+        place.send_if_modified(|now| std::mem::replace(now, next) != next);
+        tokio::select! {
+            changed = published.changed() => if changed.is_err() { return },
+            changed = folded.changed() => if changed.is_err() { return },
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn pause(span: Duration, stopped: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(span) => {}
+        _ = stopped.changed() => {}
+    }
+}

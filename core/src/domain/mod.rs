@@ -38,7 +38,7 @@ pub use field_work::{
     CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem, Party,
     StatementRecord, device_open,
 };
-pub use kind::Kind;
+pub use kind::{Author, Kind};
 pub use office::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionReturn, QuarantineDecide};
 pub use place::Position;
 pub use refusal::Refusal;

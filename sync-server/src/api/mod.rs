@@ -1,1 +1,123 @@
+//! HTTP: the only part that names axum. Each file is one resource of `core/docs/formats/wire.md`.
 
+mod admin;
+mod blobs;
+mod caller;
+mod cases;
+mod enrol;
+mod feed;
+mod key_log;
+mod limits;
+mod log;
+mod problem;
+mod status;
+mod telemetry;
+mod uploads;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, head, post};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::server::Server;
+
+pub use limits::Pools;
+pub use problem::Problem;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct App {
+    pub server: Arc<Server>,
+    pub pools: Arc<Pools>,
+    metrics: PrometheusHandle,
+}
+
+/// Every route, for the test that compares them with `openapi.json`.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("get", "/"),
+    ("get", "/checkpoint"),
+    ("get", "/tile/{path}"),
+    ("get", "/v1/server"),
+    ("post", "/v1/enrol"),
+    ("get", "/v1/enrol/{request}"),
+    ("get", "/v1/key-log"),
+    ("post", "/v1/log/{device}/{incarnation}"),
+    ("get", "/v1/log/{device}/{incarnation}/head"),
+    ("get", "/v1/log/{device}/{incarnation}/receipts"),
+    ("get", "/v1/feed"),
+    ("post", "/v1/blobs/have"),
+    ("post", "/v1/uploads"),
+    ("head", "/v1/uploads/{id}"),
+    ("patch", "/v1/uploads/{id}"),
+    ("delete", "/v1/uploads/{id}"),
+    ("get", "/v1/blobs/{sha256}"),
+    ("get", "/v1/blobs/{sha256}/receipt"),
+    ("get", "/v1/packs"),
+    ("get", "/v1/packs/{hash}"),
+    ("get", "/v1/cases"),
+    ("get", "/v1/cases/{case}"),
+    ("post", "/v1/cases/{case}/export"),
+    ("post", "/v1/numbers/lease"),
+    ("post", "/v1/admin/invitations"),
+    ("get", "/v1/admin/enrolments"),
+    ("post", "/v1/admin/key-log"),
+    ("post", "/v1/admin/enterprises"),
+    ("post", "/v1/admin/packs"),
+    ("get", "/v1/admin/devices"),
+    ("get", "/healthz"),
+    ("get", "/metrics"),
+    ("get", "/openapi.json"),
+];
+
+/// The whole interface over a server.
+pub fn router(server: Arc<Server>) -> Router {
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let handle = metrics.handle();
+    // One recorder for each process; a second server in one process (tests) counts into the first.
+    let _ = metrics::set_global_recorder(metrics);
+    let app = App { server, pools: Arc::new(Pools::default()), metrics: handle };
+    let json = DefaultBodyLimit::max(limits::JSON_BODY);
+    Router::new()
+        .route("/v1/enrol", post(enrol::request))
+        .route("/v1/enrol/{request}", get(enrol::state))
+        .route("/v1/blobs/have", post(blobs::have))
+        .route("/v1/numbers/lease", post(cases::lease))
+        .route("/v1/admin/invitations", post(admin::invite))
+        .layer(json)
+        .route("/v1/log/{device}/{incarnation}", post(log::push).layer(DefaultBodyLimit::max(limits::PUSH_BODY)))
+        .route("/v1/admin/key-log", post(key_log::append).layer(DefaultBodyLimit::max(limits::KEY_LOG_BODY)))
+        .route("/v1/admin/enterprises", post(admin::enterprises).layer(DefaultBodyLimit::max(limits::CSV_BODY)))
+        .route("/v1/admin/packs", post(admin::publish_pack).layer(DefaultBodyLimit::max(limits::PACK_BODY)))
+        .route("/v1/uploads", post(uploads::create).options(uploads::options))
+        .route(
+            "/v1/uploads/{id}",
+            head(uploads::offset).patch(uploads::patch).delete(uploads::terminate).options(uploads::options),
+        )
+        .route("/", get(status::page))
+        .route("/checkpoint", get(status::checkpoint))
+        .route("/tile/{*path}", get(status::tile))
+        .route("/v1/server", get(status::server))
+        .route("/v1/key-log", get(key_log::read))
+        .route("/v1/log/{device}/{incarnation}/head", get(log::head))
+        .route("/v1/log/{device}/{incarnation}/receipts", get(log::receipts))
+        .route("/v1/feed", get(feed::feed))
+        .route("/v1/blobs/{sha256}", get(blobs::read))
+        .route("/v1/blobs/{sha256}/receipt", get(blobs::receipt))
+        .route("/v1/packs", get(blobs::packs))
+        .route("/v1/packs/{hash}", get(blobs::pack))
+        .route("/v1/cases", get(cases::register))
+        .route("/v1/cases/{case}", get(cases::view))
+        .route("/v1/cases/{case}/export", post(cases::export))
+        .route("/v1/admin/enrolments", get(admin::enrolments))
+        .route("/v1/admin/devices", get(admin::devices))
+        .route("/healthz", get(status::health))
+        .route("/metrics", get(status::metrics))
+        .route("/openapi.json", get(status::openapi))
+        .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::around))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(problem::panicked))
+        .with_state(app)
+}

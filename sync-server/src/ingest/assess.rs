@@ -1,6 +1,8 @@
 //! What an admitted operation is worth: pure. It never refuses, it sets aside, with a reason that everybody sees.
 
-use super::kinds::{Author, allowed_after_closing, author};
+use fieldseal_core::domain::{Author, Kind};
+
+use super::kinds::allowed_after_closing;
 use crate::ledger::RunState;
 
 /// Why an operation is set aside (merge.md, Dispositions).
@@ -88,14 +90,14 @@ pub struct Facts<'a> {
 
 /// The first reason to set an operation aside, if there is one.
 pub fn judge(facts: &Facts<'_>) -> Option<Reason> {
-    let by = author(facts.kind);
-    let permitted = match by {
-        None => return Some(if facts.run == RunState::Fork { Reason::Fork } else { Reason::UnknownKind }),
-        Some(Author::Any) => true,
-        Some(Author::Ingest) => facts.role.is_none(),
-        Some(Author::Tablet) => facts.role == Some("tablet"),
-        Some(Author::Supervisor) => facts.role == Some("supervisor"),
-        Some(Author::People) => facts.role.is_some(),
+    let author = facts.kind.parse::<Kind>().map(Kind::author);
+    let permitted = match author {
+        Err(_) => return Some(if facts.run == RunState::Fork { Reason::Fork } else { Reason::UnknownKind }),
+        Ok(Author::Any) => true,
+        Ok(Author::Ingest) => facts.role.is_none(),
+        Ok(Author::Tablet) => facts.role == Some("tablet"),
+        Ok(Author::Supervisor) => facts.role == Some("supervisor"),
+        Ok(Author::TabletOrSupervisor) => facts.role.is_some(),
     };
     let tablet = facts.role == Some("tablet");
     let opens = facts.kind == "inspection.begin";

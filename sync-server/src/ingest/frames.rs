@@ -54,7 +54,8 @@ pub fn check(batch: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
         if let Some(last) = checked.last() {
             let (before, header) = (last.operation.header(), next.operation.header());
             if header.seq != before.seq.wrapping_add(1) || header.prev != last.link {
-                fault = Some(FrameFault { code: "chain_broken", at, detail: format!("seq {} does not continue seq {}", header.seq, before.seq) });
+                let code = if header.prev == last.link { "frame_order" } else { "frame_chain" };
+                fault = Some(FrameFault { code, at, detail: format!("seq {} does not continue seq {}", header.seq, before.seq) });
                 break;
             }
         }
@@ -70,14 +71,14 @@ fn split(batch: &[u8]) -> (Vec<&[u8]>, Option<FrameFault>) {
     while !rest.is_empty() {
         let at = frames.len();
         if at == BATCH_OPERATIONS {
-            return (frames, Some(FrameFault { code: "batch_too_large", at, detail: format!("more than {BATCH_OPERATIONS} operations") }));
+            return (frames, Some(FrameFault { code: "frame_malformed", at, detail: format!("more than {BATCH_OPERATIONS} operations") }));
         }
         match cbor::decode_prefix(rest) {
             Ok((_, used)) if used <= MAX_FRAME => {
                 frames.push(&rest[..used]);
                 rest = &rest[used..];
             }
-            Ok((_, used)) => return (frames, Some(FrameFault { code: "frame_too_large", at, detail: format!("{used} bytes") })),
+            Ok((_, used)) => return (frames, Some(FrameFault { code: "frame_malformed", at, detail: format!("{used} bytes") })),
             Err(e) => return (frames, Some(FrameFault { code: "frame_malformed", at, detail: e.to_string() })),
         }
     }
@@ -111,20 +112,19 @@ fn check_one(frame: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
             let bare = without_body(frame).ok_or(("frame_malformed", "the envelope".to_owned()))?;
             (Operation::parse(&bare).map_err(|e| ("frame_malformed", e.to_string()))?, true)
         }
-        Err(e @ OperationError::TooLarge(_)) => return Err(("frame_too_large", e.to_string())),
         Err(e) => return Err(("frame_malformed", e.to_string())),
     };
     let header = operation.header();
     if header.tenant != *tenant {
-        return Err(("wrong_tenant", "the operation is of another tenant".into()));
+        return Err(("frame_malformed", "the operation is of another tenant".into()));
     }
     if (header.device, header.incarnation) != (chain.device, chain.incarnation) {
-        return Err(("wrong_chain", "the operation is of another device or incarnation than the address says".into()));
+        return Err(("frame_malformed", "the operation is of another device or incarnation than the address says".into()));
     }
     if header.seq > PLACE_MOST || header.counter > PLACE_MOST {
         return Err(("frame_malformed", "a place in the chain beyond 2^62".into()));
     }
-    let verified = operation.verify(key).map_err(|e| ("signature_wrong", e.to_string()))?;
+    let verified = operation.verify(key).map_err(|e| ("frame_signature", e.to_string()))?;
     let operation = verified.into_inner();
     let commitment = operation.commitment();
     let link = fieldseal_proof::operation::link_next(&operation.header().prev, &commitment);

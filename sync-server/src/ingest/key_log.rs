@@ -20,8 +20,8 @@ pub struct KeyLogState {
 /// Why frames were not appended. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyLogRefusal {
-    #[error("{0}")]
-    Refused(String),
+    #[error("entry {index}: {detail}")]
+    Refused { index: u64, detail: String },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -68,14 +68,15 @@ impl KeyLogState {
 }
 
 /// Checks frames against a key log and names the first that does not hold.
-pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<(KeyLog, Vec<Vec<u8>>, Vec<Entry>), String> {
-    let frames = cbor::split_sequence(sequence).map_err(|e| format!("not a sequence of frames: {e}"))?;
+pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<(KeyLog, Vec<Vec<u8>>, Vec<Entry>), (u64, String)> {
+    let frames = cbor::split_sequence(sequence).map_err(|e| (log.size(), format!("not a sequence of frames: {e}")))?;
     let mut next = log.clone();
     let mut taken = Vec::new();
     let mut entries = Vec::new();
     for bytes in frames {
-        let frame = KeyLogFrame::decode(bytes).map_err(|e| e.to_string())?;
-        entries.push(next.append(&frame).map_err(|e| e.to_string())?);
+        let at = next.size();
+        let frame = KeyLogFrame::decode(bytes).map_err(|e| (at, e.to_string()))?;
+        entries.push(next.append(&frame).map_err(|e| (at, e.to_string()))?);
         taken.push(bytes.to_vec());
     }
     Ok((next, taken, entries))
@@ -98,7 +99,7 @@ impl Ingest {
             if rest.is_empty() {
                 return Ok(current.log.size());
             }
-            let (next, frames, entries) = check_frames(&current.log, rest).map_err(KeyLogRefusal::Refused)?;
+            let (next, frames, entries) = check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
             let registers = consequences(&entries).await?;
             let leaf = *head_leaf(next.size(), &next.head()).as_bytes();
             let append = KeyLogAppend { expected: current.log.size(), frames, leaf };

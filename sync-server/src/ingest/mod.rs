@@ -73,6 +73,11 @@ impl Ingest {
         self.key_log.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
     /// Changes whenever something was admitted.
     pub fn follow(&self) -> watch::Receiver<u64> {
         self.admitted.subscribe()

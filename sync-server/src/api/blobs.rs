@@ -1,0 +1,153 @@
+//! Original bytes, their receipts, and rule packs.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fieldseal_proof::encoding::from_base64;
+use fieldseal_proof::ids::from_hex;
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::ledger::blob::{Opened, SEGMENT};
+use crate::ledger::space;
+
+#[derive(Deserialize)]
+pub struct Have {
+    sha256: Vec<String>,
+}
+
+fn hash(text: &str) -> Result<[u8; 32], Problem> {
+    from_hex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(Problem::not_found)
+}
+
+/// `POST /v1/blobs/have`: speaks only of blobs that an operation of this device names.
+pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have>) -> Result<Json<Value>, Problem> {
+    let _turn = app.pools.pull()?;
+    let (_, device) = caller.device()?;
+    let mut missing = Vec::new();
+    for text in &asked.sha256 {
+        let sha256 = hash(text).map_err(|_| Problem::bad_request("a hash is not 64 hex digits"))?;
+        let named = app.server.ledger.blob_refs(sha256).await?.iter().any(|named| named.device == device);
+        if named && app.server.uploads.blob(&sha256).await?.is_none() {
+            missing.push(text);
+        }
+    }
+    Ok(Json(json!({ "missing": missing })))
+}
+
+/// `GET /v1/blobs/{sha256}/receipt`
+pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<String>) -> Result<Response, Problem> {
+    caller.enrolled()?;
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "blob_absent", []);
+    let blob = app.server.uploads.blob(&hash(&sha256)?).await?.ok_or_else(absent)?;
+    let receipt = from_base64(&blob.receipt).ok_or_else(|| Problem::internal(&"a stored receipt is not base64"))?;
+    Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt).into_response())
+}
+
+/// `GET /v1/blobs/{sha256}`: original bytes; every read is logged.
+pub async fn read(State(app): State<App>, caller: Caller, Path(sha256): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let turn = app.pools.blobs()?;
+    let caller = caller.enrolled()?;
+    let key = hash(&sha256)?;
+    let refs = app.server.ledger.blob_refs(key).await?;
+    let mut allowed = false;
+    for named in &refs {
+        allowed |= Some(named.device) == caller.device || caller.may_read(&app, named.case).await?;
+    }
+    if !allowed {
+        return Err(Problem::not_found());
+    }
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "blob_absent", []);
+    let blob = app.server.uploads.blob(&key).await?.ok_or_else(absent)?;
+    let unsatisfiable = || Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_unsatisfiable", []);
+    let range = match headers.get(header::RANGE).and_then(|value| value.to_str().ok()) {
+        Some(text) => Some(one_range(text, blob.size).ok_or_else(unsatisfiable)?),
+        None => None,
+    };
+    caller.log(&app, "blob.read", sha256.clone()).await?;
+    let head = app.server.blobs.read(&blob.object, 0, 1024).await?;
+    let file = Opened::open(&head, &app.server.keys.vault).map_err(|e| Problem::internal(&e))?;
+    let (from, to) = range.unwrap_or((0, blob.size));
+    let store = app.server.blobs.clone();
+    let (object, size) = (blob.object.clone(), blob.size);
+    // One segment in memory at a time; each is checked before a byte of it leaves.
+    let segments = stream::try_unfold((from, file, turn), move |(at, file, turn)| {
+        let (store, object) = (store.clone(), object.clone());
+        async move {
+            if at >= to {
+                return Ok::<_, std::io::Error>(None);
+            }
+            let number = (at / SEGMENT as u64) as u32;
+            let (place, length) = file.place(number, size);
+            let sealed = store.read(&object, place, length).await.map_err(std::io::Error::other)?;
+            let last = u64::from(number) + 1 >= size.div_ceil(SEGMENT as u64);
+            let plain = file.open_segment(number, last, &sealed).map_err(std::io::Error::other)?;
+            let start = (at - u64::from(number) * SEGMENT as u64) as usize;
+            let end = plain.len().min(start + (to - at) as usize);
+            let part = plain.get(start..end).unwrap_or_default().to_vec();
+            if part.is_empty() {
+                return Err(std::io::Error::other("a stored file is shorter than its row"));
+            }
+            Ok(Some((part, (at + (end - start) as u64, file, turn))))
+        }
+    });
+    let mut answer = Response::builder()
+        .header(header::CONTENT_TYPE, &blob.media_type)
+        .header(header::CONTENT_LENGTH, to - from)
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CONTENT_DISPOSITION, "attachment")
+        .header(header::CACHE_CONTROL, "private, no-store");
+    if range.is_some() {
+        let shown = format!("bytes {from}-{}/{}", to - 1, blob.size);
+        answer = answer.status(StatusCode::PARTIAL_CONTENT).header(header::CONTENT_RANGE, shown);
+    }
+    answer.body(Body::from_stream(segments)).map_err(|e| Problem::internal(&e))
+}
+
+/// One byte range as `[from, to)`; several ranges are not served.
+fn one_range(text: &str, size: u64) -> Option<(u64, u64)> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(from), Ok(last)) => (from, last.checked_add(1)?.min(size)),
+        (Ok(from), Err(_)) if last.is_empty() => (from, size),
+        (Err(_), Ok(count)) if first.is_empty() => (size.saturating_sub(count), size),
+        _ => return None,
+    };
+    (from < to && to <= size).then_some((from, to))
+}
+
+/// `GET /v1/packs`
+pub async fn packs(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.enrolled()?;
+    let packs = app.server.ledger.registers(space::PACK, Vec::new(), 1_000).await?;
+    Ok(Json(json!({ "packs": packs.iter().map(|pack| json!({ "hash": hex::encode(&pack.key), "size": pack.value.len() })).collect::<Vec<_>>() })))
+}
+
+/// `GET /v1/packs/{hash}`
+pub async fn pack(State(app): State<App>, caller: Caller, Path(pack): Path<String>) -> Result<Response, Problem> {
+    caller.enrolled()?;
+    let held = app.server.ledger.register(space::PACK, hash(&pack)?.to_vec()).await?.ok_or_else(Problem::not_found)?;
+    Ok(([(header::CONTENT_TYPE, "application/cbor")], held.value).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_range;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(one_range("bytes=0-0", 10), Some((0, 1)));
+        assert_eq!(one_range("bytes=4-", 10), Some((4, 10)));
+        assert_eq!(one_range("bytes=-3", 10), Some((7, 10)));
+        assert_eq!(one_range("bytes=5-99", 10), Some((5, 10)));
+        for bad in ["bytes=10-", "bytes=5-4", "bytes=", "bytes=a-b", "items=0-1", "bytes=0-1,3-4", "bytes=-0"] {
+            assert_eq!(one_range(bad, 10), None, "{bad}");
+        }
+    }
+}

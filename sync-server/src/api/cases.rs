@@ -1,0 +1,99 @@
+//! The case register, a case's view, its bundle, and number leases.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fieldseal_core::catalogue::Param;
+use fieldseal_proof::ids::CaseId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::export::{ExportError, export_case};
+use crate::ingest::LeaseRequest;
+use crate::ledger::space;
+use crate::projection::{CaseSummary, case_view};
+
+#[derive(Deserialize)]
+pub struct Search {
+    #[serde(default)]
+    query: String,
+}
+
+/// `GET /v1/cases?query=`
+pub async fn register(State(app): State<App>, caller: Caller, Query(search): Query<Search>) -> Result<Json<Value>, Problem> {
+    let _turn = app.pools.pull()?;
+    caller.supervisor()?;
+    let rows = app.server.ledger.registers(space::CASE, Vec::new(), usize::MAX >> 1).await?;
+    let lines = rows.iter().filter_map(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
+    let items: Vec<CaseSummary> = lines.filter(|line| line.matches(&search.query)).collect();
+    Ok(Json(json!({ "as_of": *app.server.place.borrow(), "items": items })))
+}
+
+/// `GET /v1/cases/{case}`
+pub async fn view(State(app): State<App>, caller: Caller, Path(case): Path<String>) -> Result<Json<Value>, Problem> {
+    let _turn = app.pools.pull()?;
+    caller.supervisor()?;
+    let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
+    let place = *app.server.place.borrow();
+    case_view(&*app.server.ledger, case, place).await?.map(Json).ok_or_else(Problem::not_found)
+}
+
+/// `POST /v1/cases/{case}/export`
+pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<String>) -> Result<Response, Problem> {
+    let turn = app.pools.blobs()?;
+    let caller = caller.supervisor()?;
+    let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
+    caller.log(&app, "case.export", case.to_string()).await?;
+    let folder = app.server.layout.root.join("exports");
+    let exported = export_case(&app.server, case, &folder).await.map_err(|error| match error {
+        ExportError::NoSuchCase => Problem::not_found(),
+        other => Problem::internal(&other),
+    })?;
+    let file = tokio::fs::File::open(&exported.zip).await.map_err(|e| Problem::internal(&e))?;
+    let length = file.metadata().await.map_err(|e| Problem::internal(&e))?.len();
+    // The name may go now: the open file is read to its end, and nothing stays behind.
+    tokio::fs::remove_file(&exported.zip).await.map_err(|e| Problem::internal(&e))?;
+    let stream = futures_util::StreamExt::map(tokio_util::io::ReaderStream::new(file), move |chunk| {
+        let _held = &turn;
+        chunk
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{case}.zip\"")),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+#[derive(Deserialize)]
+pub struct Wish {
+    form: String,
+    year: u64,
+    count: u64,
+    #[serde(default)]
+    prefix: String,
+}
+
+/// `POST /v1/numbers/lease`
+pub async fn lease(State(app): State<App>, caller: Caller, Json(wish): Json<Wish>) -> Result<Json<Value>, Problem> {
+    let (caller, device) = caller.device()?;
+    let refused = |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "lease_refused", [("detail", Param::text(detail))]);
+    if caller.token.role != "tablet" {
+        return Err(Problem::forbidden("tablet"));
+    }
+    if !(1..=1_000).contains(&wish.count) {
+        return Err(refused("count is not 1 to 1,000"));
+    }
+    if wish.form.is_empty() || wish.form.len() > 64 || wish.prefix.len() > 64 || !(1900..=9999).contains(&wish.year) {
+        return Err(refused("form, year or prefix"));
+    }
+    let request = LeaseRequest { device, form: wish.form.clone(), year: wish.year, count: wish.count, prefix: wish.prefix.clone() };
+    let lease = app.server.ingest.lease(request).await?;
+    Ok(Json(json!({ "operation": lease.operation.to_string(), "form": wish.form, "year": wish.year, "prefix": wish.prefix,
+        "first": lease.first, "last": lease.last })))
+}

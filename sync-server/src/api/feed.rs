@@ -1,0 +1,174 @@
+//! Long-poll feed: what a device may see, in log order, in whole batches.
+//!
+//! A window `[low, high)` of the log is sent at a time. When a device was named in a case inside the window, what happened in
+//! that case before the window is sent first. The cursor holds where in the window the reader is; it is opaque to clients.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use fieldseal_proof::encoding::base64;
+use fieldseal_proof::ids::{CaseId, DeviceId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::caller::Caller;
+use super::limits::{PAGE_MOST, POLL_MOST};
+use super::log::text_or_null;
+use super::problem::Problem;
+use crate::ledger::{FeedScope, MemberRow, OperationRow, space};
+use crate::projection::subjects_of;
+
+#[derive(Deserialize)]
+pub struct Ask {
+    cursor: Option<String>,
+    #[serde(default)]
+    wait: u64,
+    max_bytes: Option<usize>,
+}
+
+/// Where a reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    /// Begin of the window.
+    low: u64,
+    /// End of the window; equal to `low` when a new one begins.
+    high: u64,
+    /// Next leaf of the filling-up below `low`; `low` when it is done.
+    fill: u64,
+    /// Next leaf inside the window.
+    next: u64,
+}
+
+impl Cursor {
+    fn at(leaf: u64) -> Self {
+        Self { low: leaf, high: leaf, fill: leaf, next: leaf }
+    }
+
+    fn text(self, epoch: &str) -> String {
+        format!("{epoch}.{:x}.{:x}.{:x}.{:x}", self.low, self.high, self.fill, self.next)
+    }
+
+    fn parse(text: &str, epoch: &str) -> Option<Self> {
+        let rest = text.strip_prefix(epoch)?.strip_prefix('.')?;
+        let numbers: Option<Vec<u64>> = rest.split('.').map(|part| u64::from_str_radix(part, 16).ok()).collect();
+        let [low, high, fill, next] = numbers?[..] else { return None };
+        (fill <= low && low <= next && next <= high && high < 1 << 62).then_some(Self { low, high, fill, next })
+    }
+}
+
+/// `GET /v1/feed?cursor=C&wait=S&max_bytes=N`
+pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>) -> Result<Json<Value>, Problem> {
+    let (caller, device) = caller.device()?;
+    let epoch = hex::encode(app.server.epoch.as_bytes());
+    let unknown = || Problem::new(StatusCode::GONE, "cursor_unknown", []);
+    let mut cursor = match ask.cursor.as_deref() {
+        None | Some("") => Cursor::at(0),
+        Some(text) => Cursor::parse(text, &epoch).ok_or_else(unknown)?,
+    };
+    let max_bytes = ask.max_bytes.unwrap_or(1 << 20).clamp(1, PAGE_MOST);
+    let all = caller.token.role == "supervisor";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(ask.wait).min(POLL_MOST);
+    let mut place = app.server.place.clone();
+    loop {
+        let size = *place.borrow_and_update();
+        if cursor.next >= cursor.high && size > cursor.high {
+            cursor = Cursor { low: cursor.high, high: size, fill: 0, next: cursor.high };
+        }
+        let items = {
+            let _turn = app.pools.pull()?;
+            page(&app, device, all, &mut cursor, max_bytes).await?
+        };
+        let rest = cursor.next < cursor.high || cursor.high < size;
+        if items.is_empty() && rest {
+            continue;
+        }
+        if items.is_empty() && tokio::time::timeout_at(deadline, place.changed()).await.is_ok_and(|changed| changed.is_ok()) {
+            continue;
+        }
+        return answer(&app, &epoch, cursor, size, &items).await.map(Json);
+    }
+}
+
+/// The next page of the window; moves the cursor.
+async fn page(app: &App, device: DeviceId, all: bool, cursor: &mut Cursor, max_bytes: usize) -> Result<Vec<OperationRow>, Problem> {
+    let ledger = &app.server.ledger;
+    if cursor.next >= cursor.high {
+        return Ok(Vec::new());
+    }
+    if all {
+        let rows = ledger.operations(FeedScope::All, cursor.next, cursor.high, max_bytes).await?;
+        cursor.next = after(&rows, cursor.high);
+        cursor.fill = cursor.low;
+        return Ok(rows);
+    }
+    let subjects = subjects_of(&**ledger, device.as_bytes()).await?;
+    let named: Vec<MemberRow> = ledger.memberships(subjects).await?.into_iter().filter(|m| m.since < cursor.high).collect();
+    if cursor.fill < cursor.low {
+        let fresh: Vec<CaseId> = newly_named(&named, cursor.low);
+        let rows = match fresh.is_empty() {
+            true => Vec::new(),
+            false => ledger.operations(FeedScope::Cases(fresh), cursor.fill, cursor.low, max_bytes).await?,
+        };
+        cursor.fill = after(&rows, cursor.low);
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+    }
+    let cases = named.iter().map(|member| member.case).collect();
+    let rows = ledger.operations(FeedScope::Device { device, cases }, cursor.next, cursor.high, max_bytes).await?;
+    cursor.next = after(&rows, cursor.high);
+    Ok(rows)
+}
+
+/// Cases in which the reader was first named inside the window: everything before it is missing.
+fn newly_named(named: &[MemberRow], low: u64) -> Vec<CaseId> {
+    let mut first: std::collections::BTreeMap<CaseId, u64> = std::collections::BTreeMap::new();
+    for member in named {
+        let since = first.entry(member.case).or_insert(member.since);
+        *since = (*since).min(member.since);
+    }
+    first.into_iter().filter(|(_, since)| *since >= low).map(|(case, _)| case).collect()
+}
+
+/// Where the next page begins: after the last row of a page that was cut by its size, else at the end.
+fn after(rows: &[OperationRow], end: u64) -> u64 {
+    match rows.last() {
+        // A page may have been cut before a batch that did not fit: ask again from there, it is cheap.
+        Some(last) => last.leaf + 1,
+        None => end,
+    }
+}
+
+async fn answer(app: &App, epoch: &str, cursor: Cursor, size: u64, items: &[OperationRow]) -> Result<Value, Problem> {
+    let packs = app.server.ledger.registers(space::PACK, Vec::new(), 1_000).await?;
+    let checkpoint = app.server.published.borrow().note.clone();
+    let time_note = app.server.time.current().await?;
+    Ok(json!({
+        "epoch": epoch,
+        "cursor": cursor.text(epoch),
+        "until": Cursor::at(size).text(epoch),
+        "more": cursor.next < cursor.high || cursor.high < size,
+        "items": items.iter().map(|row| json!({ "index": row.leaf, "frame": base64(&row.frame) })).collect::<Vec<_>>(),
+        "key_log_size": app.server.ingest.key_log().log.size(),
+        "packs": packs.iter().map(|pack| hex::encode(&pack.key)).collect::<Vec<_>>(),
+        "checkpoint": text_or_null(&checkpoint),
+        "time_note": text_or_null(&time_note),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_hostile_ones_do_not() {
+        let cursor = Cursor { low: 5, high: 900, fill: 5, next: 17 };
+        assert_eq!(Cursor::parse(&cursor.text("ab"), "ab"), Some(cursor));
+        for text in ["", "ab", "ab.1.2.3", "cd.0.0.0.0", "ab.5.4.0.5", "ab.0.ffffffffffffffff.0.0", "ab.-1.0.0.0", "ab.9.9.9.8"] {
+            assert_eq!(Cursor::parse(text, "ab"), None, "{text}");
+        }
+    }
+}

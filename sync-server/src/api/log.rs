@@ -1,0 +1,124 @@
+//! The record plane: push, head, index receipts.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fieldseal_core::catalogue::Param;
+use fieldseal_proof::encoding::base64;
+use fieldseal_proof::ids::Link;
+use fieldseal_proof::receipt::IndexReceipt;
+use serde::Deserialize;
+use serde_json::{Value as Value, json};
+
+use super::App;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::ledger::{ChainKey, Commit, Swap, space};
+
+/// Runs that one index receipt names at most; the client asks for the rest from there.
+const RUNS_MOST: usize = 10_000;
+
+fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
+    let device = device.parse().map_err(|_| Problem::not_found())?;
+    Ok(ChainKey { device, incarnation: incarnation.parse().map_err(|_| Problem::not_found())? })
+}
+
+fn head_json(head: Option<(u64, Link)>) -> Value {
+    head.map_or(Value::Null, |(seq, link)| json!({ "seq": seq, "link": link.to_string() }))
+}
+
+/// `POST /v1/log/{device}/{incarnation}`
+pub async fn push(State(app): State<App>, caller: Caller, Path((device, incarnation)): Path<(String, String)>, body: Bytes) -> Result<Response, Problem> {
+    let _turn = app.pools.push()?;
+    let caller = caller.enrolled()?;
+    let key = chain(&device, &incarnation)?;
+    // A rescue file may be handed in by a supervisor or an administrator; everything in it is signed by its device.
+    if caller.token.role == "tablet" && caller.device != Some(key.device) {
+        return Err(Problem::forbidden("supervisor"));
+    }
+    let length = body.len();
+    let admission = app.server.ingest.admit(key, body.into()).await?;
+    metrics::counter!("operations_admitted_total").increment(admission.results.len() as u64);
+    metrics::counter!("push_bytes_total").increment(length as u64);
+    if let Some(fault) = admission.fault {
+        let seq = admission.results.last().map_or(fault.at as u64, |last| last.seq + 1);
+        tracing::info!(code = fault.code, at = fault.at, "a batch ended early");
+        let mut params = vec![("seq", Param::Count(seq))];
+        if fault.code == "frame_malformed" {
+            params.push(("detail", Param::text(fault.detail)));
+        }
+        let receipt = base64(&admission.receipt);
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.code, params)
+            .with("seq", json!(seq))
+            .with("head", head_json(admission.head))
+            .with("receipt", json!(receipt)));
+    }
+    note_contact(&app, &caller, admission.results.len()).await?;
+    let results: Vec<Value> =
+        admission.results.iter().map(|r| json!({ "seq": r.seq, "id": r.id.to_string(), "outcome": r.outcome.as_str() })).collect();
+    let checkpoint = app.server.published.borrow().note.clone();
+    let time_note = app.server.time.current().await?;
+    Ok(Json(json!({
+        "head": head_json(admission.head),
+        "results": results,
+        "receipt": base64(&admission.receipt),
+        "checkpoint": text_or_null(&checkpoint),
+        "time_note": text_or_null(&time_note),
+    }))
+    .into_response())
+}
+
+/// A note as JSON text; `null` before the first checkpoint.
+pub fn text_or_null(note: &[u8]) -> Value {
+    if note.is_empty() { Value::Null } else { json!(String::from_utf8_lossy(note)) }
+}
+
+/// Remembers when a device was last heard of.
+async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(), Problem> {
+    let Some(device) = caller.device else { return Ok(()) };
+    let value = json!({ "last_contact_ms": app.server.clock.now().wall_ms, "last_push": operations, "label": caller.token.label,
+        "role": caller.token.role });
+    let row = Swap::set(space::DEVICE, *device.as_bytes(), value.to_string());
+    app.server.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await?;
+    Ok(())
+}
+
+/// `GET /v1/log/{device}/{incarnation}/head`
+pub async fn head(State(app): State<App>, caller: Caller, Path((device, incarnation)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+    caller.enrolled()?;
+    let chain = app.server.ingest.chain(chain(&device, &incarnation)?).await?;
+    let main = chain.main().ok_or_else(Problem::not_found)?;
+    Ok(Json(head_json(Some((main.last_seq, main.link)))))
+}
+
+#[derive(Deserialize)]
+pub struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+/// `GET /v1/log/{device}/{incarnation}/receipts?from=SEQ`
+pub async fn receipts(
+    State(app): State<App>,
+    caller: Caller,
+    Path((device, incarnation)): Path<(String, String)>,
+    Query(query): Query<From>,
+) -> Result<Response, Problem> {
+    let _turn = app.pools.pull()?;
+    caller.enrolled()?;
+    let key = chain(&device, &incarnation)?;
+    let published = app.server.published.borrow().clone();
+    let stored = app.server.ledger.stored(key, query.from, u64::MAX).await?;
+    let mut runs: Vec<(u64, u64, u64)> = Vec::new();
+    for one in stored.iter().filter(|one| one.leaf < published.size) {
+        match runs.last_mut() {
+            Some((leaf, first, count)) if one.seq == *first + *count && one.leaf == *leaf + *count => *count += 1,
+            _ if runs.len() == RUNS_MOST => break,
+            _ => runs.push((one.leaf, one.seq, 1)),
+        }
+    }
+    let receipt = IndexReceipt { device: key.device, incarnation: key.incarnation, runs, checkpoint: published.note };
+    Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt.encode()).into_response())
+}

@@ -1,0 +1,141 @@
+//! What everybody may see: the log's tiles, the server's name, a page for people, and the machine's health.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fieldseal_proof::encoding::base64;
+use serde_json::{Value, json};
+
+use super::App;
+use super::log::text_or_null;
+use super::problem::Problem;
+use crate::tlog::TileError;
+
+/// `GET /checkpoint`
+pub async fn checkpoint(State(app): State<App>) -> Result<Response, Problem> {
+    let note = app.server.published.borrow().note.clone();
+    if note.is_empty() {
+        return Err(Problem::not_found());
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], note).into_response())
+}
+
+/// `GET /tile/…`
+pub async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Problem> {
+    if !is_tile(&path) {
+        return Err(Problem::not_found());
+    }
+    let tiles = app.server.tiles.clone();
+    let name = format!("tile/{path}");
+    let bytes = tokio::task::spawn_blocking(move || tiles.read(&name)).await.map_err(|e| Problem::internal(&e))?;
+    match bytes {
+        Ok(bytes) => Ok((
+            [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=604800, immutable")],
+            bytes,
+        )
+            .into_response()),
+        Err(TileError::Missing(_)) => Err(Problem::not_found()),
+        Err(other) => Err(Problem::internal(&other)),
+    }
+}
+
+/// `<L>/<N>[.p/<W>]` and `entries/<N>[.p/<W>]` and nothing else: digits in groups of three, all but the last with `x`.
+fn is_tile(path: &str) -> bool {
+    let Some((level, rest)) = path.split_once('/') else { return false };
+    let level_fits = level == "entries" || level.parse::<u8>().is_ok_and(|l| l < 8 && l.to_string() == level);
+    let (index, width) = match rest.split_once(".p/") {
+        Some((index, width)) => (index, width.parse::<u16>().is_ok_and(|w| (1..256).contains(&w) && w.to_string() == width)),
+        None => (rest, true),
+    };
+    let groups: Vec<&str> = index.split('/').collect();
+    let three = |group: &str| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit());
+    let last = groups.len() - 1;
+    level_fits && width && groups.len() <= 7 && groups.iter().enumerate().all(|(at, group)| if at == last { three(group) } else { group.strip_prefix('x').is_some_and(three) })
+}
+
+/// `GET /v1/server`
+pub async fn server(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    let server = &app.server;
+    let origin = &server.config.origin;
+    let vkey = |key: Result<String, fieldseal_proof::note::NoteError>| key.map_err(|e| Problem::internal(&e));
+    Ok(Json(json!({
+        "tenant": server.ingest.tenant().to_string(),
+        "origin": origin,
+        "log_vkey": vkey(server.keys.log_vkey(origin))?,
+        "time_vkey": vkey(server.keys.time_vkey(origin))?,
+        "epoch": hex::encode(server.epoch.as_bytes()),
+        "versions": { "wire": [1], "formats": [0], "server": env!("CARGO_PKG_VERSION") },
+        "capabilities": ["push", "feed", "tus", "receipts", "leases", "packs", "rescue"],
+        "time_note": text_or_null(&server.time.current().await?),
+    })))
+}
+
+/// `GET /healthz`
+pub async fn health(State(app): State<App>) -> Response {
+    let failed = app.server.failed.borrow().clone();
+    let status = if failed.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let (size, place) = (app.server.published.borrow().size, *app.server.place.borrow());
+    (status, Json(json!({ "status": if failed.is_some() { "failed" } else { "ok" }, "size": size, "folded": place }))).into_response()
+}
+
+/// `GET /metrics`, on this machine only.
+pub async fn metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Result<String, Problem> {
+    if !peer.ip().to_canonical().is_loopback() {
+        return Err(Problem::not_found());
+    }
+    metrics::gauge!("log_size").set(app.server.published.borrow().size as f64);
+    Ok(app.metrics.render())
+}
+
+/// `GET /openapi.json`
+pub async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}
+
+/// `GET /`: for people, without scripts, without sign-in.
+pub async fn page(State(app): State<App>) -> Response {
+    let published = app.server.published.borrow().clone();
+    let origin = escape(&app.server.config.origin);
+    let vkey = escape(&app.server.keys.log_vkey(&app.server.config.origin).unwrap_or_default());
+    let name = escape(&app.server.config.name);
+    let root = base64(&published.root);
+    let html = include_str!("status.html")
+        .replace("{name}", &name)
+        .replace("{origin}", &origin)
+        .replace("{size}", &published.size.to_string())
+        .replace("{root}", if published.size == 0 { "–" } else { &root })
+        .replace("{vkey}", &vkey);
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    (
+        [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, policy),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        html,
+    )
+        .into_response()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_tile;
+
+    #[test]
+    fn only_tile_paths_are_read() {
+        for good in ["0/000", "0/x001/234", "1/000.p/17", "entries/x001/x234/067", "entries/000.p/255"] {
+            assert!(is_tile(good), "{good}");
+        }
+        for bad in ["", "0", "8/000", "00/000", "0/00", "0/000.p/0", "0/000.p/256", "0/../../keys", "0/x00/000", "entries/000.p/01", "0/000/", "0//000"] {
+            assert!(!is_tile(bad), "{bad}");
+        }
+    }
+}

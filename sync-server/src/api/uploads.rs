@@ -1,0 +1,207 @@
+//! tus 1.0 over the states of `crate::uploads`: core, creation, creation-with-upload, expiration, termination, checksum.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use fieldseal_core::catalogue::Param;
+use fieldseal_proof::encoding::from_base64;
+use fieldseal_proof::ids::from_hex;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+
+use super::App;
+use super::caller::Caller;
+use super::limits::BODY_SILENCE;
+use super::problem::{Problem, checksum_mismatch};
+use crate::uploads::{Upload, Writing};
+
+/// 64 GiB: a day of video.
+const SIZE_MOST: u64 = 64 << 30;
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+
+fn tus(status: StatusCode, more: &[(HeaderName, String)]) -> Response {
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert("tus-resumable", HeaderValue::from_static("1.0.0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in more {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name.clone(), value);
+        }
+    }
+    response
+}
+
+/// `OPTIONS /v1/uploads`
+pub async fn options() -> Response {
+    let extensions = "creation,creation-with-upload,expiration,termination,checksum";
+    tus(
+        StatusCode::NO_CONTENT,
+        &[
+            (HeaderName::from_static("tus-version"), "1.0.0".into()),
+            (HeaderName::from_static("tus-extension"), extensions.into()),
+            (HeaderName::from_static("tus-checksum-algorithm"), "sha256".into()),
+            (HeaderName::from_static("tus-max-size"), SIZE_MOST.to_string()),
+        ],
+    )
+}
+
+/// `POST /v1/uploads`
+pub async fn create(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let _turn = app.pools.blobs()?;
+    let (_, device) = caller.device()?;
+    version(&headers)?;
+    let size = number(&headers, &LENGTH)?.ok_or_else(|| Problem::bad_request("Upload-Length is missing"))?;
+    if size > SIZE_MOST {
+        let params = [("size", Param::Bytes(size)), ("most", Param::Bytes(SIZE_MOST))];
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", params));
+    }
+    let (sha256, media_type) = metadata(&headers)?;
+    let refs = app.server.ledger.blob_refs(sha256).await?;
+    if !refs.iter().any(|named| named.device == device) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "blob_unnamed", []));
+    }
+    if app.server.uploads.blob(&sha256).await?.is_some() {
+        // Nothing to send: the client reads the receipt. There is no upload to give a place to.
+        return Err(Problem::new(StatusCode::CONFLICT, "already_done", []));
+    }
+    let upload = app.server.uploads.create(device, sha256, size, media_type).await?;
+    let mut offset = upload.state.offset;
+    let streams = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/offset+octet-stream");
+    if streams && offset == 0 && size > 0 {
+        offset = receive(&app, &upload.id, 0, &headers, body).await?;
+    }
+    let place = format!("/v1/uploads/{}", upload.id);
+    Ok(tus(StatusCode::CREATED, &[(header::LOCATION, place), (OFFSET, offset.to_string()), (EXPIRES, expires(&upload))]))
+}
+
+/// `HEAD /v1/uploads/{id}`: reads the row and waits for nobody.
+pub async fn offset(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    let upload = own(&app, caller, &id).await?;
+    let headers = [(OFFSET, upload.state.offset.to_string()), (LENGTH, upload.size.to_string()), (EXPIRES, expires(&upload))];
+    Ok(tus(StatusCode::OK, &headers))
+}
+
+/// `PATCH /v1/uploads/{id}`
+pub async fn patch(State(app): State<App>, caller: Caller, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let _turn = app.pools.blobs()?;
+    version(&headers)?;
+    let upload = own(&app, caller, &id).await?;
+    if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/offset+octet-stream") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_request", [("detail", Param::text("Content-Type"))]));
+    }
+    let at = number(&headers, &OFFSET)?.ok_or_else(|| Problem::bad_request("Upload-Offset is missing"))?;
+    let offset = receive(&app, &id, at, &headers, body).await?;
+    Ok(tus(StatusCode::NO_CONTENT, &[(OFFSET, offset.to_string()), (EXPIRES, expires(&upload))]))
+}
+
+/// `DELETE /v1/uploads/{id}`
+pub async fn terminate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    let upload = own(&app, caller, &id).await?;
+    app.server.uploads.terminate(&upload).await?;
+    Ok(tus(StatusCode::NO_CONTENT, &[]))
+}
+
+/// Takes a body in at an offset. What arrived before the connection died, or before another writer came, is kept.
+async fn receive(app: &App, id: &str, at: u64, headers: &HeaderMap, body: Body) -> Result<u64, Problem> {
+    let expected = checksum(headers)?;
+    let uploads = &app.server.uploads;
+    let mut writing = uploads.take(id, at).await?;
+    let mut hash = expected.as_ref().map(|_| Sha256::new());
+    let whole = stream(app, &mut writing, body, &mut hash).await;
+    match whole {
+        Err(problem) => {
+            uploads.flush(&mut writing).await?;
+            Err(problem)
+        }
+        Ok(complete) => {
+            if let (Some(expected), Some(hash), true) = (expected, hash, complete)
+                && hash.finalize().as_slice() != expected
+            {
+                uploads.take_back(writing).await?;
+                return Err(Problem::new(checksum_mismatch(), "upload_checksum", []));
+            }
+            Ok(uploads.done(writing).await?)
+        }
+    }
+}
+
+/// Whether the body came to its end; `false` when another writer wants in or the sender fell silent.
+async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<Sha256>) -> Result<bool, Problem> {
+    let mut chunks = body.into_data_stream();
+    loop {
+        let mut wanted = writing.wanted.clone();
+        let chunk = tokio::select! {
+            biased;
+            _ = wanted.changed() => return Ok(false),
+            chunk = tokio::time::timeout(BODY_SILENCE, chunks.next()) => chunk,
+        };
+        match chunk {
+            Ok(Some(Ok(bytes))) => {
+                if let Some(hash) = hash {
+                    hash.update(&bytes);
+                }
+                metrics::counter!("upload_bytes_total").increment(bytes.len() as u64);
+                app.server.uploads.write(writing, &bytes).await?;
+            }
+            Ok(None) => return Ok(true),
+            // The connection died or is silent. What came is kept by `done`.
+            Ok(Some(Err(_))) | Err(_) => return Ok(false),
+        }
+    }
+}
+
+async fn own(app: &App, caller: Caller, id: &str) -> Result<Upload, Problem> {
+    let (_, device) = caller.device()?;
+    let upload = app.server.uploads.find(id).await?;
+    if upload.device != device.to_string() {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "upload_unknown", []));
+    }
+    Ok(upload)
+}
+
+fn version(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get("tus-resumable") {
+        Some(value) if value == "1.0.0" => Ok(()),
+        _ => Err(Problem::new(StatusCode::PRECONDITION_FAILED, "bad_request", [("detail", Param::text("Tus-Resumable: 1.0.0"))])),
+    }
+}
+
+fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let number = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())).and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| Problem::bad_request(format!("{name} is not a number")))
+}
+
+/// `Upload-Metadata: sha256 <base64 of hex>,media_type <base64>`
+fn metadata(headers: &HeaderMap) -> Result<([u8; 32], String), Problem> {
+    let text = headers.get("upload-metadata").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (mut sha256, mut media_type) = (None, "application/octet-stream".to_owned());
+    for pair in text.split(',') {
+        let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
+        let value = from_base64(value).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        match key {
+            "sha256" => sha256 = from_hex(&value).and_then(|bytes| bytes.try_into().ok()),
+            "media_type" if !value.is_empty() && value.len() <= 127 && value.bytes().all(|b| b.is_ascii_graphic()) => media_type = value,
+            _ => {}
+        }
+    }
+    let sha256 = sha256.ok_or_else(|| Problem::bad_request("Upload-Metadata lacks sha256 (base64 of 64 hex digits)"))?;
+    Ok((sha256, media_type))
+}
+
+/// `Upload-Checksum: sha256 <base64>`
+fn checksum(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
+    let Some(value) = headers.get("upload-checksum") else { return Ok(None) };
+    let hash = value.to_str().ok().and_then(|text| text.strip_prefix("sha256 ")).and_then(from_base64);
+    hash.filter(|hash| hash.len() == 32).map(Some).ok_or_else(|| Problem::bad_request("Upload-Checksum is not sha256 and base64"))
+}
+
+/// RFC 9110 date of the day the upload may be dropped.
+fn expires(upload: &Upload) -> String {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(upload.expires_ms).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

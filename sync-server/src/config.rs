@@ -28,7 +28,9 @@ pub struct Layout {
 
 impl Layout {
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self {
+            root: root.to_path_buf(),
+        }
     }
     pub fn config(&self) -> PathBuf {
         self.root.join("server.toml")
@@ -72,7 +74,10 @@ impl Config {
     /// A file that is missing, malformed or has an unknown key, by name.
     pub fn load(layout: &Layout) -> Result<Self, ConfigError> {
         let path = layout.config();
-        let failed = |why: String| ConfigError::File { path: path.display().to_string(), why };
+        let failed = |why: String| ConfigError::File {
+            path: path.display().to_string(),
+            why,
+        };
         let text = std::fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
         toml::from_str(&text).map_err(|e| failed(e.to_string()))
     }
@@ -83,6 +88,9 @@ impl Config {
     /// When one is no UUID.
     pub fn ids(&self) -> Result<(DeviceId, IncarnationId), ConfigError> {
         let subject = self.subject.parse().map_err(|_| ConfigError::Id("subject"))?;
-        Ok((subject, self.incarnation.parse().map_err(|_| ConfigError::Id("incarnation"))?))
+        Ok((
+            subject,
+            self.incarnation.parse().map_err(|_| ConfigError::Id("incarnation"))?,
+        ))
     }
 }

@@ -24,7 +24,10 @@ pub struct SecretKey {
 impl SecretKey {
     fn new(seed: [u8; 32]) -> std::io::Result<Self> {
         let signer = Ed25519Signer::from_seed(&seed).map_err(std::io::Error::other)?;
-        Ok(Self { seed: Zeroizing::new(seed), signer: Arc::new(signer) })
+        Ok(Self {
+            seed: Zeroizing::new(seed),
+            signer: Arc::new(signer),
+        })
     }
 
     /// Whoever signs with it.

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod commands;
 pub mod config;
+pub mod export;
 pub mod ingest;
 pub mod keys;
 pub mod ledger;

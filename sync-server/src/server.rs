@@ -70,6 +70,8 @@ pub struct Server {
     pub place: watch::Receiver<u64>,
     /// Set once when something failed after which the process must end.
     pub failed: watch::Sender<Option<String>>,
+    /// Set when the server stops: long polls answer at once.
+    pub draining: watch::Sender<bool>,
     _lock: std::fs::File,
 }
 
@@ -114,9 +116,23 @@ impl Server {
         let own = Some(ChainKey { device, incarnation });
         let sequencer = Sequencer::start(ledger.clone(), tiles.clone(), &config.origin, keys.log.signer(), own).await?;
         let published = sequencer.watch();
-        let ingest = Arc::new(Ingest::new(ledger.clone(), keys.clone(), clock.clone(), random.clone(), &config.origin, epoch, key_log));
+        let ingest = Arc::new(Ingest::new(
+            ledger.clone(),
+            keys.clone(),
+            clock.clone(),
+            random.clone(),
+            &config.origin,
+            epoch,
+            key_log,
+        ));
         let projection = Projection::start(ingest.clone()).await?;
-        let time = TimeNotes::new(ledger.clone(), clock.clone(), &config.origin, keys.time.signer(), published.clone());
+        let time = TimeNotes::new(
+            ledger.clone(),
+            clock.clone(),
+            &config.origin,
+            keys.time.signer(),
+            published.clone(),
+        );
         let uploads = Uploads::new(ingest.clone(), blobs.clone());
         uploads.recover().await?;
         let (place, shown) = watch::channel(projection.place().min(published.borrow().size));
@@ -137,6 +153,7 @@ impl Server {
             published,
             place: shown,
             failed,
+            draining: watch::Sender::new(false),
             _lock: lock,
         });
         let (stop, stopped) = watch::channel(false);
@@ -169,7 +186,12 @@ impl Workers {
 fn lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
     let failed = |e: String| OpenError::Locked(e);
     let path = layout.lock();
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|e| failed(e.to_string()))?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|e| failed(e.to_string()))?;
     match fs4::FileExt::try_lock(&file) {
         Ok(()) => Ok(file),
         Err(e) => Err(failed(e.to_string())),
@@ -178,11 +200,20 @@ fn lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
 
 async fn epoch(ledger: &dyn LedgerStore, random: &dyn Random) -> Result<Epoch, OpenError> {
     if let Some(register) = ledger.register(space::META, EPOCH_KEY.to_vec()).await? {
-        let bytes = register.value.as_slice().try_into().map_err(|_| LedgerError::Corrupt("the epoch".into()))?;
+        let bytes = register
+            .value
+            .as_slice()
+            .try_into()
+            .map_err(|_| LedgerError::Corrupt("the epoch".into()))?;
         return Ok(Epoch::from_bytes(bytes));
     }
     let bytes: [u8; 16] = array(random)?;
-    ledger.commit(Commit { registers: vec![Swap::create(space::META, EPOCH_KEY, bytes)], ..Commit::default() }).await?;
+    ledger
+        .commit(Commit {
+            registers: vec![Swap::create(space::META, EPOCH_KEY, bytes)],
+            ..Commit::default()
+        })
+        .await?;
     Ok(Epoch::from_bytes(bytes))
 }
 
@@ -211,7 +242,12 @@ async fn sequence(server: Arc<Server>, mut sequencer: Sequencer, mut stopped: wa
     }
 }
 
-async fn project(server: Arc<Server>, mut projection: Projection, folded: watch::Sender<u64>, mut stopped: watch::Receiver<bool>) {
+async fn project(
+    server: Arc<Server>,
+    mut projection: Projection,
+    folded: watch::Sender<u64>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut admitted = server.ingest.follow();
     loop {
         match projection.step().await {
@@ -233,7 +269,9 @@ async fn project(server: Arc<Server>, mut projection: Projection, folded: watch:
                     return server.fail("projection", &error);
                 }
             }
-            Err(crate::projection::ProjectionError::Ledger(LedgerError::Full | LedgerError::Conflict(_))) if !*stopped.borrow() => {
+            Err(crate::projection::ProjectionError::Ledger(LedgerError::Full | LedgerError::Conflict(_)))
+                if !*stopped.borrow() =>
+            {
                 pause(TRY_AGAIN, &mut stopped).await;
                 match Projection::start(server.ingest.clone()).await {
                     Ok(again) => projection = again,
@@ -246,7 +284,12 @@ async fn project(server: Arc<Server>, mut projection: Projection, folded: watch:
 }
 
 /// The feed shows what is both published and judged.
-async fn show(mut published: watch::Receiver<Published>, mut folded: watch::Receiver<u64>, place: watch::Sender<u64>, mut stopped: watch::Receiver<bool>) {
+async fn show(
+    mut published: watch::Receiver<Published>,
+    mut folded: watch::Receiver<u64>,
+    place: watch::Sender<u64>,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
         let next = published.borrow_and_update().size.min(*folded.borrow_and_update());
         place.send_if_modified(|now| std::mem::replace(now, next) != next);

@@ -96,7 +96,11 @@ pub struct Writing {
 
 impl Uploads {
     pub fn new(ingest: Arc<Ingest>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { ingest, blobs, active: Mutex::new(HashMap::new()) }
+        Self {
+            ingest,
+            blobs,
+            active: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Finishes uploads whose last byte was durable when the process ended.
@@ -104,8 +108,14 @@ impl Uploads {
     /// # Errors
     /// When a store cannot be read.
     pub async fn recover(&self) -> Result<(), LedgerError> {
-        for register in self.ingest.ledger.registers(space::UPLOAD, Vec::new(), usize::MAX >> 1).await? {
-            let upload: Upload = serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
+        for register in self
+            .ingest
+            .ledger
+            .registers(space::UPLOAD, Vec::new(), usize::MAX >> 1)
+            .await?
+        {
+            let upload: Upload =
+                serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
             if upload.state.offset == upload.size {
                 match self.finish(&upload).await {
                     Ok(()) | Err(UploadError::Mismatch) => {}
@@ -122,32 +132,60 @@ impl Uploads {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn blob(&self, sha256: &[u8; 32]) -> Result<Option<Blob>, LedgerError> {
-        let Some(register) = self.ingest.ledger.register(space::BLOB, sha256.to_vec()).await? else { return Ok(None) };
-        serde_json::from_slice(&register.value).map(Some).map_err(|e| LedgerError::Corrupt(e.to_string()))
+        let Some(register) = self.ingest.ledger.register(space::BLOB, sha256.to_vec()).await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&register.value)
+            .map(Some)
+            .map_err(|e| LedgerError::Corrupt(e.to_string()))
     }
 
     /// Begins an upload, or finds the one that this device has begun for the same bytes.
     ///
     /// # Errors
     /// When a store refuses.
-    pub async fn create(&self, device: DeviceId, sha256: [u8; 32], size: u64, media_type: String) -> Result<Upload, UploadError> {
+    pub async fn create(
+        &self,
+        device: DeviceId,
+        sha256: [u8; 32],
+        size: u64,
+        media_type: String,
+    ) -> Result<Upload, UploadError> {
         let hash = hex::encode(sha256);
-        for register in self.ingest.ledger.registers(space::UPLOAD, Vec::new(), usize::MAX >> 1).await? {
-            let held: Upload = serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
+        for register in self
+            .ingest
+            .ledger
+            .registers(space::UPLOAD, Vec::new(), usize::MAX >> 1)
+            .await?
+        {
+            let held: Upload =
+                serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
             if held.sha256 == hash && held.device == device.to_string() && held.size == size {
                 return Ok(held);
             }
         }
         let random = || uuid(&*self.ingest.random).map_err(|_| UploadError::Random);
         let (id, object) = (hex::encode(random()?), hex::encode(random()?));
-        let (mut incoming, mut head) = Incoming::create(size, &self.ingest.keys.vault, &*self.ingest.random).map_err(|_| UploadError::Random)?;
+        let (mut incoming, mut head) =
+            Incoming::create(size, &self.ingest.keys.vault, &*self.ingest.random).map_err(|_| UploadError::Random)?;
         if size == 0 {
             head.extend(incoming.push(&[]).unwrap_or_default());
         }
         self.blobs.append(&object, 0, head).await?;
-        let state = incoming.state(&self.ingest.keys.vault, &*self.ingest.random).map_err(|_| UploadError::Random)?;
+        let state = incoming
+            .state(&self.ingest.keys.vault, &*self.ingest.random)
+            .map_err(|_| UploadError::Random)?;
         let expires_ms = self.ingest.now_ms() + LIFETIME_MS;
-        let upload = Upload { id, device: device.to_string(), sha256: hash, size, media_type, object, state, expires_ms };
+        let upload = Upload {
+            id,
+            device: device.to_string(),
+            sha256: hash,
+            size,
+            media_type,
+            object,
+            state,
+            expires_ms,
+        };
         self.store(&upload).await?;
         if size == 0 {
             self.finish(&upload).await?;
@@ -160,9 +198,19 @@ impl Uploads {
     /// # Errors
     /// Unknown, also where it is finished or expired.
     pub async fn find(&self, id: &str) -> Result<Upload, UploadError> {
-        let register = self.ingest.ledger.register(space::UPLOAD, id.as_bytes().to_vec()).await?.ok_or(UploadError::Unknown)?;
-        let upload: Upload = serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
-        if upload.expires_ms < self.ingest.now_ms() { Err(UploadError::Unknown) } else { Ok(upload) }
+        let register = self
+            .ingest
+            .ledger
+            .register(space::UPLOAD, id.as_bytes().to_vec())
+            .await?
+            .ok_or(UploadError::Unknown)?;
+        let upload: Upload =
+            serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
+        if upload.expires_ms < self.ingest.now_ms() {
+            Err(UploadError::Unknown)
+        } else {
+            Ok(upload)
+        }
     }
 
     /// Takes the upload over from whoever holds it, at this offset.
@@ -173,20 +221,37 @@ impl Uploads {
         let active = {
             let mut all = self.active.lock().unwrap_or_else(PoisonError::into_inner);
             all.retain(|_, active| Arc::strong_count(active) > 1 || active.turn.try_lock().is_err());
-            all.entry(id.to_owned()).or_insert_with(|| Arc::new(Active { turn: Arc::default(), wanted: watch::Sender::new(0) })).clone()
+            all.entry(id.to_owned())
+                .or_insert_with(|| {
+                    Arc::new(Active {
+                        turn: Arc::default(),
+                        wanted: watch::Sender::new(0),
+                    })
+                })
+                .clone()
         };
         active.wanted.send_modify(|count| *count += 1);
         let turn = active.turn.clone().lock_owned().await;
         let wanted = active.wanted.subscribe();
         let upload = self.find(id).await?;
         if upload.state.offset != offset {
-            return Err(UploadError::Offset { have: upload.state.offset });
+            return Err(UploadError::Offset {
+                have: upload.state.offset,
+            });
         }
         let start = self.blobs.read_staged(&upload.object, 0, HEAD_BYTES).await?;
         let incoming = Incoming::resume(upload.size, &upload.state, &start, &self.ingest.keys.vault)
             .ok_or_else(|| UploadError::Blobs(BlobError::Io("the staged file does not fit its row".into())))?;
         let begun = upload.state.clone();
-        Ok(Writing { flushed: upload.state.sealed, upload, incoming, out: Vec::new(), begun, _turn: turn, wanted })
+        Ok(Writing {
+            flushed: upload.state.sealed,
+            upload,
+            incoming,
+            out: Vec::new(),
+            begun,
+            _turn: turn,
+            wanted,
+        })
     }
 
     /// Takes bytes in; makes them durable when enough have come.
@@ -194,8 +259,14 @@ impl Uploads {
     /// # Errors
     /// More than declared: nothing of `bytes` is taken.
     pub async fn write(&self, writing: &mut Writing, bytes: &[u8]) -> Result<(), UploadError> {
-        writing.out.extend(writing.incoming.push(bytes).ok_or(UploadError::TooMany)?);
-        if writing.out.len() >= FLUSH { self.flush(writing).await } else { Ok(()) }
+        writing
+            .out
+            .extend(writing.incoming.push(bytes).ok_or(UploadError::TooMany)?);
+        if writing.out.len() >= FLUSH {
+            self.flush(writing).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes everything taken in durable and says so in the row.
@@ -212,7 +283,10 @@ impl Uploads {
             self.blobs.append(&writing.upload.object, writing.flushed, out).await?;
         }
         writing.flushed += added;
-        writing.upload.state = writing.incoming.state(&self.ingest.keys.vault, &*self.ingest.random).map_err(|_| UploadError::Random)?;
+        writing.upload.state = writing
+            .incoming
+            .state(&self.ingest.keys.vault, &*self.ingest.random)
+            .map_err(|_| UploadError::Random)?;
         writing.upload.expires_ms = self.ingest.now_ms() + LIFETIME_MS;
         self.store(&writing.upload).await
     }
@@ -246,14 +320,22 @@ impl Uploads {
     pub async fn terminate(&self, upload: &Upload) -> Result<(), UploadError> {
         self.blobs.discard(&upload.object).await?;
         let gone = Swap::remove(space::UPLOAD, upload.id.as_bytes());
-        self.ingest.ledger.commit(Commit { registers: vec![gone], ..Commit::default() }).await?;
+        self.ingest
+            .ledger
+            .commit(Commit {
+                registers: vec![gone],
+                ..Commit::default()
+            })
+            .await?;
         Ok(())
     }
 
     /// From the last durable byte to the receipt. May be repeated after a cut.
     async fn finish(&self, upload: &Upload) -> Result<(), UploadError> {
-        let sha256: [u8; 32] =
-            hex::decode(&upload.sha256).ok().and_then(|b| b.try_into().ok()).ok_or_else(|| LedgerError::Corrupt("an upload's hash".into()))?;
+        let sha256: [u8; 32] = hex::decode(&upload.sha256)
+            .ok()
+            .and_then(|b| b.try_into().ok())
+            .ok_or_else(|| LedgerError::Corrupt("an upload's hash".into()))?;
         if self.blob(&sha256).await?.is_some() {
             // The same bytes came on another way.
             return self.terminate(upload).await;
@@ -277,7 +359,9 @@ impl Uploads {
             received_ms: self.ingest.now_ms(),
             epoch: self.ingest.epoch,
         };
-        let receipt = receipt.sign(&*self.ingest.keys.operation.signer()).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
+        let receipt = receipt
+            .sign(&*self.ingest.keys.operation.signer())
+            .map_err(|e| LedgerError::Corrupt(e.to_string()))?;
         let blob = Blob {
             object: upload.object.clone(),
             size: upload.size,
@@ -285,8 +369,19 @@ impl Uploads {
             receipt: fieldseal_proof::encoding::base64(&receipt),
         };
         let value = serde_json::to_vec(&blob).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
-        let registers = vec![Swap::create(space::BLOB, sha256, value), Swap::remove(space::UPLOAD, upload.id.as_bytes())];
-        match self.ingest.ledger.commit(Commit { registers, ..Commit::default() }).await {
+        let registers = vec![
+            Swap::create(space::BLOB, sha256, value),
+            Swap::remove(space::UPLOAD, upload.id.as_bytes()),
+        ];
+        match self
+            .ingest
+            .ledger
+            .commit(Commit {
+                registers,
+                ..Commit::default()
+            })
+            .await
+        {
             Ok(_) => Ok(()),
             Err(LedgerError::Conflict(_)) => self.terminate(upload).await,
             Err(other) => Err(other.into()),
@@ -296,7 +391,13 @@ impl Uploads {
     async fn store(&self, upload: &Upload) -> Result<(), UploadError> {
         let value = serde_json::to_vec(upload).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
         let row = Swap::set(space::UPLOAD, upload.id.as_bytes(), value);
-        self.ingest.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await?;
+        self.ingest
+            .ledger
+            .commit(Commit {
+                registers: vec![row],
+                ..Commit::default()
+            })
+            .await?;
         Ok(())
     }
 }

@@ -53,9 +53,20 @@ pub async fn invite(State(app): State<App>, caller: Caller, Json(wish): Json<Inv
     let secret: [u8; 16] = array(&*app.server.random).map_err(|e| Problem::internal(&e))?;
     let code = hex::encode(secret);
     let expires_ms = app.server.clock.now().wall_ms + wish.ttl_s.clamp(1, TTL_MOST_S) * 1000;
-    let invitation = Invitation { role: role.into(), label: wish.label, expires_ms, used: None };
+    let invitation = Invitation {
+        role: role.into(),
+        label: wish.label,
+        expires_ms,
+        used: None,
+    };
     let row = Swap::create(space::INVITATION, sha256(code.as_bytes()), to_json(&invitation)?);
-    app.server.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await?;
+    app.server
+        .ledger
+        .commit(Commit {
+            registers: vec![row],
+            ..Commit::default()
+        })
+        .await?;
     caller.log(&app, "invitation", role.to_owned()).await?;
     Ok(Json(json!({ "code": code, "role": role, "expires_ms": expires_ms })))
 }
@@ -64,7 +75,12 @@ pub async fn invite(State(app): State<App>, caller: Caller, Json(wish): Json<Inv
 pub async fn enrolments(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.admin()?;
     let mut items = Vec::new();
-    for row in app.server.ledger.registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1).await? {
+    for row in app
+        .server
+        .ledger
+        .registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1)
+        .await?
+    {
         let enrolment: Enrolment = serde_json::from_slice(&row.value).map_err(|e| Problem::internal(&e))?;
         if enrolment.state == "pending" {
             let mut item = enrolment.asked;
@@ -83,7 +99,11 @@ pub async fn enrolments(State(app): State<App>, caller: Caller) -> Result<Json<V
 pub async fn publish_pack(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Json<Value>, Problem> {
     let caller = caller.admin()?;
     let refused = |error: fieldseal_core::pack::PackFileError| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", [("detail", Param::text(error.to_string()))])
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad_request",
+            [("detail", Param::text(error.to_string()))],
+        )
     };
     let key_log = app.server.ingest.key_log();
     let bytes = body.clone();
@@ -96,7 +116,13 @@ pub async fn publish_pack(State(app): State<App>, caller: Caller, body: Bytes) -
     .map_err(|e| Problem::internal(&e))?
     .map_err(refused)?;
     let row = Swap::set(space::PACK, *hash.as_bytes(), Vec::from(body));
-    app.server.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await?;
+    app.server
+        .ledger
+        .commit(Commit {
+            registers: vec![row],
+            ..Commit::default()
+        })
+        .await?;
     app.server.ingest.announce();
     caller.log(&app, "pack.publish", hash.to_string()).await?;
     Ok(Json(json!({ "hash": hash.to_string() })))
@@ -108,8 +134,14 @@ pub async fn devices(State(app): State<App>, caller: Caller) -> Result<Json<Valu
     let mut items = Vec::new();
     for chain in app.server.ledger.all_chains().await? {
         let device: DeviceId = chain.key.device;
-        let row = app.server.ledger.register(space::DEVICE, device.as_bytes().to_vec()).await?;
-        let contact: Value = row.and_then(|row| serde_json::from_slice(&row.value).ok()).unwrap_or(Value::Null);
+        let row = app
+            .server
+            .ledger
+            .register(space::DEVICE, device.as_bytes().to_vec())
+            .await?;
+        let contact: Value = row
+            .and_then(|row| serde_json::from_slice(&row.value).ok())
+            .unwrap_or(Value::Null);
         items.push(json!({
             "device": device.to_string(),
             "incarnation": chain.key.incarnation.to_string(),
@@ -126,10 +158,17 @@ pub async fn devices(State(app): State<App>, caller: Caller) -> Result<Json<Valu
 pub async fn enterprises(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Json<Value>, Problem> {
     let caller = caller.admin()?;
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text);
-    let headings = reader.headers().map_err(|e| Problem::bad_request(e.to_string()))?.clone();
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text);
+    let headings = reader
+        .headers()
+        .map_err(|e| Problem::bad_request(e.to_string()))?
+        .clone();
     let column = |names: &[&str]| headings.iter().position(|heading| names.contains(&heading));
-    let name = column(&["name", "企业名称", "单位名称", "名称"]).ok_or_else(|| Problem::bad_request("no column name / 企业名称"))?;
+    let name = column(&["name", "企业名称", "单位名称", "名称"])
+        .ok_or_else(|| Problem::bad_request("no column name / 企业名称"))?;
     let code = column(&["credit_code", "统一社会信用代码", "信用代码"]);
     let others = [
         column(&["address", "地址", "住所"]),
@@ -141,19 +180,28 @@ pub async fn enterprises(State(app): State<App>, caller: Caller, body: Bytes) ->
     for (row, record) in (2u64..).zip(reader.records()) {
         let made = record.map_err(|e| e.to_string()).and_then(|record| {
             let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
-            let line = |at: Option<usize>| cell(at).map(Line::parse).transpose().map_err(|e| e.to_string());
+            let line = |field, at: Option<usize>| {
+                cell(at)
+                    .map(|text| Line::parse(field, text))
+                    .transpose()
+                    .map_err(|e| e.to_string())
+            };
             let id = EnterpriseId::from_bytes(uuid(&*app.server.random).map_err(|e| e.to_string())?);
             let raw = cell(code);
             let credit_code = raw.and_then(|raw| CreditCode::parse(raw).ok());
             Ok(EnterpriseRecord {
                 enterprise: id,
-                name: line(Some(name))?.ok_or_else(|| "the name is empty".to_owned())?,
-                credit_code_raw: if credit_code.is_some() { None } else { line(code)? },
+                name: line("name", Some(name))?.ok_or_else(|| "the name is empty".to_owned())?,
+                credit_code_raw: if credit_code.is_some() {
+                    None
+                } else {
+                    line("credit_code", code)?
+                },
                 credit_code,
-                address: line(others[0])?,
-                head: line(others[1])?,
-                phone: line(others[2])?,
-                industry: line(others[3])?,
+                address: line("address", others[0])?,
+                head: line("head", others[1])?,
+                phone: line("phone", others[2])?,
+                industry: line("industry", others[3])?,
             })
         });
         match made {
@@ -162,7 +210,10 @@ pub async fn enterprises(State(app): State<App>, caller: Caller, body: Bytes) ->
         }
         if step.len() == IMPORT_STEP {
             taken += step.len();
-            app.server.ingest.author(std::mem::take(&mut step), Commit::default()).await?;
+            app.server
+                .ingest
+                .author(std::mem::take(&mut step), Commit::default())
+                .await?;
         }
     }
     if !step.is_empty() {
@@ -174,5 +225,12 @@ pub async fn enterprises(State(app): State<App>, caller: Caller, body: Bytes) ->
 }
 
 fn own(fields: Vec<(String, Cbor)>) -> OwnOperation {
-    OwnOperation { kind: "enterprise.record", case: None, inspection: None, supersedes: Vec::new(), fields, audience: None }
+    OwnOperation {
+        kind: "enterprise.record",
+        case: None,
+        inspection: None,
+        supersedes: Vec::new(),
+        fields,
+        audience: None,
+    }
 }

@@ -23,7 +23,9 @@ pub struct Have {
 }
 
 fn hash(text: &str) -> Result<[u8; 32], Problem> {
-    from_hex(text).and_then(|bytes| bytes.try_into().ok()).ok_or_else(Problem::not_found)
+    from_hex(text)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(Problem::not_found)
 }
 
 /// `POST /v1/blobs/have`: speaks only of blobs that an operation of this device names.
@@ -33,7 +35,13 @@ pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have
     let mut missing = Vec::new();
     for text in &asked.sha256 {
         let sha256 = hash(text).map_err(|_| Problem::bad_request("a hash is not 64 hex digits"))?;
-        let named = app.server.ledger.blob_refs(sha256).await?.iter().any(|named| named.device == device);
+        let named = app
+            .server
+            .ledger
+            .blob_refs(sha256)
+            .await?
+            .iter()
+            .any(|named| named.device == device);
         if named && app.server.uploads.blob(&sha256).await?.is_none() {
             missing.push(text);
         }
@@ -51,7 +59,12 @@ pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<
 }
 
 /// `GET /v1/blobs/{sha256}`: original bytes; every read is logged.
-pub async fn read(State(app): State<App>, caller: Caller, Path(sha256): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(sha256): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let turn = app.pools.blobs()?;
     let caller = caller.enrolled()?;
     let key = hash(&sha256)?;
@@ -85,9 +98,14 @@ pub async fn read(State(app): State<App>, caller: Caller, Path(sha256): Path<Str
             }
             let number = (at / SEGMENT as u64) as u32;
             let (place, length) = file.place(number, size);
-            let sealed = store.read(&object, place, length).await.map_err(std::io::Error::other)?;
+            let sealed = store
+                .read(&object, place, length)
+                .await
+                .map_err(std::io::Error::other)?;
             let last = u64::from(number) + 1 >= size.div_ceil(SEGMENT as u64);
-            let plain = file.open_segment(number, last, &sealed).map_err(std::io::Error::other)?;
+            let plain = file
+                .open_segment(number, last, &sealed)
+                .map_err(std::io::Error::other)?;
             let start = (at - u64::from(number) * SEGMENT as u64) as usize;
             let end = plain.len().min(start + (to - at) as usize);
             let part = plain.get(start..end).unwrap_or_default().to_vec();
@@ -105,9 +123,13 @@ pub async fn read(State(app): State<App>, caller: Caller, Path(sha256): Path<Str
         .header(header::CACHE_CONTROL, "private, no-store");
     if range.is_some() {
         let shown = format!("bytes {from}-{}/{}", to - 1, blob.size);
-        answer = answer.status(StatusCode::PARTIAL_CONTENT).header(header::CONTENT_RANGE, shown);
+        answer = answer
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_RANGE, shown);
     }
-    answer.body(Body::from_stream(segments)).map_err(|e| Problem::internal(&e))
+    answer
+        .body(Body::from_stream(segments))
+        .map_err(|e| Problem::internal(&e))
 }
 
 /// One byte range as `[from, to)`; several ranges are not served.
@@ -126,13 +148,20 @@ fn one_range(text: &str, size: u64) -> Option<(u64, u64)> {
 pub async fn packs(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.enrolled()?;
     let packs = app.server.ledger.registers(space::PACK, Vec::new(), 1_000).await?;
-    Ok(Json(json!({ "packs": packs.iter().map(|pack| json!({ "hash": hex::encode(&pack.key), "size": pack.value.len() })).collect::<Vec<_>>() })))
+    Ok(Json(
+        json!({ "packs": packs.iter().map(|pack| json!({ "hash": hex::encode(&pack.key), "size": pack.value.len() })).collect::<Vec<_>>() }),
+    ))
 }
 
 /// `GET /v1/packs/{hash}`
 pub async fn pack(State(app): State<App>, caller: Caller, Path(pack): Path<String>) -> Result<Response, Problem> {
     caller.enrolled()?;
-    let held = app.server.ledger.register(space::PACK, hash(&pack)?.to_vec()).await?.ok_or_else(Problem::not_found)?;
+    let held = app
+        .server
+        .ledger
+        .register(space::PACK, hash(&pack)?.to_vec())
+        .await?
+        .ok_or_else(Problem::not_found)?;
     Ok(([(header::CONTENT_TYPE, "application/cbor")], held.value).into_response())
 }
 
@@ -146,7 +175,15 @@ mod tests {
         assert_eq!(one_range("bytes=4-", 10), Some((4, 10)));
         assert_eq!(one_range("bytes=-3", 10), Some((7, 10)));
         assert_eq!(one_range("bytes=5-99", 10), Some((5, 10)));
-        for bad in ["bytes=10-", "bytes=5-4", "bytes=", "bytes=a-b", "items=0-1", "bytes=0-1,3-4", "bytes=-0"] {
+        for bad in [
+            "bytes=10-",
+            "bytes=5-4",
+            "bytes=",
+            "bytes=a-b",
+            "items=0-1",
+            "bytes=0-1,3-4",
+            "bytes=-0",
+        ] {
             assert_eq!(one_range(bad, 10), None, "{bad}");
         }
     }

@@ -25,11 +25,21 @@ pub struct Search {
 }
 
 /// `GET /v1/cases?query=`
-pub async fn register(State(app): State<App>, caller: Caller, Query(search): Query<Search>) -> Result<Json<Value>, Problem> {
+pub async fn register(
+    State(app): State<App>,
+    caller: Caller,
+    Query(search): Query<Search>,
+) -> Result<Json<Value>, Problem> {
     let _turn = app.pools.pull()?;
     caller.supervisor()?;
-    let rows = app.server.ledger.registers(space::CASE, Vec::new(), usize::MAX >> 1).await?;
-    let lines = rows.iter().filter_map(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
+    let rows = app
+        .server
+        .ledger
+        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
+        .await?;
+    let lines = rows
+        .iter()
+        .filter_map(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
     let items: Vec<CaseSummary> = lines.filter(|line| line.matches(&search.query)).collect();
     Ok(Json(json!({ "as_of": *app.server.place.borrow(), "items": items })))
 }
@@ -40,7 +50,10 @@ pub async fn view(State(app): State<App>, caller: Caller, Path(case): Path<Strin
     caller.supervisor()?;
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     let place = *app.server.place.borrow();
-    case_view(&*app.server.ledger, case, place).await?.map(Json).ok_or_else(Problem::not_found)
+    case_view(&*app.server.ledger, case, place)
+        .await?
+        .map(Json)
+        .ok_or_else(Problem::not_found)
 }
 
 /// `POST /v1/cases/{case}/export`
@@ -50,14 +63,20 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     caller.log(&app, "case.export", case.to_string()).await?;
     let folder = app.server.layout.root.join("exports");
-    let exported = export_case(&app.server, case, &folder).await.map_err(|error| match error {
-        ExportError::NoSuchCase => Problem::not_found(),
-        other => Problem::internal(&other),
-    })?;
-    let file = tokio::fs::File::open(&exported.zip).await.map_err(|e| Problem::internal(&e))?;
+    let exported = export_case(&app.server, case, &folder)
+        .await
+        .map_err(|error| match error {
+            ExportError::NoSuchCase => Problem::not_found(),
+            other => Problem::internal(&other),
+        })?;
+    let file = tokio::fs::File::open(&exported.zip)
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     let length = file.metadata().await.map_err(|e| Problem::internal(&e))?.len();
     // The name may go now: the open file is read to its end, and nothing stays behind.
-    tokio::fs::remove_file(&exported.zip).await.map_err(|e| Problem::internal(&e))?;
+    tokio::fs::remove_file(&exported.zip)
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     let stream = futures_util::StreamExt::map(tokio_util::io::ReaderStream::new(file), move |chunk| {
         let _held = &turn;
         chunk
@@ -65,7 +84,10 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
     let headers = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{case}.zip\"")),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{case}.zip\""),
+        ),
     ];
     Ok((headers, Body::from_stream(stream)).into_response())
 }
@@ -82,7 +104,13 @@ pub struct Wish {
 /// `POST /v1/numbers/lease`
 pub async fn lease(State(app): State<App>, caller: Caller, Json(wish): Json<Wish>) -> Result<Json<Value>, Problem> {
     let (caller, device) = caller.device()?;
-    let refused = |detail: &str| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "lease_refused", [("detail", Param::text(detail))]);
+    let refused = |detail: &str| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "lease_refused",
+            [("detail", Param::text(detail))],
+        )
+    };
     if caller.token.role != "tablet" {
         return Err(Problem::forbidden("tablet"));
     }
@@ -92,8 +120,16 @@ pub async fn lease(State(app): State<App>, caller: Caller, Json(wish): Json<Wish
     if wish.form.is_empty() || wish.form.len() > 64 || wish.prefix.len() > 64 || !(1900..=9999).contains(&wish.year) {
         return Err(refused("form, year or prefix"));
     }
-    let request = LeaseRequest { device, form: wish.form.clone(), year: wish.year, count: wish.count, prefix: wish.prefix.clone() };
+    let request = LeaseRequest {
+        device,
+        form: wish.form.clone(),
+        year: wish.year,
+        count: wish.count,
+        prefix: wish.prefix.clone(),
+    };
     let lease = app.server.ingest.lease(request).await?;
-    Ok(Json(json!({ "operation": lease.operation.to_string(), "form": wish.form, "year": wish.year, "prefix": wish.prefix,
-        "first": lease.first, "last": lease.last })))
+    Ok(Json(
+        json!({ "operation": lease.operation.to_string(), "form": wish.form, "year": wish.year, "prefix": wish.prefix,
+        "first": lease.first, "last": lease.last }),
+    ))
 }

@@ -65,7 +65,8 @@ impl KeyAsked {
             Value::String(word) if word == "p256" => Some(Suite::P256),
             _ => None,
         };
-        let bytes = binary(&self.public).ok_or_else(|| Problem::bad_request("a public key is neither hex nor base64"))?;
+        let bytes =
+            binary(&self.public).ok_or_else(|| Problem::bad_request("a public key is neither hex nor base64"))?;
         let suite = suite.ok_or_else(|| Problem::bad_request("unknown signature suite"))?;
         PublicKey::parse(suite, &bytes).map_err(|e| Problem::bad_request(e.to_string()))
     }
@@ -99,7 +100,9 @@ struct OfficerRequest {
 /// `POST /v1/enrol`
 pub async fn request(State(app): State<App>, request: Request) -> Result<Json<Value>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, super::limits::JSON_BODY).await.map_err(|_| Problem::bad_request("the body is too long"))?;
+    let bytes = axum::body::to_bytes(body, super::limits::JSON_BODY)
+        .await
+        .map_err(|_| Problem::bad_request("the body is too long"))?;
     let asked: Value = serde_json::from_slice(&bytes).map_err(|e| Problem::bad_request(e.to_string()))?;
     match asked["kind"].as_str() {
         Some("device") => device(&app, asked).await,
@@ -116,19 +119,32 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
     let wish: DeviceRequest = serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
     let key = sha256(wish.code.as_bytes());
     let unknown = || Problem::new(StatusCode::FORBIDDEN, "code_unknown", []);
-    let held = server.ledger.register(space::INVITATION, key.to_vec()).await?.ok_or_else(unknown)?;
+    let held = server
+        .ledger
+        .register(space::INVITATION, key.to_vec())
+        .await?
+        .ok_or_else(unknown)?;
     let mut invitation: Invitation = serde_json::from_slice(&held.value).map_err(|e| Problem::internal(&e))?;
     let (operation, cosigner) = (wish.operation.key()?, wish.cosigner.key()?);
-    let device: DeviceId = wish.device.parse().map_err(|_| Problem::bad_request("device is not a UUID"))?;
-    let incarnation: IncarnationId = wish.incarnation.parse().map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
+    let device: DeviceId = wish
+        .device
+        .parse()
+        .map_err(|_| Problem::bad_request("device is not a UUID"))?;
+    let incarnation: IncarnationId = wish
+        .incarnation
+        .parse()
+        .map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
     let earlier = match &invitation.used {
         Some(request) => Some(find(app, request).await?),
         None => None,
     };
     // The answer to a request may have been lost: the same device with the same keys gets a new token for its old request.
-    let mine = |e: &Enrolment| e.subject == wish.device && e.asked["operation"]["public"] == asked["operation"]["public"];
+    let mine =
+        |e: &Enrolment| e.subject == wish.device && e.asked["operation"]["public"] == asked["operation"]["public"];
     let again = earlier.as_ref().is_some_and(|(_, e)| mine(e));
-    if (!again && (invitation.used.is_some() || invitation.expires_ms < server.clock.now().wall_ms)) || invitation.role != wish.role {
+    if (!again && (invitation.used.is_some() || invitation.expires_ms < server.clock.now().wall_ms))
+        || invitation.role != wish.role
+    {
         return Err(unknown());
     }
     let statement = MapWriter::default()
@@ -154,7 +170,12 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
     let token = hex::encode(secret);
     let token_key = sha256(token.as_bytes());
     // A device that is in the key log already (it lost its answer after the approval) may use its token at once.
-    let active = server.ingest.key_log().log.operation_key(&device, &incarnation).is_some_and(|k| k.record.public == operation.as_bytes());
+    let active = server
+        .ingest
+        .key_log()
+        .log
+        .operation_key(&device, &incarnation)
+        .is_some_and(|k| k.record.public == operation.as_bytes());
     if let Some(fields) = asked.as_object_mut() {
         fields.remove("code");
         fields.remove("proof");
@@ -185,17 +206,29 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
         Swap::create(space::TOKEN, token_key, to_json(&row)?),
         Swap::set(space::ENROLMENT, request.as_bytes(), to_json(&enrolment)?),
     ];
-    server.ledger.commit(Commit { registers, ..Commit::default() }).await?;
+    server
+        .ledger
+        .commit(Commit {
+            registers,
+            ..Commit::default()
+        })
+        .await?;
     Ok(Json(json!({ "request": request, "token": token })))
 }
 
 async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Value>, Problem> {
     let (_, device) = caller.device()?;
     let server = &app.server;
-    let wish: OfficerRequest = serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let officer: OfficerId = wish.officer.parse().map_err(|_| Problem::bad_request("officer is not a UUID"))?;
+    let wish: OfficerRequest =
+        serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let officer: OfficerId = wish
+        .officer
+        .parse()
+        .map_err(|_| Problem::bad_request("officer is not a UUID"))?;
     let key = wish.key.key()?;
-    let attrs = binary(&wish.attrs).and_then(|bytes| Body::decode(&bytes).ok()).ok_or_else(|| Problem::bad_request("attrs is not a body"))?;
+    let attrs = binary(&wish.attrs)
+        .and_then(|bytes| Body::decode(&bytes).ok())
+        .ok_or_else(|| Problem::bad_request("attrs is not a body"))?;
     if attrs.root().to_string() != wish.attrs_root {
         return Err(Problem::bad_request("attrs_root is not the root of attrs"));
     }
@@ -206,7 +239,12 @@ async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Val
         fields.insert("fingerprint".into(), json!(key.fingerprint()));
     }
     // The same officer and key asked again is the same request.
-    let request = ItemId::from_bytes(sha256(&[officer.as_bytes().as_slice(), key.as_bytes()].concat())[..16].try_into().unwrap_or([0; 16])).to_string();
+    let request = ItemId::from_bytes(
+        sha256(&[officer.as_bytes().as_slice(), key.as_bytes()].concat())[..16]
+            .try_into()
+            .unwrap_or([0; 16]),
+    )
+    .to_string();
     let enrolment = Enrolment {
         kind: "officer".into(),
         state: "pending".into(),
@@ -217,7 +255,14 @@ async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Val
         token: None,
     };
     let row = Swap::create(space::ENROLMENT, request.as_bytes(), to_json(&enrolment)?);
-    match server.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await {
+    match server
+        .ledger
+        .commit(Commit {
+            registers: vec![row],
+            ..Commit::default()
+        })
+        .await
+    {
         Ok(_) | Err(LedgerError::Conflict(_)) => Ok(Json(json!({ "request": request }))),
         Err(other) => Err(other.into()),
     }
@@ -229,17 +274,28 @@ pub struct Code {
 }
 
 /// `GET /v1/enrol/{request}`
-pub async fn state(State(app): State<App>, Path(request): Path<String>, Query(query): Query<Code>, http: Request) -> Result<Json<Value>, Problem> {
+pub async fn state(
+    State(app): State<App>,
+    Path(request): Path<String>,
+    Query(query): Query<Code>,
+    http: Request,
+) -> Result<Json<Value>, Problem> {
     let (mut parts, _) = http.into_parts();
     let allowed = match query.code {
         Some(code) => {
-            let held = app.server.ledger.register(space::INVITATION, sha256(code.as_bytes()).to_vec()).await?;
-            held.and_then(|r| serde_json::from_slice::<Invitation>(&r.value).ok()).is_some_and(|i| i.used.as_ref() == Some(&request))
+            let held = app
+                .server
+                .ledger
+                .register(space::INVITATION, sha256(code.as_bytes()).to_vec())
+                .await?;
+            held.and_then(|r| serde_json::from_slice::<Invitation>(&r.value).ok())
+                .is_some_and(|i| i.used.as_ref() == Some(&request))
         }
         None => {
             let caller = Caller::from_request_parts(&mut parts, &app).await?;
             let (_, enrolment) = find(&app, &request).await?;
-            caller.token.request.as_ref() == Some(&request) || (caller.token.active && enrolment.device == caller.token.device)
+            caller.token.request.as_ref() == Some(&request)
+                || (caller.token.active && enrolment.device == caller.token.device)
         }
     };
     if !allowed {
@@ -251,7 +307,12 @@ pub async fn state(State(app): State<App>, Path(request): Path<String>, Query(qu
 
 async fn find(app: &App, request: &str) -> Result<(Register, Enrolment), Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "request_unknown", []);
-    let held = app.server.ledger.register(space::ENROLMENT, request.as_bytes().to_vec()).await?.ok_or_else(unknown)?;
+    let held = app
+        .server
+        .ledger
+        .register(space::ENROLMENT, request.as_bytes().to_vec())
+        .await?
+        .ok_or_else(unknown)?;
     let enrolment = serde_json::from_slice(&held.value).map_err(|e| Problem::internal(&e))?;
     Ok((held, enrolment))
 }
@@ -262,7 +323,9 @@ pub async fn consequences(ledger: &dyn LedgerStore, entries: &[Entry]) -> Result
     let corrupt = |e: serde_json::Error| LedgerError::Corrupt(e.to_string());
     for register in ledger.registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1).await? {
         let mut enrolment: Enrolment = serde_json::from_slice(&register.value).map_err(corrupt)?;
-        let public = enrolment.asked[if enrolment.kind == "device" { "operation" } else { "key" }]["public"].as_str().and_then(binary);
+        let public = enrolment.asked[if enrolment.kind == "device" { "operation" } else { "key" }]["public"]
+            .as_str()
+            .and_then(binary);
         let approves = |entry: &&Entry| {
             let subject = entry.subject.map(|id| ItemId::from_bytes(id).to_string());
             entry.action == enrolment.kind
@@ -278,13 +341,26 @@ pub async fn consequences(ledger: &dyn LedgerStore, entries: &[Entry]) -> Result
         {
             let mut token: Token = serde_json::from_slice(&held.value).map_err(corrupt)?;
             token.active = true;
-            swaps.push(Swap::update(space::TOKEN, key, held.version, serde_json::to_vec(&token).map_err(corrupt)?));
+            swaps.push(Swap::update(
+                space::TOKEN,
+                key,
+                held.version,
+                serde_json::to_vec(&token).map_err(corrupt)?,
+            ));
         }
-        if let (Some(device), Ok(officer)) = (enrolment.device.as_deref().and_then(|d| d.parse::<DeviceId>().ok()), enrolment.subject.parse::<OfficerId>()) {
+        if let (Some(device), Ok(officer)) = (
+            enrolment.device.as_deref().and_then(|d| d.parse::<DeviceId>().ok()),
+            enrolment.subject.parse::<OfficerId>(),
+        ) {
             let key = [device.as_bytes().as_slice(), officer.as_bytes()].concat();
             swaps.push(Swap::set(space::CARRIED, key, Vec::new()));
         }
-        swaps.push(Swap::update(space::ENROLMENT, register.key, register.version, serde_json::to_vec(&enrolment).map_err(corrupt)?));
+        swaps.push(Swap::update(
+            space::ENROLMENT,
+            register.key,
+            register.version,
+            serde_json::to_vec(&enrolment).map_err(corrupt)?,
+        ));
     }
     Ok(swaps)
 }

@@ -44,7 +44,12 @@ struct Cursor {
 
 impl Cursor {
     fn at(leaf: u64) -> Self {
-        Self { low: leaf, high: leaf, fill: leaf, next: leaf }
+        Self {
+            low: leaf,
+            high: leaf,
+            fill: leaf,
+            next: leaf,
+        }
     }
 
     fn text(self, epoch: &str) -> String {
@@ -54,7 +59,9 @@ impl Cursor {
     fn parse(text: &str, epoch: &str) -> Option<Self> {
         let rest = text.strip_prefix(epoch)?.strip_prefix('.')?;
         let numbers: Option<Vec<u64>> = rest.split('.').map(|part| u64::from_str_radix(part, 16).ok()).collect();
-        let [low, high, fill, next] = numbers?[..] else { return None };
+        let [low, high, fill, next] = numbers?[..] else {
+            return None;
+        };
         (fill <= low && low <= next && next <= high && high < 1 << 62).then_some(Self { low, high, fill, next })
     }
 }
@@ -72,10 +79,16 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
     let all = caller.token.role == "supervisor";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(ask.wait).min(POLL_MOST);
     let mut place = app.server.place.clone();
+    let mut draining = app.server.draining.subscribe();
     loop {
         let size = *place.borrow_and_update();
         if cursor.next >= cursor.high && size > cursor.high {
-            cursor = Cursor { low: cursor.high, high: size, fill: 0, next: cursor.high };
+            cursor = Cursor {
+                low: cursor.high,
+                high: size,
+                fill: 0,
+                next: cursor.high,
+            };
         }
         let items = {
             let _turn = app.pools.pull()?;
@@ -85,32 +98,53 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
         if items.is_empty() && rest {
             continue;
         }
-        if items.is_empty() && tokio::time::timeout_at(deadline, place.changed()).await.is_ok_and(|changed| changed.is_ok()) {
-            continue;
+        if items.is_empty() && !*draining.borrow() {
+            tokio::select! {
+                changed = place.changed() => if changed.is_ok() { continue },
+                _ = draining.changed() => {}
+                () = tokio::time::sleep_until(deadline) => {}
+            }
         }
         return answer(&app, &epoch, cursor, size, &items).await.map(Json);
     }
 }
 
 /// The next page of the window; moves the cursor.
-async fn page(app: &App, device: DeviceId, all: bool, cursor: &mut Cursor, max_bytes: usize) -> Result<Vec<OperationRow>, Problem> {
+async fn page(
+    app: &App,
+    device: DeviceId,
+    all: bool,
+    cursor: &mut Cursor,
+    max_bytes: usize,
+) -> Result<Vec<OperationRow>, Problem> {
     let ledger = &app.server.ledger;
     if cursor.next >= cursor.high {
         return Ok(Vec::new());
     }
     if all {
-        let rows = ledger.operations(FeedScope::All, cursor.next, cursor.high, max_bytes).await?;
+        let rows = ledger
+            .operations(FeedScope::All, cursor.next, cursor.high, max_bytes)
+            .await?;
         cursor.next = after(&rows, cursor.high);
         cursor.fill = cursor.low;
         return Ok(rows);
     }
     let subjects = subjects_of(&**ledger, device.as_bytes()).await?;
-    let named: Vec<MemberRow> = ledger.memberships(subjects).await?.into_iter().filter(|m| m.since < cursor.high).collect();
+    let named: Vec<MemberRow> = ledger
+        .memberships(subjects)
+        .await?
+        .into_iter()
+        .filter(|m| m.since < cursor.high)
+        .collect();
     if cursor.fill < cursor.low {
         let fresh: Vec<CaseId> = newly_named(&named, cursor.low);
         let rows = match fresh.is_empty() {
             true => Vec::new(),
-            false => ledger.operations(FeedScope::Cases(fresh), cursor.fill, cursor.low, max_bytes).await?,
+            false => {
+                ledger
+                    .operations(FeedScope::Cases(fresh), cursor.fill, cursor.low, max_bytes)
+                    .await?
+            }
         };
         cursor.fill = after(&rows, cursor.low);
         if !rows.is_empty() {
@@ -118,7 +152,9 @@ async fn page(app: &App, device: DeviceId, all: bool, cursor: &mut Cursor, max_b
         }
     }
     let cases = named.iter().map(|member| member.case).collect();
-    let rows = ledger.operations(FeedScope::Device { device, cases }, cursor.next, cursor.high, max_bytes).await?;
+    let rows = ledger
+        .operations(FeedScope::Device { device, cases }, cursor.next, cursor.high, max_bytes)
+        .await?;
     cursor.next = after(&rows, cursor.high);
     Ok(rows)
 }
@@ -130,7 +166,11 @@ fn newly_named(named: &[MemberRow], low: u64) -> Vec<CaseId> {
         let since = first.entry(member.case).or_insert(member.since);
         *since = (*since).min(member.since);
     }
-    first.into_iter().filter(|(_, since)| *since >= low).map(|(case, _)| case).collect()
+    first
+        .into_iter()
+        .filter(|(_, since)| *since >= low)
+        .map(|(case, _)| case)
+        .collect()
 }
 
 /// Where the next page begins: after the last row of a page that was cut by its size, else at the end.
@@ -165,9 +205,23 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_and_hostile_ones_do_not() {
-        let cursor = Cursor { low: 5, high: 900, fill: 5, next: 17 };
+        let cursor = Cursor {
+            low: 5,
+            high: 900,
+            fill: 5,
+            next: 17,
+        };
         assert_eq!(Cursor::parse(&cursor.text("ab"), "ab"), Some(cursor));
-        for text in ["", "ab", "ab.1.2.3", "cd.0.0.0.0", "ab.5.4.0.5", "ab.0.ffffffffffffffff.0.0", "ab.-1.0.0.0", "ab.9.9.9.8"] {
+        for text in [
+            "",
+            "ab",
+            "ab.1.2.3",
+            "cd.0.0.0.0",
+            "ab.5.4.0.5",
+            "ab.0.ffffffffffffffff.0.0",
+            "ab.-1.0.0.0",
+            "ab.9.9.9.8",
+        ] {
             assert_eq!(Cursor::parse(text, "ab"), None, "{text}");
         }
     }

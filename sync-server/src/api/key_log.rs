@@ -1,10 +1,14 @@
 //! The key log over HTTP.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use fieldseal_proof::key_log::Entry;
+use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,6 +16,7 @@ use super::App;
 use super::caller::Caller;
 use super::enrol::consequences;
 use super::problem::Problem;
+use crate::ledger::LedgerStore;
 
 #[derive(Deserialize)]
 pub struct From {
@@ -30,12 +35,10 @@ pub async fn read(State(app): State<App>, caller: Caller, Query(query): Query<Fr
 /// `POST /v1/admin/key-log`
 pub async fn append(State(app): State<App>, caller: Caller, body: Bytes) -> Result<Json<Value>, Problem> {
     let caller = caller.admin()?;
-    let server = app.server.clone();
-    let size = app
-        .server
-        .ingest
-        .append_key_log(&body, async |entries| consequences(&*server.ledger, entries).await)
-        .await?;
+    let after = |ledger: Arc<dyn LedgerStore>, entries: Vec<Entry>| {
+        async move { consequences(&*ledger, &entries).await }.boxed()
+    };
+    let size = app.server.ingest.append_key_log(&body, after).await?;
     caller.log(&app, "key_log.append", size.to_string()).await?;
     Ok(Json(json!({ "key_log_size": size })))
 }

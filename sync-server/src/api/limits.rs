@@ -36,7 +36,11 @@ impl Default for Pools {
     fn default() -> Self {
         // A push holds up to 1 MiB twice: 64 of them are 128 MiB at the worst. Blobs hold half a MiB each.
         let pool = |n| Arc::new(Semaphore::new(n));
-        Self { push: pool(64), pull: pool(64), blobs: pool(64) }
+        Self {
+            push: pool(64),
+            pull: pool(64),
+            blobs: pool(64),
+        }
     }
 }
 

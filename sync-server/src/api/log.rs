@@ -10,7 +10,7 @@ use fieldseal_proof::encoding::base64;
 use fieldseal_proof::ids::Link;
 use fieldseal_proof::receipt::IndexReceipt;
 use serde::Deserialize;
-use serde_json::{Value as Value, json};
+use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
@@ -22,15 +22,26 @@ const RUNS_MOST: usize = 10_000;
 
 fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
     let device = device.parse().map_err(|_| Problem::not_found())?;
-    Ok(ChainKey { device, incarnation: incarnation.parse().map_err(|_| Problem::not_found())? })
+    Ok(ChainKey {
+        device,
+        incarnation: incarnation.parse().map_err(|_| Problem::not_found())?,
+    })
 }
 
 fn head_json(head: Option<(u64, Link)>) -> Value {
-    head.map_or(Value::Null, |(seq, link)| json!({ "seq": seq, "link": link.to_string() }))
+    head.map_or(
+        Value::Null,
+        |(seq, link)| json!({ "seq": seq, "link": link.to_string() }),
+    )
 }
 
 /// `POST /v1/log/{device}/{incarnation}`
-pub async fn push(State(app): State<App>, caller: Caller, Path((device, incarnation)): Path<(String, String)>, body: Bytes) -> Result<Response, Problem> {
+pub async fn push(
+    State(app): State<App>,
+    caller: Caller,
+    Path((device, incarnation)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let _turn = app.pools.push()?;
     let caller = caller.enrolled()?;
     let key = chain(&device, &incarnation)?;
@@ -56,8 +67,11 @@ pub async fn push(State(app): State<App>, caller: Caller, Path((device, incarnat
             .with("receipt", json!(receipt)));
     }
     note_contact(&app, &caller, admission.results.len()).await?;
-    let results: Vec<Value> =
-        admission.results.iter().map(|r| json!({ "seq": r.seq, "id": r.id.to_string(), "outcome": r.outcome.as_str() })).collect();
+    let results: Vec<Value> = admission
+        .results
+        .iter()
+        .map(|r| json!({ "seq": r.seq, "id": r.id.to_string(), "outcome": r.outcome.as_str() }))
+        .collect();
     let checkpoint = app.server.published.borrow().note.clone();
     let time_note = app.server.time.current().await?;
     Ok(Json(json!({
@@ -72,7 +86,11 @@ pub async fn push(State(app): State<App>, caller: Caller, Path((device, incarnat
 
 /// A note as JSON text; `null` before the first checkpoint.
 pub fn text_or_null(note: &[u8]) -> Value {
-    if note.is_empty() { Value::Null } else { json!(String::from_utf8_lossy(note)) }
+    if note.is_empty() {
+        Value::Null
+    } else {
+        json!(String::from_utf8_lossy(note))
+    }
 }
 
 /// Remembers when a device was last heard of.
@@ -81,12 +99,22 @@ async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(
     let value = json!({ "last_contact_ms": app.server.clock.now().wall_ms, "last_push": operations, "label": caller.token.label,
         "role": caller.token.role });
     let row = Swap::set(space::DEVICE, *device.as_bytes(), value.to_string());
-    app.server.ledger.commit(Commit { registers: vec![row], ..Commit::default() }).await?;
+    app.server
+        .ledger
+        .commit(Commit {
+            registers: vec![row],
+            ..Commit::default()
+        })
+        .await?;
     Ok(())
 }
 
 /// `GET /v1/log/{device}/{incarnation}/head`
-pub async fn head(State(app): State<App>, caller: Caller, Path((device, incarnation)): Path<(String, String)>) -> Result<Json<Value>, Problem> {
+pub async fn head(
+    State(app): State<App>,
+    caller: Caller,
+    Path((device, incarnation)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
     caller.enrolled()?;
     let chain = app.server.ingest.chain(chain(&device, &incarnation)?).await?;
     let main = chain.main().ok_or_else(Problem::not_found)?;
@@ -113,12 +141,21 @@ pub async fn receipts(
     let stored = app.server.ledger.stored(key, query.from, u64::MAX).await?;
     let mut runs: Vec<(u64, u64, u64)> = Vec::new();
     for one in stored.iter().filter(|one| one.leaf < published.size) {
-        match runs.last_mut() {
-            Some((leaf, first, count)) if one.seq == *first + *count && one.leaf == *leaf + *count => *count += 1,
-            _ if runs.len() == RUNS_MOST => break,
-            _ => runs.push((one.leaf, one.seq, 1)),
+        if let Some((leaf, first, count)) = runs.last_mut()
+            && (one.leaf, one.seq) == (*leaf + *count, *first + *count)
+        {
+            *count += 1;
+        } else if runs.len() < RUNS_MOST {
+            runs.push((one.leaf, one.seq, 1));
+        } else {
+            break;
         }
     }
-    let receipt = IndexReceipt { device: key.device, incarnation: key.incarnation, runs, checkpoint: published.note };
+    let receipt = IndexReceipt {
+        device: key.device,
+        incarnation: key.incarnation,
+        runs,
+        checkpoint: published.note,
+    };
     Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt.encode()).into_response())
 }

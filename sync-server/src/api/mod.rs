@@ -23,6 +23,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::server::Server;
 
+pub use caller::AdminToken;
 pub use limits::Pools;
 pub use problem::Problem;
 
@@ -77,7 +78,11 @@ pub fn router(server: Arc<Server>) -> Router {
     let handle = metrics.handle();
     // One recorder for each process; a second server in one process (tests) counts into the first.
     let _ = metrics::set_global_recorder(metrics);
-    let app = App { server, pools: Arc::new(Pools::default()), metrics: handle };
+    let app = App {
+        server,
+        pools: Arc::new(Pools::default()),
+        metrics: handle,
+    };
     let json = DefaultBodyLimit::max(limits::JSON_BODY);
     Router::new()
         .route("/v1/enrol", post(enrol::request))
@@ -86,14 +91,29 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/numbers/lease", post(cases::lease))
         .route("/v1/admin/invitations", post(admin::invite))
         .layer(json)
-        .route("/v1/log/{device}/{incarnation}", post(log::push).layer(DefaultBodyLimit::max(limits::PUSH_BODY)))
-        .route("/v1/admin/key-log", post(key_log::append).layer(DefaultBodyLimit::max(limits::KEY_LOG_BODY)))
-        .route("/v1/admin/enterprises", post(admin::enterprises).layer(DefaultBodyLimit::max(limits::CSV_BODY)))
-        .route("/v1/admin/packs", post(admin::publish_pack).layer(DefaultBodyLimit::max(limits::PACK_BODY)))
+        .route(
+            "/v1/log/{device}/{incarnation}",
+            post(log::push).layer(DefaultBodyLimit::max(limits::PUSH_BODY)),
+        )
+        .route(
+            "/v1/admin/key-log",
+            post(key_log::append).layer(DefaultBodyLimit::max(limits::KEY_LOG_BODY)),
+        )
+        .route(
+            "/v1/admin/enterprises",
+            post(admin::enterprises).layer(DefaultBodyLimit::max(limits::CSV_BODY)),
+        )
+        .route(
+            "/v1/admin/packs",
+            post(admin::publish_pack).layer(DefaultBodyLimit::max(limits::PACK_BODY)),
+        )
         .route("/v1/uploads", post(uploads::create).options(uploads::options))
         .route(
             "/v1/uploads/{id}",
-            head(uploads::offset).patch(uploads::patch).delete(uploads::terminate).options(uploads::options),
+            head(uploads::offset)
+                .patch(uploads::patch)
+                .delete(uploads::terminate)
+                .options(uploads::options),
         )
         .route("/", get(status::page))
         .route("/checkpoint", get(status::checkpoint))

@@ -23,8 +23,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, code: &'static str, params: impl IntoIterator<Item = (&'static str, Param)>) -> Self {
-        Self { status, message: Message::new(code, params), more: Map::new(), retry_after_s: None }
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        params: impl IntoIterator<Item = (&'static str, Param)>,
+    ) -> Self {
+        Self {
+            status,
+            message: Message::new(code, params),
+            more: Map::new(),
+            retry_after_s: None,
+        }
     }
 
     /// Another member of the JSON object.
@@ -35,7 +44,11 @@ impl Problem {
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_request", [("detail", Param::text(detail))])
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            [("detail", Param::text(detail))],
+        )
     }
 
     pub fn unauthorized() -> Self {
@@ -65,7 +78,11 @@ impl Problem {
         let mut bytes = [0; 8];
         let incident = getrandom::fill(&mut bytes).map_or_else(|_| "0".into(), |()| hex::encode(bytes));
         tracing::error!(incident, %error, "internal error");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", [("incident", Param::text(incident))])
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            [("incident", Param::text(incident))],
+        )
     }
 
     fn full() -> Self {
@@ -82,7 +99,11 @@ impl IntoResponse for Problem {
         body.insert("status".into(), json!(self.status.as_u16()));
         body.insert("title".into(), json!(self.message.text(Lang::En)));
         body.insert("detail".into(), json!(self.message.text(Lang::Zh)));
-        let params: Map<String, Json> = self.message.params().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let params: Map<String, Json> = self
+            .message
+            .params()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
         body.insert("params".into(), Json::Object(params));
         if let Some(seconds) = self.retry_after_s {
             body.insert("retry_after_s".into(), json!(seconds));
@@ -90,7 +111,10 @@ impl IntoResponse for Problem {
         body.extend(self.more);
         let mut response = (self.status, Json::Object(body).to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -164,7 +188,9 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Unknown => Self::new(StatusCode::NOT_FOUND, "upload_unknown", []),
-            UploadError::Offset { have } => Self::new(StatusCode::CONFLICT, "upload_offset", [("have", Param::Bytes(have))]),
+            UploadError::Offset { have } => {
+                Self::new(StatusCode::CONFLICT, "upload_offset", [("have", Param::Bytes(have))])
+            }
             UploadError::TooMany => Self::bad_request("more bytes than declared"),
             // 460 is the status of the tus checksum extension; it is used for the whole file as well as for a part.
             UploadError::Mismatch => Self::new(checksum_mismatch(), "upload_checksum", []),

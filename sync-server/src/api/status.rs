@@ -20,7 +20,14 @@ pub async fn checkpoint(State(app): State<App>) -> Result<Response, Problem> {
     if note.is_empty() {
         return Err(Problem::not_found());
     }
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], note).into_response())
+    Ok((
+        [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        note,
+    )
+        .into_response())
 }
 
 /// `GET /tile/…`
@@ -30,10 +37,15 @@ pub async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Re
     }
     let tiles = app.server.tiles.clone();
     let name = format!("tile/{path}");
-    let bytes = tokio::task::spawn_blocking(move || tiles.read(&name)).await.map_err(|e| Problem::internal(&e))?;
+    let bytes = tokio::task::spawn_blocking(move || tiles.read(&name))
+        .await
+        .map_err(|e| Problem::internal(&e))?;
     match bytes {
         Ok(bytes) => Ok((
-            [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=604800, immutable")],
+            [
+                (header::CONTENT_TYPE, "application/octet-stream"),
+                (header::CACHE_CONTROL, "public, max-age=604800, immutable"),
+            ],
             bytes,
         )
             .into_response()),
@@ -44,16 +56,32 @@ pub async fn tile(State(app): State<App>, Path(path): Path<String>) -> Result<Re
 
 /// `<L>/<N>[.p/<W>]` and `entries/<N>[.p/<W>]` and nothing else: digits in groups of three, all but the last with `x`.
 fn is_tile(path: &str) -> bool {
-    let Some((level, rest)) = path.split_once('/') else { return false };
+    let Some((level, rest)) = path.split_once('/') else {
+        return false;
+    };
     let level_fits = level == "entries" || level.parse::<u8>().is_ok_and(|l| l < 8 && l.to_string() == level);
     let (index, width) = match rest.split_once(".p/") {
-        Some((index, width)) => (index, width.parse::<u16>().is_ok_and(|w| (1..256).contains(&w) && w.to_string() == width)),
+        Some((index, width)) => (
+            index,
+            width
+                .parse::<u16>()
+                .is_ok_and(|w| (1..256).contains(&w) && w.to_string() == width),
+        ),
         None => (rest, true),
     };
     let groups: Vec<&str> = index.split('/').collect();
     let three = |group: &str| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit());
     let last = groups.len() - 1;
-    level_fits && width && groups.len() <= 7 && groups.iter().enumerate().all(|(at, group)| if at == last { three(group) } else { group.strip_prefix('x').is_some_and(three) })
+    level_fits
+        && width
+        && groups.len() <= 7
+        && groups.iter().enumerate().all(|(at, group)| {
+            if at == last {
+                three(group)
+            } else {
+                group.strip_prefix('x').is_some_and(three)
+            }
+        })
 }
 
 /// `GET /v1/server`
@@ -76,9 +104,17 @@ pub async fn server(State(app): State<App>) -> Result<Json<Value>, Problem> {
 /// `GET /healthz`
 pub async fn health(State(app): State<App>) -> Response {
     let failed = app.server.failed.borrow().clone();
-    let status = if failed.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status = if failed.is_some() {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
     let (size, place) = (app.server.published.borrow().size, *app.server.place.borrow());
-    (status, Json(json!({ "status": if failed.is_some() { "failed" } else { "ok" }, "size": size, "folded": place }))).into_response()
+    (
+        status,
+        Json(json!({ "status": if failed.is_some() { "failed" } else { "ok" }, "size": size, "folded": place })),
+    )
+        .into_response()
 }
 
 /// `GET /metrics`, on this machine only.
@@ -92,7 +128,11 @@ pub async fn metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<Sock
 
 /// `GET /openapi.json`
 pub async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
+        .into_response()
 }
 
 /// `GET /`: for people, without scripts, without sign-in.
@@ -108,7 +148,8 @@ pub async fn page(State(app): State<App>) -> Response {
         .replace("{size}", &published.size.to_string())
         .replace("{root}", if published.size == 0 { "–" } else { &root })
         .replace("{vkey}", &vkey);
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     (
         [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -122,7 +163,10 @@ pub async fn page(State(app): State<App>) -> Response {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -131,10 +175,29 @@ mod tests {
 
     #[test]
     fn only_tile_paths_are_read() {
-        for good in ["0/000", "0/x001/234", "1/000.p/17", "entries/x001/x234/067", "entries/000.p/255"] {
+        for good in [
+            "0/000",
+            "0/x001/234",
+            "1/000.p/17",
+            "entries/x001/x234/067",
+            "entries/000.p/255",
+        ] {
             assert!(is_tile(good), "{good}");
         }
-        for bad in ["", "0", "8/000", "00/000", "0/00", "0/000.p/0", "0/000.p/256", "0/../../keys", "0/x00/000", "entries/000.p/01", "0/000/", "0//000"] {
+        for bad in [
+            "",
+            "0",
+            "8/000",
+            "00/000",
+            "0/00",
+            "0/000.p/0",
+            "0/000.p/256",
+            "0/../../keys",
+            "0/x00/000",
+            "entries/000.p/01",
+            "0/000/",
+            "0//000",
+        ] {
             assert!(!is_tile(bad), "{bad}");
         }
     }

@@ -14,7 +14,11 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let start = Instant::now();
     let mut bytes = [0; 8];
     let id = getrandom::fill(&mut bytes).map_or_else(|_| "0".to_owned(), |()| hex::encode(bytes));
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", |path| path.as_str()).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", |path| path.as_str())
+        .to_owned();
     let method = request.method().clone();
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -28,6 +32,13 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let (status, elapsed) = (response.status().as_u16(), start.elapsed());
     metrics::counter!("http_requests_total", "route" => route.clone(), "status" => status.to_string()).increment(1);
     metrics::histogram!("http_request_seconds", "route" => route.clone()).record(elapsed.as_secs_f64());
-    tracing::info!(request = id, method = method.as_str(), route, status, elapsed_ms = elapsed.as_millis() as u64, "request");
+    tracing::info!(
+        request = id,
+        method = method.as_str(),
+        route,
+        status,
+        elapsed_ms = elapsed.as_millis() as u64,
+        "request"
+    );
     response
 }

@@ -50,7 +50,12 @@ pub async fn options() -> Response {
 }
 
 /// `POST /v1/uploads`
-pub async fn create(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let _turn = app.pools.blobs()?;
     let (_, device) = caller.device()?;
     version(&headers)?;
@@ -70,32 +75,61 @@ pub async fn create(State(app): State<App>, caller: Caller, headers: HeaderMap, 
     }
     let upload = app.server.uploads.create(device, sha256, size, media_type).await?;
     let mut offset = upload.state.offset;
-    let streams = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/offset+octet-stream");
+    let streams = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == "application/offset+octet-stream");
     if streams && offset == 0 && size > 0 {
         offset = receive(&app, &upload.id, 0, &headers, body).await?;
     }
     let place = format!("/v1/uploads/{}", upload.id);
-    Ok(tus(StatusCode::CREATED, &[(header::LOCATION, place), (OFFSET, offset.to_string()), (EXPIRES, expires(&upload))]))
+    Ok(tus(
+        StatusCode::CREATED,
+        &[
+            (header::LOCATION, place),
+            (OFFSET, offset.to_string()),
+            (EXPIRES, expires(&upload)),
+        ],
+    ))
 }
 
 /// `HEAD /v1/uploads/{id}`: reads the row and waits for nobody.
 pub async fn offset(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     let upload = own(&app, caller, &id).await?;
-    let headers = [(OFFSET, upload.state.offset.to_string()), (LENGTH, upload.size.to_string()), (EXPIRES, expires(&upload))];
+    let headers = [
+        (OFFSET, upload.state.offset.to_string()),
+        (LENGTH, upload.size.to_string()),
+        (EXPIRES, expires(&upload)),
+    ];
     Ok(tus(StatusCode::OK, &headers))
 }
 
 /// `PATCH /v1/uploads/{id}`
-pub async fn patch(State(app): State<App>, caller: Caller, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let _turn = app.pools.blobs()?;
     version(&headers)?;
     let upload = own(&app, caller, &id).await?;
-    if headers.get(header::CONTENT_TYPE).is_none_or(|value| value != "application/offset+octet-stream") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_request", [("detail", Param::text("Content-Type"))]));
+    if headers
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|value| value != "application/offset+octet-stream")
+    {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "bad_request",
+            [("detail", Param::text("Content-Type"))],
+        ));
     }
     let at = number(&headers, &OFFSET)?.ok_or_else(|| Problem::bad_request("Upload-Offset is missing"))?;
     let offset = receive(&app, &id, at, &headers, body).await?;
-    Ok(tus(StatusCode::NO_CONTENT, &[(OFFSET, offset.to_string()), (EXPIRES, expires(&upload))]))
+    Ok(tus(
+        StatusCode::NO_CONTENT,
+        &[(OFFSET, offset.to_string()), (EXPIRES, expires(&upload))],
+    ))
 }
 
 /// `DELETE /v1/uploads/{id}`
@@ -166,42 +200,71 @@ async fn own(app: &App, caller: Caller, id: &str) -> Result<Upload, Problem> {
 fn version(headers: &HeaderMap) -> Result<(), Problem> {
     match headers.get("tus-resumable") {
         Some(value) if value == "1.0.0" => Ok(()),
-        _ => Err(Problem::new(StatusCode::PRECONDITION_FAILED, "bad_request", [("detail", Param::text("Tus-Resumable: 1.0.0"))])),
+        _ => Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "bad_request",
+            [("detail", Param::text("Tus-Resumable: 1.0.0"))],
+        )),
     }
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let number = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())).and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Problem::bad_request(format!("{name} is not a number")))
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let number = value
+        .to_str()
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|text| text.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request(format!("{name} is not a number")))
 }
 
 /// `Upload-Metadata: sha256 <base64 of hex>,media_type <base64>`
 fn metadata(headers: &HeaderMap) -> Result<([u8; 32], String), Problem> {
-    let text = headers.get("upload-metadata").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = headers
+        .get("upload-metadata")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let (mut sha256, mut media_type) = (None, "application/octet-stream".to_owned());
     for pair in text.split(',') {
         let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
-        let value = from_base64(value).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let value = from_base64(value)
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .unwrap_or_default();
         match key {
             "sha256" => sha256 = from_hex(&value).and_then(|bytes| bytes.try_into().ok()),
-            "media_type" if !value.is_empty() && value.len() <= 127 && value.bytes().all(|b| b.is_ascii_graphic()) => media_type = value,
+            "media_type" if !value.is_empty() && value.len() <= 127 && value.bytes().all(|b| b.is_ascii_graphic()) => {
+                media_type = value
+            }
             _ => {}
         }
     }
-    let sha256 = sha256.ok_or_else(|| Problem::bad_request("Upload-Metadata lacks sha256 (base64 of 64 hex digits)"))?;
+    let sha256 =
+        sha256.ok_or_else(|| Problem::bad_request("Upload-Metadata lacks sha256 (base64 of 64 hex digits)"))?;
     Ok((sha256, media_type))
 }
 
 /// `Upload-Checksum: sha256 <base64>`
 fn checksum(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {
-    let Some(value) = headers.get("upload-checksum") else { return Ok(None) };
-    let hash = value.to_str().ok().and_then(|text| text.strip_prefix("sha256 ")).and_then(from_base64);
-    hash.filter(|hash| hash.len() == 32).map(Some).ok_or_else(|| Problem::bad_request("Upload-Checksum is not sha256 and base64"))
+    let Some(value) = headers.get("upload-checksum") else {
+        return Ok(None);
+    };
+    let hash = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("sha256 "))
+        .and_then(from_base64);
+    hash.filter(|hash| hash.len() == 32)
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request("Upload-Checksum is not sha256 and base64"))
 }
 
 /// RFC 9110 date of the day the upload may be dropped.
 fn expires(upload: &Upload) -> String {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(upload.expires_ms).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(upload.expires_ms).unwrap_or(i64::MAX))
+        .unwrap_or(jiff::Timestamp::MAX);
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -1,2 +1,177 @@
+//! The commands of `fieldseal-server` (core/docs/cli.md).
+
+mod adopt;
+mod backup;
+mod export;
+mod fsck;
+mod init;
+mod restore;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
-pub fn run(_: std::env::ArgsOs) -> ExitCode { ExitCode::SUCCESS }
+
+use clap::{Parser, Subcommand};
+use fieldseal_core::catalogue::Lang;
+use serde_json::{Value, json};
+
+pub use fsck::check_all;
+
+/// The sync server with the central case ledger.
+#[derive(Parser)]
+#[command(name = "fieldseal-server", version)]
+struct Arguments {
+    /// One JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Language of messages: zh or en.
+    #[arg(long, global = true, default_value = "zh")]
+    lang: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes keys, certificate, database and the files for root key and administrators.
+    Init(init::Init),
+    /// Takes the ceremony's key log.
+    Adopt {
+        #[arg(long)]
+        dir: PathBuf,
+        /// `key-log.cbor-seq` of `fieldseal root delegate`.
+        #[arg(long)]
+        key_log: PathBuf,
+    },
+    /// Serves until SIGTERM.
+    Serve(serve::Serve),
+    /// Copies everything, and reads the copy back.
+    Backup {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Puts a backup into an empty folder (or one that holds only `tiles/`) and begins a new epoch.
+    Restore {
+        #[arg(long)]
+        from: PathBuf,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Rereads everything and says what does not hold.
+    Fsck {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Folds all views again first.
+        #[arg(long)]
+        rebuild: bool,
+    },
+    /// Writes the hearing bundle of a case.
+    Export {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        case: String,
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Exit codes of cli.md.
+const FAILED: u8 = 1;
+const USAGE: u8 = 64;
+
+/// What a command says at its end.
+pub(crate) struct Report {
+    json: Value,
+    lines: Vec<String>,
+    code: u8,
+}
+
+impl Report {
+    fn done(json: Value, lines: Vec<String>) -> Self {
+        Self { json, lines, code: 0 }
+    }
+}
+
+/// A failure in both languages: what happened · what is safe · what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: &'static str,
+    zh: String,
+    en: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self {
+            code,
+            zh: zh.into(),
+            en: en.into(),
+        }
+    }
+
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self::new(
+            "failed",
+            format!("没有完成：{error}。已有的数据没有改动。请按提示处理后再试。"),
+            format!("Not done: {error}. Existing data was not changed. Deal with it and try again."),
+        )
+    }
+}
+
+type Outcome = Result<Report, Failure>;
+
+/// Runs a command line to its exit code.
+pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.collect();
+    let parsed = match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let lang = Lang::from_tag(&parsed.lang);
+    let outcome = runtime.block_on(async {
+        match parsed.command {
+            Command::Init(init) => init.run(),
+            Command::Adopt { dir, key_log } => adopt::run(&dir, &key_log).await,
+            Command::Serve(serve) => serve.run().await,
+            Command::Backup { dir, out } => backup::run(&dir, &out).await,
+            Command::Restore { from, dir } => restore::run(&from, &dir).await,
+            Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,
+            Command::Export { dir, case, out } => export::run(&dir, &case, &out).await,
+        }
+    });
+    match outcome {
+        Ok(report) => {
+            if parsed.json {
+                println!("{}", report.json);
+            } else {
+                report.lines.iter().for_each(|line| println!("{line}"));
+            }
+            ExitCode::from(report.code)
+        }
+        Err(failure) => {
+            let text = if lang == Lang::Zh { &failure.zh } else { &failure.en };
+            if parsed.json {
+                println!(
+                    "{}",
+                    json!({ "error": { "code": failure.code, "zh": failure.zh, "en": failure.en } })
+                );
+            }
+            eprintln!("{text}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

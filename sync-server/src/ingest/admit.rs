@@ -10,7 +10,9 @@ use fieldseal_proof::receipt::BatchReceipt;
 use super::frames::{self, Checked, FrameFault};
 use super::plan::{Arrived, Outcome, Plan, plan};
 use super::{Ingest, kinds};
-use crate::ledger::{Chain, ChainKey, Commit, LedgerError, NewBatch, NewOperation, RunState, Stored, StreamHead, Swap, space};
+use crate::ledger::{
+    Chain, ChainKey, Commit, LedgerError, NewBatch, NewOperation, RunState, Stored, StreamHead, Swap, space,
+};
 
 /// By when an admitted operation is in the log. It takes about a second; the promise leaves room for a failed disk.
 const PROMISE_MS: u64 = 24 * 3_600_000;
@@ -54,7 +56,10 @@ impl Ingest {
     /// Only where nothing could be decided. A batch that ends early is an [`Admission`] with a fault.
     pub async fn admit(&self, chain: ChainKey, batch: Vec<u8>) -> Result<Admission, AdmitError> {
         let key_log = self.key_log();
-        let enrolled = key_log.log.operation_key(&chain.device, &chain.incarnation).ok_or(AdmitError::Unknown)?;
+        let enrolled = key_log
+            .log
+            .operation_key(&chain.device, &chain.incarnation)
+            .ok_or(AdmitError::Unknown)?;
         let key = enrolled.record.key().map_err(|_| AdmitError::Unknown)?;
         let tenant = self.tenant;
         // Signatures are checked before and outside every lock, on threads that may block.
@@ -63,15 +68,28 @@ impl Ingest {
             .map_err(|e| LedgerError::Broken(e.to_string()))?;
         let (Some(first), Some(last)) = (checked.first(), checked.last()) else {
             let stored = self.chain(chain).await?;
-            return Ok(Admission { head: stored.main().map(|m| (m.last_seq, m.link)), results: Vec::new(), receipt: Vec::new(), fault });
+            return Ok(Admission {
+                head: stored.main().map(|m| (m.last_seq, m.link)),
+                results: Vec::new(),
+                receipt: Vec::new(),
+                fault,
+            });
         };
         let (first_seq, last_seq) = (first.operation.header().seq, last.operation.header().seq);
         let arrived: Vec<Arrived> = checked.iter().map(Checked::arrived).collect();
         loop {
             let chains = self.ledger.chains(chain.device).await?;
-            let current = chains.iter().find(|c| c.key == chain).cloned().unwrap_or_else(|| Chain::unknown(chain));
+            let current = chains
+                .iter()
+                .find(|c| c.key == chain)
+                .cloned()
+                .unwrap_or_else(|| Chain::unknown(chain));
             let fresh = current.runs.iter().all(|run| run.last_seq < first_seq);
-            let stored = if fresh { Vec::new() } else { self.ledger.stored(chain, first_seq, last_seq).await? };
+            let stored = if fresh {
+                Vec::new()
+            } else {
+                self.ledger.stored(chain, first_seq, last_seq).await?
+            };
             let plan = plan(&current, &stored, &arrived);
             let receipt = match self.earlier_receipt(chain, first_seq, last_seq, &plan).await? {
                 Some(receipt) => receipt,
@@ -91,7 +109,12 @@ impl Ingest {
                 id: c.id,
                 outcome: *outcome,
             });
-            return Ok(Admission { head: plan.chain.main().map(|m| (m.last_seq, m.link)), results: results.collect(), receipt, fault });
+            return Ok(Admission {
+                head: plan.chain.main().map(|m| (m.last_seq, m.link)),
+                results: results.collect(),
+                receipt,
+                fault,
+            });
         }
     }
 
@@ -101,20 +124,40 @@ impl Ingest {
     /// When the ledger cannot be read.
     pub async fn chain(&self, key: ChainKey) -> Result<Chain, LedgerError> {
         let chains = self.ledger.chains(key.device).await?;
-        Ok(chains.into_iter().find(|chain| chain.key == key).unwrap_or_else(|| Chain::unknown(key)))
+        Ok(chains
+            .into_iter()
+            .find(|chain| chain.key == key)
+            .unwrap_or_else(|| Chain::unknown(key)))
     }
 
     /// The receipt given before for the same piece, so that a repeated push gets the same answer.
-    async fn earlier_receipt(&self, chain: ChainKey, first_seq: u64, last_seq: u64, plan: &Plan) -> Result<Option<Vec<u8>>, LedgerError> {
+    async fn earlier_receipt(
+        &self,
+        chain: ChainKey,
+        first_seq: u64,
+        last_seq: u64,
+        plan: &Plan,
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
         if !plan.placed.is_empty() {
             return Ok(None);
         }
-        let held = self.ledger.register(space::RECEIPT, receipt_key(chain, last_seq)).await?;
-        let covers = |bytes: &[u8]| BatchReceipt::peek(bytes).is_ok_and(|r| r.first_seq <= first_seq && r.epoch == self.epoch);
+        let held = self
+            .ledger
+            .register(space::RECEIPT, receipt_key(chain, last_seq))
+            .await?;
+        let covers =
+            |bytes: &[u8]| BatchReceipt::peek(bytes).is_ok_and(|r| r.first_seq <= first_seq && r.epoch == self.epoch);
         Ok(held.map(|register| register.value).filter(|bytes| covers(bytes)))
     }
 
-    fn receipt(&self, chain: ChainKey, first_seq: u64, last_seq: u64, link: Link, plan: &Plan) -> Result<Vec<u8>, AdmitError> {
+    fn receipt(
+        &self,
+        chain: ChainKey,
+        first_seq: u64,
+        last_seq: u64,
+        link: Link,
+        plan: &Plan,
+    ) -> Result<Vec<u8>, AdmitError> {
         let received_ms = self.now_ms();
         let run = plan.chain.runs.iter().find(|run| run.number == plan.last_run);
         let receipt = BatchReceipt {
@@ -131,10 +174,19 @@ impl Ingest {
             deadline_ms: received_ms + PROMISE_MS,
             fork: run.filter(|run| run.state == RunState::Fork).and_then(|run| run.fork),
         };
-        receipt.sign(&*self.keys.operation.signer()).map_err(|e| AdmitError::Sign(e.to_string()))
+        receipt
+            .sign(&*self.keys.operation.signer())
+            .map_err(|e| AdmitError::Sign(e.to_string()))
     }
 
-    async fn commit_of(&self, chains: &[Chain], plan: &Plan, checked: &[Checked], last_seq: u64, receipt: &[u8]) -> Result<Commit, LedgerError> {
+    async fn commit_of(
+        &self,
+        chains: &[Chain],
+        plan: &Plan,
+        checked: &[Checked],
+        last_seq: u64,
+        receipt: &[u8],
+    ) -> Result<Commit, LedgerError> {
         let chain = plan.chain.key;
         let mut registers = vec![Swap::set(space::RECEIPT, receipt_key(chain, last_seq), receipt)];
         for (seq, first, at) in &plan.contradictions {
@@ -142,22 +194,52 @@ impl Ingest {
         }
         registers.extend(self.second_opening(chains, chain, plan, checked).await?);
         let streams = self.stream_heads(chain, plan, checked).await?;
-        let operations = plan.placed.iter().map(|(at, run)| new_operation(&checked[*at], *run)).collect();
-        let batch = NewBatch { chain: plan.chain.clone(), operations, streams, moved: plan.moved.clone(), received_ms: self.now_ms() };
-        Ok(Commit { batch: Some(batch), registers, ..Commit::default() })
+        let operations = plan
+            .placed
+            .iter()
+            .map(|(at, run)| new_operation(&checked[*at], *run))
+            .collect();
+        let batch = NewBatch {
+            chain: plan.chain.clone(),
+            operations,
+            streams,
+            moved: plan.moved.clone(),
+            received_ms: self.now_ms(),
+        };
+        Ok(Commit {
+            batch: Some(batch),
+            registers,
+            ..Commit::default()
+        })
     }
 
     /// Proof of equivocation: the two headers with their signatures (operation.md).
-    async fn equivocation(&self, chain: ChainKey, seq: u64, first: Commitment, second: &Checked) -> Result<Option<Swap>, LedgerError> {
+    async fn equivocation(
+        &self,
+        chain: ChainKey,
+        seq: u64,
+        first: Commitment,
+        second: &Checked,
+    ) -> Result<Option<Swap>, LedgerError> {
         let stored = self.ledger.stored(chain, seq, seq).await?;
-        let Some(held) = stored.iter().find(|s| s.commitment == first) else { return Ok(None) };
+        let Some(held) = stored.iter().find(|s| s.commitment == first) else {
+            return Ok(None);
+        };
         let rows = self.ledger.operation(held.id).await?;
-        let Some(row) = rows.iter().find(|row| row.commitment == first) else { return Ok(None) };
+        let Some(row) = rows.iter().find(|row| row.commitment == first) else {
+            return Ok(None);
+        };
         Ok(contradiction(chain, seq, &row.frame, &second.frame))
     }
 
     /// Two operations of a device with the same link before them, in different incarnations, contradict each other as well.
-    async fn second_opening(&self, chains: &[Chain], chain: ChainKey, plan: &Plan, checked: &[Checked]) -> Result<Vec<Swap>, LedgerError> {
+    async fn second_opening(
+        &self,
+        chains: &[Chain],
+        chain: ChainKey,
+        plan: &Plan,
+        checked: &[Checked],
+    ) -> Result<Vec<Swap>, LedgerError> {
         let mut found = Vec::new();
         for other in chains.iter().filter(|other| other.key != chain) {
             for (at, _) in &plan.placed {
@@ -170,11 +252,21 @@ impl Ingest {
                 }
                 // Rare: an incarnation opens once. The other chain is searched for the operation that follows the same link.
                 let stored = self.ledger.stored(other.key, 0, u64::MAX).await?;
-                let before = |s: &&Stored| s.seq > 0 && stored.iter().any(|b| b.seq + 1 == s.seq && b.link == header.prev);
-                let first = |s: &&Stored| s.seq == 0 && other.runs.iter().any(|run| run.first_seq == 0 && run.before == header.prev);
+                let before =
+                    |s: &&Stored| s.seq > 0 && stored.iter().any(|b| b.seq + 1 == s.seq && b.link == header.prev);
+                let first = |s: &&Stored| {
+                    s.seq == 0
+                        && other
+                            .runs
+                            .iter()
+                            .any(|run| run.first_seq == 0 && run.before == header.prev)
+                };
                 if let Some(same) = stored.iter().find(|s| before(s) || first(s)) {
                     let rows = self.ledger.operation(same.id).await?;
-                    found.extend(rows.first().and_then(|row| contradiction(chain, header.seq, &row.frame, &next.frame)));
+                    found.extend(
+                        rows.first()
+                            .and_then(|row| contradiction(chain, header.seq, &row.frame, &next.frame)),
+                    );
                 }
             }
         }
@@ -182,10 +274,20 @@ impl Ingest {
     }
 
     /// Stream heads after this batch: only the main run counts, and only without a gap in the counter.
-    async fn stream_heads(&self, chain: ChainKey, plan: &Plan, checked: &[Checked]) -> Result<Vec<StreamHead>, LedgerError> {
+    async fn stream_heads(
+        &self,
+        chain: ChainKey,
+        plan: &Plan,
+        checked: &[Checked],
+    ) -> Result<Vec<StreamHead>, LedgerError> {
         let main = plan.chain.main().map(|run| run.number);
-        let mut heads: HashMap<[u8; 16], StreamHead> =
-            self.ledger.streams(chain).await?.into_iter().map(|head| (head.stream, head)).collect();
+        let mut heads: HashMap<[u8; 16], StreamHead> = self
+            .ledger
+            .streams(chain)
+            .await?
+            .into_iter()
+            .map(|head| (head.stream, head))
+            .collect();
         let mut changed: Vec<[u8; 16]> = Vec::new();
         let mut take = |next: StreamHead| {
             let expected = heads.get(&next.stream).map_or(0, |head| head.counter + 1);
@@ -197,13 +299,33 @@ impl Ingest {
         for (at, run) in &plan.placed {
             if Some(*run) == main {
                 let (header, id) = (checked[*at].operation.header(), checked[*at].id);
-                take(StreamHead { chain, stream: header.stream().id(), case: header.case, counter: header.counter, id, leaf: u64::MAX });
+                take(StreamHead {
+                    chain,
+                    stream: header.stream().id(),
+                    case: header.case,
+                    counter: header.counter,
+                    id,
+                    leaf: u64::MAX,
+                });
             }
         }
         for (gap, into) in &plan.moved {
             if Some(*into) == main {
-                for one in self.ledger.stored(chain, 0, u64::MAX).await?.iter().filter(|one| one.run == *gap) {
-                    take(StreamHead { chain, stream: one.stream, case: one.case, counter: one.counter, id: one.id, leaf: one.leaf });
+                for one in self
+                    .ledger
+                    .stored(chain, 0, u64::MAX)
+                    .await?
+                    .iter()
+                    .filter(|one| one.run == *gap)
+                {
+                    take(StreamHead {
+                        chain,
+                        stream: one.stream,
+                        case: one.case,
+                        counter: one.counter,
+                        id: one.id,
+                        leaf: one.leaf,
+                    });
                 }
             }
         }
@@ -216,7 +338,12 @@ impl Ingest {
 impl Checked {
     fn arrived(&self) -> Arrived {
         let header = self.operation.header();
-        Arrived { seq: header.seq, prev: header.prev, link: self.link, commitment: self.commitment }
+        Arrived {
+            seq: header.seq,
+            prev: header.prev,
+            link: self.link,
+            commitment: self.commitment,
+        }
     }
 }
 
@@ -241,17 +368,30 @@ pub(super) fn new_operation(checked: &Checked, run: u64) -> NewOperation {
 
 /// Hashes of blobs in the body: 32-byte values under paths that name a file by its hash.
 pub(super) fn blobs_named(operation: &Operation) -> Vec<[u8; 32]> {
-    let Some(body) = operation.body() else { return Vec::new() };
+    let Some(body) = operation.body() else {
+        return Vec::new();
+    };
     let hash = |value: &FieldValue| match value {
         // A byte string of 32 bytes in deterministic CBOR: 0x58 0x20 and the bytes.
-        FieldValue::Shown { value, .. } => value.strip_prefix(&[0x58, 0x20]).and_then(|b| <[u8; 32]>::try_from(b).ok()),
+        FieldValue::Shown { value, .. } => value
+            .strip_prefix(&[0x58, 0x20])
+            .and_then(|b| <[u8; 32]>::try_from(b).ok()),
         FieldValue::Withheld(_) => None,
     };
-    body.fields().iter().filter(|f| kinds::names_blob(&f.path)).filter_map(|f| hash(&f.value)).collect()
+    body.fields()
+        .iter()
+        .filter(|f| kinds::names_blob(&f.path))
+        .filter_map(|f| hash(&f.value))
+        .collect()
 }
 
 pub(crate) fn receipt_key(chain: ChainKey, last_seq: u64) -> Vec<u8> {
-    [chain.device.as_bytes().as_slice(), chain.incarnation.as_bytes(), &last_seq.to_be_bytes()].concat()
+    [
+        chain.device.as_bytes().as_slice(),
+        chain.incarnation.as_bytes(),
+        &last_seq.to_be_bytes(),
+    ]
+    .concat()
 }
 
 fn contradiction(chain: ChainKey, seq: u64, first: &[u8], second: &[u8]) -> Option<Swap> {

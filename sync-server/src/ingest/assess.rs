@@ -54,7 +54,10 @@ impl Reason {
 
     /// Whether it passes by itself when what was missing arrives. The others wait for a supervisor.
     pub fn heals(self) -> bool {
-        matches!(self, Self::Gap | Self::MissingDependency | Self::UnknownPack | Self::Closed)
+        matches!(
+            self,
+            Self::Gap | Self::MissingDependency | Self::UnknownPack | Self::Closed
+        )
     }
 }
 
@@ -92,7 +95,13 @@ pub struct Facts<'a> {
 pub fn judge(facts: &Facts<'_>) -> Option<Reason> {
     let author = facts.kind.parse::<Kind>().map(Kind::author);
     let permitted = match author {
-        Err(_) => return Some(if facts.run == RunState::Fork { Reason::Fork } else { Reason::UnknownKind }),
+        Err(_) => {
+            return Some(if facts.run == RunState::Fork {
+                Reason::Fork
+            } else {
+                Reason::UnknownKind
+            });
+        }
         Ok(Author::Any) => true,
         Ok(Author::Ingest) => facts.role.is_none(),
         Ok(Author::Tablet) => facts.role == Some("tablet"),
@@ -107,10 +116,19 @@ pub fn judge(facts: &Facts<'_>) -> Option<Reason> {
         (facts.spoiled, Reason::BadBody),
         (facts.revoked, Reason::Revoked),
         (!permitted, Reason::NotPermitted),
-        (tablet && !opens && facts.standing == Standing::NobodyYet, Reason::MissingDependency),
-        (tablet && !opens && facts.standing == Standing::Stranger, Reason::NotPermitted),
+        (
+            tablet && !opens && facts.standing == Standing::NobodyYet,
+            Reason::MissingDependency,
+        ),
+        (
+            tablet && !opens && facts.standing == Standing::Stranger,
+            Reason::NotPermitted,
+        ),
         (!facts.pack_known, Reason::UnknownPack),
-        (tablet && facts.closed && !allowed_after_closing(facts.kind), Reason::Closed),
+        (
+            tablet && facts.closed && !allowed_after_closing(facts.kind),
+            Reason::Closed,
+        ),
     ]
     .into_iter()
     .find_map(|(holds, reason)| holds.then_some(reason))
@@ -135,18 +153,72 @@ mod tests {
     fn each_reason_has_its_case() {
         assert_eq!(judge(&SOUND), None);
         for (facts, reason) in [
-            (Facts { kind: "from.the.future", ..SOUND }, Reason::UnknownKind),
-            (Facts { pack_known: false, ..SOUND }, Reason::UnknownPack),
+            (
+                Facts {
+                    kind: "from.the.future",
+                    ..SOUND
+                },
+                Reason::UnknownKind,
+            ),
+            (
+                Facts {
+                    pack_known: false,
+                    ..SOUND
+                },
+                Reason::UnknownPack,
+            ),
             (Facts { closed: true, ..SOUND }, Reason::Closed),
-            (Facts { kind: "quarantine.decide", ..SOUND }, Reason::NotPermitted),
-            (Facts { kind: "disposition", ..SOUND }, Reason::NotPermitted),
-            (Facts { standing: Standing::Stranger, ..SOUND }, Reason::NotPermitted),
-            (Facts { role: Some("supervisor"), ..SOUND }, Reason::NotPermitted),
+            (
+                Facts {
+                    kind: "quarantine.decide",
+                    ..SOUND
+                },
+                Reason::NotPermitted,
+            ),
+            (
+                Facts {
+                    kind: "disposition",
+                    ..SOUND
+                },
+                Reason::NotPermitted,
+            ),
+            (
+                Facts {
+                    standing: Standing::Stranger,
+                    ..SOUND
+                },
+                Reason::NotPermitted,
+            ),
+            (
+                Facts {
+                    role: Some("supervisor"),
+                    ..SOUND
+                },
+                Reason::NotPermitted,
+            ),
             (Facts { revoked: true, ..SOUND }, Reason::Revoked),
-            (Facts { run: RunState::Gap, ..SOUND }, Reason::Gap),
-            (Facts { run: RunState::Fork, ..SOUND }, Reason::Fork),
+            (
+                Facts {
+                    run: RunState::Gap,
+                    ..SOUND
+                },
+                Reason::Gap,
+            ),
+            (
+                Facts {
+                    run: RunState::Fork,
+                    ..SOUND
+                },
+                Reason::Fork,
+            ),
             (Facts { spoiled: true, ..SOUND }, Reason::BadBody),
-            (Facts { standing: Standing::NobodyYet, ..SOUND }, Reason::MissingDependency),
+            (
+                Facts {
+                    standing: Standing::NobodyYet,
+                    ..SOUND
+                },
+                Reason::MissingDependency,
+            ),
         ] {
             assert_eq!(judge(&facts), Some(reason), "{facts:?}");
             assert_eq!(Reason::from_word(reason.as_str()), Some(reason));
@@ -155,8 +227,30 @@ mod tests {
 
     #[test]
     fn what_may_follow_a_closing_and_who_may_open_a_case() {
-        assert_eq!(judge(&Facts { kind: "attest", closed: true, ..SOUND }), None);
-        assert_eq!(judge(&Facts { kind: "inspection.begin", standing: Standing::NobodyYet, ..SOUND }), None);
-        assert_eq!(judge(&Facts { kind: "inspection.assign", role: Some("supervisor"), standing: Standing::NobodyYet, ..SOUND }), None);
+        assert_eq!(
+            judge(&Facts {
+                kind: "attest",
+                closed: true,
+                ..SOUND
+            }),
+            None
+        );
+        assert_eq!(
+            judge(&Facts {
+                kind: "inspection.begin",
+                standing: Standing::NobodyYet,
+                ..SOUND
+            }),
+            None
+        );
+        assert_eq!(
+            judge(&Facts {
+                kind: "inspection.assign",
+                role: Some("supervisor"),
+                standing: Standing::NobodyYet,
+                ..SOUND
+            }),
+            None
+        );
     }
 }

@@ -45,7 +45,10 @@ pub(super) struct OwnChainState {
 impl Ingest {
     /// The server's own chain.
     pub fn own_chain(&self) -> ChainKey {
-        ChainKey { device: self.keys.device, incarnation: self.keys.incarnation }
+        ChainKey {
+            device: self.keys.device,
+            incarnation: self.keys.incarnation,
+        }
     }
 
     /// Signs and admits the server's own operations together with other changes; returns their ids.
@@ -55,7 +58,10 @@ impl Ingest {
     pub async fn author(&self, operations: Vec<OwnOperation>, with: Commit) -> Result<Vec<OpId>, AuthorError> {
         let key = self.own_chain();
         let key_log = self.key_log();
-        let enrolled = key_log.log.operation_key(&key.device, &key.incarnation).ok_or(AuthorError::NotAdopted)?;
+        let enrolled = key_log
+            .log
+            .operation_key(&key.device, &key.incarnation)
+            .ok_or(AuthorError::NotAdopted)?;
         if enrolled.record.public != self.keys.operation.public() {
             return Err(AuthorError::NotAdopted);
         }
@@ -63,7 +69,13 @@ impl Ingest {
         let chain = self.chain(key).await?;
         let mut streams = self.ledger.streams(key).await?;
         let (mut seq, mut prev) = next_place(&chain, link_origin(&self.tenant, &key.device));
-        let mut batch = NewBatch { chain: chain.clone(), operations: Vec::new(), streams: Vec::new(), moved: Vec::new(), received_ms: self.now_ms() };
+        let mut batch = NewBatch {
+            chain: chain.clone(),
+            operations: Vec::new(),
+            streams: Vec::new(),
+            moved: Vec::new(),
+            received_ms: self.now_ms(),
+        };
         let mut operations = operations;
         if seq == 0 {
             operations.insert(0, opening());
@@ -77,7 +89,14 @@ impl Ingest {
             let header = operation.header();
             streams.retain(|head| head.stream != stream);
             let id = operation.id();
-            let head = StreamHead { chain: key, stream, case: header.case, counter: header.counter, id, leaf: u64::MAX };
+            let head = StreamHead {
+                chain: key,
+                stream,
+                case: header.case,
+                counter: header.counter,
+                id,
+                leaf: u64::MAX,
+            };
             streams.push(head);
             batch.streams.retain(|head| head.stream != stream);
             batch.streams.push(head);
@@ -99,12 +118,30 @@ impl Ingest {
             seq += 1;
             prev = link;
         }
-        let ids: Vec<OpId> = batch.operations.iter().skip(skipped).map(|operation| operation.id).collect();
-        batch.chain.runs = vec![Run { number: 0, state: RunState::Main, first_seq: 0, before, last_seq: seq - 1, link: prev, fork: None }];
+        let ids: Vec<OpId> = batch
+            .operations
+            .iter()
+            .skip(skipped)
+            .map(|operation| operation.id)
+            .collect();
+        batch.chain.runs = vec![Run {
+            number: 0,
+            state: RunState::Main,
+            first_seq: 0,
+            before,
+            last_seq: seq - 1,
+            link: prev,
+            fork: None,
+        }];
         if let Some(main) = chain.main() {
             batch.chain.runs[0].before = main.before;
         }
-        self.ledger.commit(Commit { batch: Some(batch), ..with }).await?;
+        self.ledger
+            .commit(Commit {
+                batch: Some(batch),
+                ..with
+            })
+            .await?;
         self.announce();
         Ok(ids)
     }
@@ -142,7 +179,11 @@ impl Ingest {
             session: None,
             hlc_ms: state.hlc_ms,
             hlc_counter: state.hlc_counter,
-            clock: ClockClaim { wall_ms: now.wall_ms, boot: now.boot, monotonic_ms: now.monotonic_ms },
+            clock: ClockClaim {
+                wall_ms: now.wall_ms,
+                boot: now.boot,
+                monotonic_ms: now.monotonic_ms,
+            },
             supersedes: own.supersedes,
             anchor: None,
             pack: None,
@@ -154,8 +195,12 @@ impl Ingest {
         header.supersedes.sort_unstable();
         header.supersedes.dedup();
         let stream = header.stream().id();
-        header.counter = streams.iter().find(|head| head.stream == stream).map_or(0, |head| head.counter + 1);
-        let operation = Operation::seal(header, body, &*self.keys.operation.signer()).map_err(|e| failed(e.to_string()))?;
+        header.counter = streams
+            .iter()
+            .find(|head| head.stream == stream)
+            .map_or(0, |head| head.counter + 1);
+        let operation =
+            Operation::seal(header, body, &*self.keys.operation.signer()).map_err(|e| failed(e.to_string()))?;
         Ok((operation, stream))
     }
 }
@@ -169,7 +214,10 @@ fn opening() -> OwnOperation {
         supersedes: Vec::new(),
         fields: vec![
             ("device/label".into(), Value::text("ingest")),
-            ("device/app".into(), Value::text(concat!("fieldseal-server/", env!("CARGO_PKG_VERSION")))),
+            (
+                "device/app".into(),
+                Value::text(concat!("fieldseal-server/", env!("CARGO_PKG_VERSION"))),
+            ),
         ],
         audience: None,
     }
@@ -178,4 +226,3 @@ fn opening() -> OwnOperation {
 fn next_place(chain: &Chain, origin: Link) -> (u64, Link) {
     chain.main().map_or((0, origin), |main| (main.last_seq + 1, main.link))
 }
-

@@ -54,8 +54,16 @@ pub fn check(batch: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
         if let Some(last) = checked.last() {
             let (before, header) = (last.operation.header(), next.operation.header());
             if header.seq != before.seq.wrapping_add(1) || header.prev != last.link {
-                let code = if header.prev == last.link { "frame_order" } else { "frame_chain" };
-                fault = Some(FrameFault { code, at, detail: format!("seq {} does not continue seq {}", header.seq, before.seq) });
+                let code = if header.prev == last.link {
+                    "frame_order"
+                } else {
+                    "frame_chain"
+                };
+                fault = Some(FrameFault {
+                    code,
+                    at,
+                    detail: format!("seq {} does not continue seq {}", header.seq, before.seq),
+                });
                 break;
             }
         }
@@ -71,15 +79,40 @@ fn split(batch: &[u8]) -> (Vec<&[u8]>, Option<FrameFault>) {
     while !rest.is_empty() {
         let at = frames.len();
         if at == BATCH_OPERATIONS {
-            return (frames, Some(FrameFault { code: "frame_malformed", at, detail: format!("more than {BATCH_OPERATIONS} operations") }));
+            return (
+                frames,
+                Some(FrameFault {
+                    code: "frame_malformed",
+                    at,
+                    detail: format!("more than {BATCH_OPERATIONS} operations"),
+                }),
+            );
         }
         match cbor::decode_prefix(rest) {
             Ok((_, used)) if used <= MAX_FRAME => {
                 frames.push(&rest[..used]);
                 rest = &rest[used..];
             }
-            Ok((_, used)) => return (frames, Some(FrameFault { code: "frame_malformed", at, detail: format!("{used} bytes") })),
-            Err(e) => return (frames, Some(FrameFault { code: "frame_malformed", at, detail: e.to_string() })),
+            Ok((_, used)) => {
+                return (
+                    frames,
+                    Some(FrameFault {
+                        code: "frame_malformed",
+                        at,
+                        detail: format!("{used} bytes"),
+                    }),
+                );
+            }
+            Err(e) => {
+                return (
+                    frames,
+                    Some(FrameFault {
+                        code: "frame_malformed",
+                        at,
+                        detail: e.to_string(),
+                    }),
+                );
+            }
         }
     }
     (frames, None)
@@ -88,7 +121,11 @@ fn split(batch: &[u8]) -> (Vec<&[u8]>, Option<FrameFault>) {
 type CheckResult = Result<Checked, (&'static str, String)>;
 
 fn check_all(frames: &[&[u8]], tenant: &TenantId, chain: ChainKey, key: &PublicKey) -> Vec<CheckResult> {
-    let run = |part: &[&[u8]]| part.iter().map(|frame| check_one(frame, tenant, chain, key)).collect::<Vec<_>>();
+    let run = |part: &[&[u8]]| {
+        part.iter()
+            .map(|frame| check_one(frame, tenant, chain, key))
+            .collect::<Vec<_>>()
+    };
     if frames.len() < WORTH_A_THREAD {
         return run(frames);
     }
@@ -110,7 +147,10 @@ fn check_one(frame: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
         // Header and signature are what is signed and logged. A body that does not belong to them takes nothing away from that.
         Err(OperationError::BodyRoot | OperationError::Body(_)) => {
             let bare = without_body(frame).ok_or(("frame_malformed", "the envelope".to_owned()))?;
-            (Operation::parse(&bare).map_err(|e| ("frame_malformed", e.to_string()))?, true)
+            (
+                Operation::parse(&bare).map_err(|e| ("frame_malformed", e.to_string()))?,
+                true,
+            )
         }
         Err(e) => return Err(("frame_malformed", e.to_string())),
     };
@@ -119,7 +159,10 @@ fn check_one(frame: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
         return Err(("frame_malformed", "the operation is of another tenant".into()));
     }
     if (header.device, header.incarnation) != (chain.device, chain.incarnation) {
-        return Err(("frame_malformed", "the operation is of another device or incarnation than the address says".into()));
+        return Err((
+            "frame_malformed",
+            "the operation is of another device or incarnation than the address says".into(),
+        ));
     }
     if header.seq > PLACE_MOST || header.counter > PLACE_MOST {
         return Err(("frame_malformed", "a place in the chain beyond 2^62".into()));
@@ -128,12 +171,24 @@ fn check_one(frame: &[u8], tenant: &TenantId, chain: ChainKey, key: &PublicKey) 
     let operation = verified.into_inner();
     let commitment = operation.commitment();
     let link = fieldseal_proof::operation::link_next(&operation.header().prev, &commitment);
-    Ok(Checked { id: operation.id(), commitment, link, spoiled, frame: frame.to_vec(), operation })
+    Ok(Checked {
+        id: operation.id(),
+        commitment,
+        link,
+        spoiled,
+        frame: frame.to_vec(),
+        operation,
+    })
 }
 
 /// The envelope without its body.
 pub(crate) fn without_body(frame: &[u8]) -> Option<Vec<u8>> {
     let value = cbor::decode(frame).ok()?;
     let map = MapReader::new(&value, "frame").ok()?;
-    Some(MapWriter::default().put(0, map.get(0)?.clone()).put(1, map.get(1)?.clone()).encode())
+    Some(
+        MapWriter::default()
+            .put(0, map.get(0)?.clone())
+            .put(1, map.get(1)?.clone())
+            .encode(),
+    )
 }

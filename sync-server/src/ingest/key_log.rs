@@ -6,6 +6,8 @@ use fieldseal_proof::cbor;
 use fieldseal_proof::ids::{DeviceId, IncarnationId, KeyId};
 use fieldseal_proof::key_log::{Entry, KeyLog, KeyLogFrame, head_leaf};
 
+use futures_util::future::BoxFuture;
+
 use super::Ingest;
 use crate::ledger::{Commit, KeyLogAppend, KeyLogRow, LedgerError, LedgerStore, Swap};
 
@@ -36,7 +38,10 @@ impl KeyLogState {
         let Some(first) = rows.first() else { return Ok(None) };
         let corrupt = |e: String| LedgerError::Corrupt(format!("key log: {e}"));
         let tenant = KeyLog::read(&first.frame).map_err(|e| corrupt(e.to_string()))?.tenant();
-        let mut state = Self { log: KeyLog::new(tenant), in_force: Vec::new() };
+        let mut state = Self {
+            log: KeyLog::new(tenant),
+            in_force: Vec::new(),
+        };
         state.extend(&rows).map_err(corrupt)?;
         Ok(Some(state))
     }
@@ -53,7 +58,9 @@ impl KeyLogState {
     /// Whether a device's key was revoked before this leaf.
     pub fn is_revoked(&self, device: &DeviceId, incarnation: &IncarnationId, leaf: u64) -> bool {
         let key = self.log.operation_key(device, incarnation);
-        key.and_then(|key| key.revoked_at).and_then(|entry| self.in_force.get(entry as usize)).is_some_and(|from| *from <= leaf)
+        key.and_then(|key| key.revoked_at)
+            .and_then(|entry| self.in_force.get(entry as usize))
+            .is_some_and(|from| *from <= leaf)
     }
 
     /// `tablet` or `supervisor`; `None` for the ingest device and unknown ones.
@@ -90,7 +97,7 @@ impl Ingest {
     pub async fn append_key_log(
         &self,
         sequence: &[u8],
-        consequences: impl AsyncFn(&[Entry]) -> Result<Vec<Swap>, LedgerError>,
+        consequences: impl Fn(Arc<dyn LedgerStore>, Vec<Entry>) -> BoxFuture<'static, Result<Vec<Swap>, LedgerError>> + Send,
     ) -> Result<u64, KeyLogRefusal> {
         loop {
             let current = self.key_log();
@@ -99,11 +106,24 @@ impl Ingest {
             if rest.is_empty() {
                 return Ok(current.log.size());
             }
-            let (next, frames, entries) = check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
-            let registers = consequences(&entries).await?;
+            let (next, frames, entries) =
+                check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
+            let registers = consequences(self.ledger.clone(), entries).await?;
             let leaf = *head_leaf(next.size(), &next.head()).as_bytes();
-            let append = KeyLogAppend { expected: current.log.size(), frames, leaf };
-            match self.ledger.commit(Commit { key_log: Some(append), registers, ..Commit::default() }).await {
+            let append = KeyLogAppend {
+                expected: current.log.size(),
+                frames,
+                leaf,
+            };
+            match self
+                .ledger
+                .commit(Commit {
+                    key_log: Some(append),
+                    registers,
+                    ..Commit::default()
+                })
+                .await
+            {
                 Ok(done) => {
                     let mut state = (*current).clone();
                     state.log = next;

@@ -2,7 +2,11 @@
 
 /// Whether a path names a file by its SHA-256.
 pub fn names_blob(path: &str) -> bool {
-    path.contains('/') && matches!(path.rsplit('/').next(), Some("sha256" | "pdf_sha256" | "signed_pdf_sha256" | "strokes"))
+    path.contains('/')
+        && matches!(
+            path.rsplit('/').next(),
+            Some("sha256" | "pdf_sha256" | "signed_pdf_sha256" | "strokes")
+        )
 }
 
 /// Kinds that add to a closed case without changing what was closed.

@@ -60,8 +60,23 @@ impl Ingest {
                 audience: Some(request.device),
             };
             let next = Swap::update(space::NUMBER, key.clone(), version, (last + 1).to_string());
-            match self.author(vec![operation], Commit { registers: vec![next], ..Commit::default() }).await {
-                Ok(ids) => return Ok(Lease { operation: ids[0], first, last }),
+            match self
+                .author(
+                    vec![operation],
+                    Commit {
+                        registers: vec![next],
+                        ..Commit::default()
+                    },
+                )
+                .await
+            {
+                Ok(ids) => {
+                    return Ok(Lease {
+                        operation: ids[0],
+                        first,
+                        last,
+                    });
+                }
                 Err(AuthorError::Ledger(LedgerError::Conflict(_))) => {}
                 Err(other) => return Err(other),
             }
@@ -70,5 +85,8 @@ impl Ingest {
 }
 
 fn read(value: &[u8]) -> Result<u64, LedgerError> {
-    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(|| LedgerError::Corrupt("a number register".into()))
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| LedgerError::Corrupt("a number register".into()))
 }

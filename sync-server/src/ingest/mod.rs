@@ -18,10 +18,9 @@ mod plan;
 pub use admit::{Admission, AdmitError, OperationResult};
 pub use author::{AuthorError, OwnOperation};
 pub use frames::FrameFault;
-pub(crate) use admit::receipt_key;
 pub(crate) use frames::without_body as bare;
 pub(crate) use key_log::check_frames;
-pub use key_log::{KeyLogState, KeyLogRefusal};
+pub use key_log::{KeyLogRefusal, KeyLogState};
 pub use lease::{Lease, LeaseRequest};
 pub use plan::Outcome;
 
@@ -65,7 +64,18 @@ impl Ingest {
         let tenant = key_log.log.tenant();
         let own = Mutex::new(author::OwnChainState::default());
         let key_log = RwLock::new(Arc::new(key_log));
-        Self { ledger, keys, clock, random, origin: origin.to_owned(), tenant, epoch, key_log, own, admitted: watch::Sender::new(0) }
+        Self {
+            ledger,
+            keys,
+            clock,
+            random,
+            origin: origin.to_owned(),
+            tenant,
+            epoch,
+            key_log,
+            own,
+            admitted: watch::Sender::new(0),
+        }
     }
 
     /// The key log as it stands.

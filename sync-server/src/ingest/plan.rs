@@ -61,18 +61,34 @@ pub fn plan(chain: &Chain, stored: &[Stored], batch: &[Arrived]) -> Plan {
         last_run: 0,
     };
     for (at, arrived) in batch.iter().enumerate() {
-        if let Some(same) = stored.iter().find(|s| s.seq == arrived.seq && s.commitment == arrived.commitment) {
+        if let Some(same) = stored
+            .iter()
+            .find(|s| s.seq == arrived.seq && s.commitment == arrived.commitment)
+        {
             plan.outcomes.push(Outcome::Duplicate);
-            plan.last_run = plan.moved.iter().find(|(from, _)| *from == same.run).map_or(same.run, |(_, to)| *to);
+            plan.last_run = plan
+                .moved
+                .iter()
+                .find(|(from, _)| *from == same.run)
+                .map_or(same.run, |(_, to)| *to);
             continue;
         }
         let contradicted = stored.iter().find(|s| s.seq == arrived.seq);
-        let run = match plan.chain.runs.iter().position(|run| run.last_seq + 1 == arrived.seq && run.link == arrived.prev) {
+        let run = match plan
+            .chain
+            .runs
+            .iter()
+            .position(|run| run.last_seq + 1 == arrived.seq && run.link == arrived.prev)
+        {
             Some(place) => place,
             None => plan.open_run(arrived, contradicted, at),
         };
         let run = plan.grow(run, arrived);
-        plan.outcomes.push(if run.state == RunState::Fork { Outcome::Forked } else { Outcome::Accepted });
+        plan.outcomes.push(if run.state == RunState::Fork {
+            Outcome::Forked
+        } else {
+            Outcome::Accepted
+        });
         plan.placed.push((at, run.number));
         plan.last_run = run.number;
         plan.absorb(run.number);
@@ -117,8 +133,12 @@ impl Plan {
     fn absorb(&mut self, number: u64) {
         let runs = &mut self.chain.runs;
         while let Some(grown) = runs.iter().find(|run| run.number == number).copied()
-            && let Some(gap) =
-                runs.iter().position(|run| run.state == RunState::Gap && run.number != number && run.first_seq == grown.last_seq + 1 && run.before == grown.link)
+            && let Some(gap) = runs.iter().position(|run| {
+                run.state == RunState::Gap
+                    && run.number != number
+                    && run.first_seq == grown.last_seq + 1
+                    && run.before == grown.link
+            })
         {
             let gap = runs.remove(gap);
             self.moved.push((gap.number, number));
@@ -142,7 +162,12 @@ mod tests {
 
     /// Operation `seq` of the branch `b`; branches part where their numbers differ.
     fn op(seq: u64, before: u8, after: u8) -> Arrived {
-        Arrived { seq, prev: link(before), link: link(after), commitment: Commitment::from_bytes([after; 32]) }
+        Arrived {
+            seq,
+            prev: link(before),
+            link: link(after),
+            commitment: Commitment::from_bytes([after; 32]),
+        }
     }
 
     fn stored(arrived: &Arrived, run: u64) -> Stored {
@@ -160,7 +185,10 @@ mod tests {
     }
 
     fn empty() -> Chain {
-        Chain::unknown(ChainKey { device: DeviceId::from_bytes([1; 16]), incarnation: IncarnationId::from_bytes([2; 16]) })
+        Chain::unknown(ChainKey {
+            device: DeviceId::from_bytes([1; 16]),
+            incarnation: IncarnationId::from_bytes([2; 16]),
+        })
     }
 
     #[test]

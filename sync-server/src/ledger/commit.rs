@@ -17,6 +17,8 @@ pub struct Commit {
     /// Derived rows; the least `since` of a key stays.
     pub members: Vec<MemberRow>,
     pub accesses: Vec<Access>,
+    /// Leaves to append whose operations are not held: read from entry bundles when a server is restored.
+    pub awaited: Vec<[u8; 32]>,
     /// Drop all derived rows first: only for a rebuild.
     pub drop_views: bool,
 }
@@ -88,23 +90,47 @@ pub struct Swap {
 impl Swap {
     /// A new register; conflicts when it exists.
     pub fn create(space: &'static str, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Self { space, key: key.into(), expect: Expect::Absent, value: Some(value.into()) }
+        Self {
+            space,
+            key: key.into(),
+            expect: Expect::Absent,
+            value: Some(value.into()),
+        }
     }
 
     /// The next value of a register read at `version` (0: it did not exist).
     pub fn update(space: &'static str, key: impl Into<Vec<u8>>, version: u64, value: impl Into<Vec<u8>>) -> Self {
-        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
-        Self { space, key: key.into(), expect, value: Some(value.into()) }
+        let expect = if version == 0 {
+            Expect::Absent
+        } else {
+            Expect::Version(version)
+        };
+        Self {
+            space,
+            key: key.into(),
+            expect,
+            value: Some(value.into()),
+        }
     }
 
     /// A value that replaces whatever is there.
     pub fn set(space: &'static str, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        Self { space, key: key.into(), expect: Expect::Any, value: Some(value.into()) }
+        Self {
+            space,
+            key: key.into(),
+            expect: Expect::Any,
+            value: Some(value.into()),
+        }
     }
 
     /// Removes a register whatever it is.
     pub fn remove(space: &'static str, key: impl Into<Vec<u8>>) -> Self {
-        Self { space, key: key.into(), expect: Expect::Any, value: None }
+        Self {
+            space,
+            key: key.into(),
+            expect: Expect::Any,
+            value: None,
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 //! `conformance` is the one suite that every implementation has to pass.
 
 pub mod blob;
-pub mod conformance;
 mod commit;
+pub mod conformance;
 mod record;
 pub mod space;
 pub mod sqlite;
@@ -21,8 +21,8 @@ use futures_util::future::BoxFuture;
 pub use blob::BlobStore;
 pub use commit::{Commit, Committed, Expect, KeyLogAppend, NewBatch, NewOperation, Swap};
 pub use record::{
-    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Run, RunState, Stored, StreamHead,
-    WriteRow,
+    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Run, RunState,
+    Stored, StreamHead, WriteRow,
 };
 
 /// Why the ledger did not do what it was asked.

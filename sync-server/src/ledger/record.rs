@@ -48,7 +48,11 @@ pub struct Chain {
 impl Chain {
     /// A chain of which nothing has arrived.
     pub fn unknown(key: ChainKey) -> Self {
-        Self { key, version: 0, runs: Vec::new() }
+        Self {
+            key,
+            version: 0,
+            runs: Vec::new(),
+        }
     }
 
     /// The contiguous run from seq 0.

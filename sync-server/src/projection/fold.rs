@@ -13,17 +13,25 @@ use crate::ledger::{FieldRow, LedgerError, LedgerStore, WriteRow};
 
 /// The scope's 16 bytes: the case, or the tenant for the registry.
 pub fn scope_of(operation: &Operation, tenant: &TenantId) -> [u8; 16] {
-    operation.header().case.map_or(*tenant.as_bytes(), |case| *case.as_bytes())
+    operation
+        .header()
+        .case
+        .map_or(*tenant.as_bytes(), |case| *case.as_bytes())
 }
 
 /// Facts about other operations are read per operation and never merged (merge.md).
 fn is_fact(path: &str) -> bool {
-    matches!(path.split('/').next(), Some("" | "attest" | "disposition" | "closing" | "roll"))
+    matches!(
+        path.split('/').next(),
+        Some("" | "attest" | "disposition" | "closing" | "roll")
+    )
 }
 
 /// The writes of an operation.
 pub(super) fn writes_of(operation: &Operation, id: OpId, leaf: u64, tenant: &TenantId) -> Vec<WriteRow> {
-    let Some(body) = operation.body() else { return Vec::new() };
+    let Some(body) = operation.body() else {
+        return Vec::new();
+    };
     let header = operation.header();
     let scope = scope_of(operation, tenant);
     let key = [
@@ -46,7 +54,11 @@ pub(super) fn writes_of(operation: &Operation, id: OpId, leaf: u64, tenant: &Ten
         key: key.clone(),
         supersedes: header.supersedes.clone(),
     };
-    body.fields().iter().filter(|field| !is_fact(&field.path)).map(|field| row(&field.path, &field.value)).collect()
+    body.fields()
+        .iter()
+        .filter(|field| !is_fact(&field.path))
+        .map(|field| row(&field.path, &field.value))
+        .collect()
 }
 
 /// Folds these paths again from all their writes: those stored and those `fresh` ones that are about to be.
@@ -72,7 +84,11 @@ pub async fn refold(
             grouped.entry(key).or_default().push(row.clone());
         }
     }
-    let named: HashSet<OpId> = grouped.values().flatten().flat_map(|row| row.supersedes.iter().copied()).collect();
+    let named: HashSet<OpId> = grouped
+        .values()
+        .flatten()
+        .flat_map(|row| row.supersedes.iter().copied())
+        .collect();
     let known: HashSet<OpId> = ledger.held(named.into_iter().collect()).await?.into_iter().collect();
     let rows = touched.iter().map(|(scope, path)| {
         let writes: Vec<Write> = grouped
@@ -89,7 +105,11 @@ pub async fn refold(
 
 fn to_write(row: &WriteRow, quarantined: bool) -> Option<Write> {
     let key = &row.key;
-    let eight = |at: usize| key.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+    let eight = |at: usize| {
+        key.get(at..at + 8)
+            .and_then(|b| b.try_into().ok())
+            .map(u64::from_be_bytes)
+    };
     let sixteen = |at: usize| key.get(at..at + 16).and_then(|b| <[u8; 16]>::try_from(b).ok());
     Some(Write {
         id: row.op,
@@ -106,7 +126,7 @@ fn to_write(row: &WriteRow, quarantined: bool) -> Option<Write> {
     })
 }
 
-fn field_row(scope: [u8; 16], path: &str, resolved: &Resolved) -> FieldRow {
+pub(crate) fn field_row(scope: [u8; 16], path: &str, resolved: &Resolved) -> FieldRow {
     let outcome = match &resolved.outcome {
         Outcome::Absent => "absent",
         Outcome::Single(_) => "single",
@@ -117,7 +137,10 @@ fn field_row(scope: [u8; 16], path: &str, resolved: &Resolved) -> FieldRow {
     };
     let held = resolved.held().iter().map(|held| {
         let ids = held.by.iter().map(|id| Value::bytes(id.as_bytes())).collect();
-        Value::Array(vec![Value::bytes(held.value.as_deref().unwrap_or_default()), Value::Array(ids)])
+        Value::Array(vec![
+            Value::bytes(held.value.as_deref().unwrap_or_default()),
+            Value::Array(ids),
+        ])
     });
     FieldRow {
         scope,
@@ -131,11 +154,33 @@ fn field_row(scope: [u8; 16], path: &str, resolved: &Resolved) -> FieldRow {
 
 /// The values of a stored field with the operations that hold them; `None` for a withheld value.
 pub(super) fn values_of(row: &FieldRow) -> Vec<(Option<Value>, Vec<OpId>)> {
-    let Ok(Value::Array(held)) = cbor::decode(&row.held) else { return Vec::new() };
+    let Ok(Value::Array(held)) = cbor::decode(&row.held) else {
+        return Vec::new();
+    };
     let one = |value: &Value| {
-        let [Value::Bytes(bytes), Value::Array(ids)] = value.as_array()? else { return None };
-        let ids = ids.iter().filter_map(|id| id.as_bytes().and_then(|b| b.try_into().ok()).map(OpId::from_bytes)).collect();
-        Some((if bytes.is_empty() { None } else { cbor::decode(bytes).ok() }, ids))
+        let [Value::Bytes(bytes), Value::Array(ids)] = value.as_array()? else {
+            return None;
+        };
+        let ids = ids
+            .iter()
+            .filter_map(|id| id.as_bytes().and_then(|b| b.try_into().ok()).map(OpId::from_bytes))
+            .collect();
+        Some((
+            if bytes.is_empty() {
+                None
+            } else {
+                cbor::decode(bytes).ok()
+            },
+            ids,
+        ))
     };
     held.iter().filter_map(one).collect()
+}
+
+/// The writes of an operation for a fold from scratch, by path.
+pub(crate) fn merge_writes(operation: &Operation, id: OpId, quarantined: bool) -> Vec<(String, Write)> {
+    let rows = writes_of(operation, id, 0, &operation.header().tenant);
+    rows.iter()
+        .filter_map(|row| Some((row.path.clone(), to_write(row, quarantined)?)))
+        .collect()
 }

@@ -10,6 +10,7 @@ mod settle;
 mod view;
 mod worker;
 
+pub(crate) use fold::{field_row, merge_writes};
 pub use fold::{refold, scope_of};
 pub use register::CaseSummary;
 pub use settle::{SetAside, set_aside_all};

@@ -59,7 +59,10 @@ impl SetAside {
         OwnOperation {
             kind: "disposition",
             case: self.case.as_deref().and_then(|case| case.parse::<CaseId>().ok()),
-            inspection: self.inspection.as_deref().and_then(|inspection| inspection.parse::<InspectionId>().ok()),
+            inspection: self
+                .inspection
+                .as_deref()
+                .and_then(|inspection| inspection.parse::<InspectionId>().ok()),
             supersedes: self.by.iter().filter_map(id).collect(),
             fields,
             audience: self.device.parse::<DeviceId>().ok(),
@@ -81,7 +84,9 @@ pub async fn set_aside_all(ledger: &dyn LedgerStore) -> Result<HashMap<OpId, Set
         for register in &page {
             let id = register.key.as_slice().try_into().map(OpId::from_bytes);
             let value = serde_json::from_slice(&register.value);
-            let (Ok(id), Ok(value)) = (id, value) else { return Err(LedgerError::Corrupt("a quarantine register".into())) };
+            let (Ok(id), Ok(value)) = (id, value) else {
+                return Err(LedgerError::Corrupt("a quarantine register".into()));
+            };
             all.insert(id, value);
         }
     }

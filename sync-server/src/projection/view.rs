@@ -13,13 +13,19 @@ use crate::ledger::{FieldRow, LedgerError, LedgerStore, space};
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn case_view(ledger: &dyn LedgerStore, case: CaseId, as_of: u64) -> Result<Option<Json>, LedgerError> {
-    let Some(summary) = ledger.register(space::CASE, case.as_bytes().to_vec()).await? else { return Ok(None) };
+    let Some(summary) = ledger.register(space::CASE, case.as_bytes().to_vec()).await? else {
+        return Ok(None);
+    };
     let summary: Json = serde_json::from_slice(&summary.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
     let fields = ledger.fields(*case.as_bytes(), String::new()).await?;
     let blocked = |row: &&FieldRow| row.outcome == "conflict" || row.outcome == "contradiction";
     let name = case.to_string();
     let mut quarantine = Vec::new();
-    for (id, aside) in set_aside_all(ledger).await?.into_iter().filter(|(_, aside)| aside.case.as_ref() == Some(&name)) {
+    for (id, aside) in set_aside_all(ledger)
+        .await?
+        .into_iter()
+        .filter(|(_, aside)| aside.case.as_ref() == Some(&name))
+    {
         quarantine.push(json!({ "id": id.to_string(), "state": aside.state, "reason": aside.reason, "kind": aside.kind, "device": aside.device,
             "seq": aside.seq, "leaf": aside.leaf, "decision": aside.decision }));
     }

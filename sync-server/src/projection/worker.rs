@@ -8,13 +8,15 @@ use fieldseal_proof::ids::{CaseId, OpId};
 use fieldseal_proof::operation::Operation;
 use fieldseal_proof::roll::{CLOSE, read_closing};
 
+use super::ProjectionError;
 use super::fold::{refold, scope_of, writes_of};
 use super::register::CaseSummary;
 use super::settle::{SetAside, set_aside_all};
-use super::ProjectionError;
 use crate::ingest::assess::{Facts, Reason, Standing, judge};
 use crate::ingest::{Ingest, KeyLogState, OwnOperation};
-use crate::ledger::{Commit, FeedScope, LedgerError, LedgerStore, MemberRow, OperationRow, RunState, Swap, WriteRow, space};
+use crate::ledger::{
+    Commit, FeedScope, LedgerError, LedgerStore, MemberRow, OperationRow, RunState, Swap, WriteRow, space,
+};
 
 /// Place up to which operations were judged. Never goes back.
 pub const CURSOR_ASSESSED: &[u8] = b"assessed";
@@ -59,7 +61,14 @@ impl Projection {
         let (assessed, first) = cursor(&*ingest.ledger, CURSOR_ASSESSED).await?;
         let (projected, second) = cursor(&*ingest.ledger, CURSOR_PROJECTED).await?;
         let set_aside = set_aside_all(&*ingest.ledger).await?;
-        Ok(Self { ingest, assessed, projected, versions: (first, second), set_aside, said: HashSet::new() })
+        Ok(Self {
+            ingest,
+            assessed,
+            projected,
+            versions: (first, second),
+            set_aside,
+            said: HashSet::new(),
+        })
     }
 
     /// Place up to which everything was judged and folded.
@@ -79,8 +88,14 @@ impl Projection {
         if self.projected >= end {
             return Ok(false);
         }
-        let rows = ledger.operations(FeedScope::All, self.projected, end, STEP_BYTES).await?;
-        let reached = if rows.is_empty() { end } else { self.reached(&rows, end).await? };
+        let rows = ledger
+            .operations(FeedScope::All, self.projected, end, STEP_BYTES)
+            .await?;
+        let reached = if rows.is_empty() {
+            end
+        } else {
+            self.reached(&rows, end).await?
+        };
         let mut step = Step::default();
         let key_log = self.ingest.key_log();
         for row in &rows {
@@ -100,7 +115,11 @@ impl Projection {
     pub async fn reconsider(&mut self) -> Result<(), ProjectionError> {
         let mut step = Step::default();
         self.heal(&self.ingest.key_log(), &mut step).await?;
-        if step.to_say.is_empty() { Ok(()) } else { self.commit(step, self.projected).await }
+        if step.to_say.is_empty() {
+            Ok(())
+        } else {
+            self.commit(step, self.projected).await
+        }
     }
 
     fn is_rebuilding(&self) -> bool {
@@ -114,8 +133,17 @@ impl Projection {
         Ok(more.first().map_or(size, |next| next.leaf))
     }
 
-    async fn take(&mut self, row: &OperationRow, key_log: &KeyLogState, step: &mut Step) -> Result<(), ProjectionError> {
-        let frame = if row.spoiled { crate::ingest::bare(&row.frame) } else { Some(row.frame.clone()) };
+    async fn take(
+        &mut self,
+        row: &OperationRow,
+        key_log: &KeyLogState,
+        step: &mut Step,
+    ) -> Result<(), ProjectionError> {
+        let frame = if row.spoiled {
+            crate::ingest::bare(&row.frame)
+        } else {
+            Some(row.frame.clone())
+        };
         let Some(operation) = frame.and_then(|frame| Operation::parse(&frame).ok()) else {
             return Err(LedgerError::Corrupt(format!("the operation at leaf {} does not parse", row.leaf)).into());
         };
@@ -133,7 +161,8 @@ impl Projection {
             self.put_aside(row, &operation, reason, step);
         }
         let writes = writes_of(&operation, row.id, row.leaf, &self.ingest.tenant);
-        step.touched.extend(writes.iter().map(|write| (write.scope, write.path.clone())));
+        step.touched
+            .extend(writes.iter().map(|write| (write.scope, write.path.clone())));
         step.writes.extend(writes);
         if !self.set_aside.get(&row.id).is_some_and(SetAside::stands) {
             self.effects(row, &operation, step).await?;
@@ -143,10 +172,20 @@ impl Projection {
 
     /// A disposition of our own that has reached its place in the log.
     fn take_own(&mut self, row: &OperationRow, operation: &Operation, step: &mut Step) {
-        let Some(body) = operation.body().filter(|_| operation.header().kind == "disposition") else { return };
-        let hash = |path: &str| body.get(path).and_then(|v| v.as_bytes().and_then(|b| b.try_into().ok())).map(OpId::from_bytes);
+        let Some(body) = operation.body().filter(|_| operation.header().kind == "disposition") else {
+            return;
+        };
+        let hash = |path: &str| {
+            body.get(path)
+                .and_then(|v| v.as_bytes().and_then(|b| b.try_into().ok()))
+                .map(OpId::from_bytes)
+        };
         let text = |path: &str| body.get(path).and_then(|v| v.as_text().map(str::to_owned));
-        let (Some(target), Some(state), Some(reason)) = (hash("disposition/target"), text("disposition/state"), text("disposition/reason")) else {
+        let (Some(target), Some(state), Some(reason)) = (
+            hash("disposition/target"),
+            text("disposition/state"),
+            text("disposition/reason"),
+        ) else {
             return;
         };
         let header = operation.header();
@@ -175,17 +214,32 @@ impl Projection {
         step.changed.insert(target);
     }
 
-    async fn judge(&self, row: &OperationRow, operation: &Operation, key_log: &KeyLogState, step: &Step) -> Result<Option<Reason>, ProjectionError> {
+    async fn judge(
+        &self,
+        row: &OperationRow,
+        operation: &Operation,
+        key_log: &KeyLogState,
+        step: &Step,
+    ) -> Result<Option<Reason>, ProjectionError> {
         let header = operation.header();
         let chain = self.ingest.chain(row.chain).await?;
-        let run = chain.runs.iter().find(|run| run.number == row.run).map_or(RunState::Main, |run| run.state);
+        let run = chain
+            .runs
+            .iter()
+            .find(|run| run.number == row.run)
+            .map_or(RunState::Main, |run| run.state);
         let standing = match header.case {
             None => Standing::Registry,
             Some(case) => self.standing(row, case, step).await?,
         };
         let pack_known = match header.pack {
             None => true,
-            Some(pack) => self.ingest.ledger.register(space::PACK, pack.as_bytes().to_vec()).await?.is_some(),
+            Some(pack) => self
+                .ingest
+                .ledger
+                .register(space::PACK, pack.as_bytes().to_vec())
+                .await?
+                .is_some(),
         };
         let closed = match header.inspection {
             None => false,
@@ -205,25 +259,43 @@ impl Projection {
 
     async fn standing(&self, row: &OperationRow, case: CaseId, step: &Step) -> Result<Standing, LedgerError> {
         let ledger = &self.ingest.ledger;
-        let mut named: HashSet<[u8; 16]> = ledger.members(case).await?.iter().map(|member| member.subject).collect();
+        let mut named: HashSet<[u8; 16]> = ledger
+            .members(case)
+            .await?
+            .iter()
+            .map(|member| member.subject)
+            .collect();
         named.extend(step.named.get(&case).into_iter().flatten());
         if named.is_empty() {
             return Ok(Standing::NobodyYet);
         }
         let subjects = subjects_of(&**ledger, row.chain.device.as_bytes()).await?;
-        Ok(if subjects.iter().any(|subject| named.contains(subject)) { Standing::Named } else { Standing::Stranger })
+        Ok(if subjects.iter().any(|subject| named.contains(subject)) {
+            Standing::Named
+        } else {
+            Standing::Stranger
+        })
     }
 
     async fn closed(&self, inspection: [u8; 16], step: &Step) -> Result<bool, LedgerError> {
         match step.closed.get(&inspection) {
             Some(now) => Ok(now.is_some()),
-            None => Ok(self.ingest.ledger.register(space::CLOSING, inspection.to_vec()).await?.is_some()),
+            None => Ok(self
+                .ingest
+                .ledger
+                .register(space::CLOSING, inspection.to_vec())
+                .await?
+                .is_some()),
         }
     }
 
     fn put_aside(&mut self, row: &OperationRow, operation: &Operation, reason: Reason, step: &mut Step) {
         let header = operation.header();
-        let by = self.set_aside.get(&row.id).map(|earlier| earlier.by.clone()).unwrap_or_default();
+        let by = self
+            .set_aside
+            .get(&row.id)
+            .map(|earlier| earlier.by.clone())
+            .unwrap_or_default();
         let entry = SetAside {
             state: "quarantined".into(),
             reason: reason.as_str().into(),
@@ -245,8 +317,15 @@ impl Projection {
     }
 
     /// What an effective operation does beyond its writes: names people, closes, returns, decides.
-    async fn effects(&mut self, row: &OperationRow, operation: &Operation, step: &mut Step) -> Result<(), ProjectionError> {
-        let (header, Some(body)) = (operation.header(), operation.body()) else { return Ok(()) };
+    async fn effects(
+        &mut self,
+        row: &OperationRow,
+        operation: &Operation,
+        step: &mut Step,
+    ) -> Result<(), ProjectionError> {
+        let (header, Some(body)) = (operation.header(), operation.body()) else {
+            return Ok(());
+        };
         if let Some(case) = header.case {
             let mut subjects = ids_at(body.get("inspection/device"));
             subjects.extend(ids_at(body.get("inspection/officer")));
@@ -254,7 +333,11 @@ impl Projection {
                 subjects.push(*row.chain.device.as_bytes());
             }
             step.named.entry(case).or_default().extend(subjects.iter().copied());
-            step.members.extend(subjects.into_iter().map(|subject| MemberRow { subject, case, since: row.leaf }));
+            step.members.extend(subjects.into_iter().map(|subject| MemberRow {
+                subject,
+                case,
+                since: row.leaf,
+            }));
         }
         match (header.kind.as_str(), header.inspection) {
             (CLOSE, Some(inspection)) => {
@@ -262,13 +345,21 @@ impl Projection {
                 let held = read_closing(body).unwrap_or_default();
                 let covered = |aside: &SetAside| {
                     held.iter().any(|(device, incarnation, counter, _)| {
-                        aside.device == device.to_string() && aside.incarnation == incarnation.to_string() && aside.counter <= *counter
+                        aside.device == device.to_string()
+                            && aside.incarnation == incarnation.to_string()
+                            && aside.counter <= *counter
                     })
                 };
-                self.release(step, |aside| aside.inspection == Some(inspection.to_string()) && covered(aside));
+                self.release(step, |aside| {
+                    aside.inspection == Some(inspection.to_string()) && covered(aside)
+                });
             }
             ("inspection.return", _) => {
-                for field in body.fields().iter().filter(|f| f.path.starts_with("return/") && f.path.ends_with("/inspection")) {
+                for field in body
+                    .fields()
+                    .iter()
+                    .filter(|f| f.path.starts_with("return/") && f.path.ends_with("/inspection"))
+                {
                     if let Some(inspection) = ids_at(body.get(&field.path)).first().copied() {
                         step.closed.insert(inspection, None);
                         let id = fieldseal_proof::ids::InspectionId::from_bytes(inspection).to_string();
@@ -297,10 +388,20 @@ impl Projection {
     }
 
     /// A supervisor's decision becomes a disposition.
-    async fn decide(&mut self, row: &OperationRow, body: &fieldseal_proof::body::Body, step: &mut Step) -> Result<(), ProjectionError> {
-        let target = body.get("decide/target").and_then(|v| v.as_bytes().and_then(|b| b.try_into().ok())).map(OpId::from_bytes);
+    async fn decide(
+        &mut self,
+        row: &OperationRow,
+        body: &fieldseal_proof::body::Body,
+        step: &mut Step,
+    ) -> Result<(), ProjectionError> {
+        let target = body
+            .get("decide/target")
+            .and_then(|v| v.as_bytes().and_then(|b| b.try_into().ok()))
+            .map(OpId::from_bytes);
         let state = body.get("decide/state").and_then(|v| v.as_text().map(str::to_owned));
-        let (Some(target), Some(state)) = (target, state) else { return Ok(()) };
+        let (Some(target), Some(state)) = (target, state) else {
+            return Ok(());
+        };
         if state != "released" && state != "quarantined" {
             return Ok(());
         }
@@ -308,7 +409,9 @@ impl Projection {
             // A supervisor may set aside what no rule did.
             let rows = self.ingest.ledger.operation(target).await?;
             let Some(held) = rows.first() else { return Ok(()) };
-            let Ok(operation) = Operation::parse(&held.frame) else { return Ok(()) };
+            let Ok(operation) = Operation::parse(&held.frame) else {
+                return Ok(());
+            };
             self.put_aside(held, &operation, Reason::NotPermitted, step);
         }
         if let Some(aside) = self.set_aside.get_mut(&target) {
@@ -329,14 +432,22 @@ impl Projection {
             Some(Reason::UnknownPack) => true,
             _ => false,
         };
-        let waiting: Vec<OpId> =
-            self.set_aside.iter().filter(|(_, aside)| aside.stands() && aside.decision.is_none() && may_heal(aside)).map(|(id, _)| *id).collect();
+        let waiting: Vec<OpId> = self
+            .set_aside
+            .iter()
+            .filter(|(_, aside)| aside.stands() && aside.decision.is_none() && may_heal(aside))
+            .map(|(id, _)| *id)
+            .collect();
         for id in waiting {
             let rows = self.ingest.ledger.operation(id).await?;
             let Some(row) = rows.first() else { continue };
-            let Ok(operation) = Operation::parse(&row.frame) else { continue };
+            let Ok(operation) = Operation::parse(&row.frame) else {
+                continue;
+            };
             let now = self.judge(row, &operation, key_log, step).await?;
-            let Some(aside) = self.set_aside.get_mut(&id) else { continue };
+            let Some(aside) = self.set_aside.get_mut(&id) else {
+                continue;
+            };
             match now {
                 Some(reason) if reason.as_str() == aside.reason => continue,
                 Some(reason) => aside.reason = reason.as_str().into(),
@@ -360,9 +471,19 @@ impl Projection {
         let ledger = self.ingest.ledger.clone();
         let fields = refold(&*ledger, &step.touched, &step.writes, &stands).await?;
         let assessed = self.assessed.max(reached);
-        let mut registers = vec![Swap::update(space::META, CURSOR_PROJECTED, self.versions.1, reached.to_string())];
+        let mut registers = vec![Swap::update(
+            space::META,
+            CURSOR_PROJECTED,
+            self.versions.1,
+            reached.to_string(),
+        )];
         if !rebuilding {
-            registers.push(Swap::update(space::META, CURSOR_ASSESSED, self.versions.0, assessed.to_string()));
+            registers.push(Swap::update(
+                space::META,
+                CURSOR_ASSESSED,
+                self.versions.0,
+                assessed.to_string(),
+            ));
         }
         for id in &step.changed {
             registers.extend(self.set_aside.get(id).map(|aside| aside.register(id)).transpose()?);
@@ -380,9 +501,18 @@ impl Projection {
         let say: Vec<OwnOperation> = if rebuilding {
             Vec::new()
         } else {
-            step.to_say.iter().filter_map(|id| self.set_aside.get(id).map(|aside| aside.disposition(id))).collect()
+            step.to_say
+                .iter()
+                .filter_map(|id| self.set_aside.get(id).map(|aside| aside.disposition(id)))
+                .collect()
         };
-        let commit = Commit { registers, writes: step.writes, fields, members: step.members, ..Commit::default() };
+        let commit = Commit {
+            registers,
+            writes: step.writes,
+            fields,
+            members: step.members,
+            ..Commit::default()
+        };
         if say.is_empty() {
             ledger.commit(commit).await?;
         } else {
@@ -402,7 +532,9 @@ impl Projection {
         let changed: Vec<OpId> = step.changed.iter().copied().collect();
         for id in changed {
             for row in self.ingest.ledger.operation(id).await? {
-                let Ok(operation) = Operation::parse(&row.frame) else { continue };
+                let Ok(operation) = Operation::parse(&row.frame) else {
+                    continue;
+                };
                 let scope = scope_of(&operation, &self.ingest.tenant);
                 let paths = writes_of(&operation, id, row.leaf, &self.ingest.tenant);
                 step.touched.extend(paths.into_iter().map(|write| (scope, write.path)));
@@ -419,7 +551,10 @@ impl Projection {
 /// When the ledger cannot be read.
 pub async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<Vec<[u8; 16]>, LedgerError> {
     let carried = ledger.registers(space::CARRIED, device.to_vec(), 256).await?;
-    let officers = carried.iter().filter_map(|register| register.key.strip_prefix(device.as_slice())).filter_map(|id| id.try_into().ok());
+    let officers = carried
+        .iter()
+        .filter_map(|register| register.key.strip_prefix(device.as_slice()))
+        .filter_map(|id| id.try_into().ok());
     Ok(std::iter::once(*device).chain(officers).collect())
 }
 
@@ -433,7 +568,14 @@ fn ids_at(value: Option<Value>) -> Vec<[u8; 16]> {
 }
 
 async fn cursor(ledger: &dyn LedgerStore, key: &[u8]) -> Result<(u64, u64), LedgerError> {
-    let Some(register) = ledger.register(space::META, key.to_vec()).await? else { return Ok((0, 0)) };
-    let text = std::str::from_utf8(&register.value).ok().and_then(|text| text.parse().ok());
-    Ok((text.ok_or_else(|| LedgerError::Corrupt("a cursor".into()))?, register.version))
+    let Some(register) = ledger.register(space::META, key.to_vec()).await? else {
+        return Ok((0, 0));
+    };
+    let text = std::str::from_utf8(&register.value)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    Ok((
+        text.ok_or_else(|| LedgerError::Corrupt("a cursor".into()))?,
+        register.version,
+    ))
 }

@@ -35,7 +35,9 @@ impl TileFolder {
     /// When it cannot be created.
     pub fn open(root: &Path) -> Result<Self, TileError> {
         std::fs::create_dir_all(root).map_err(|e| io("tiles", &e))?;
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
     }
 
     /// The folder itself.
@@ -72,7 +74,9 @@ impl TileFolder {
     /// When the disk refuses; the old checkpoint then stays.
     pub fn publish_checkpoint(&self, note: &[u8]) -> Result<(), TileError> {
         self.replace("checkpoint", note)?;
-        File::open(&self.root).and_then(|f| f.sync_all()).map_err(|e| io("checkpoint", &e))
+        File::open(&self.root)
+            .and_then(|f| f.sync_all())
+            .map_err(|e| io("checkpoint", &e))
     }
 
     /// Writes the tiles and bundles that `leaves` complete or extend, beginning at `range`, and returns the range after them.
@@ -94,7 +98,11 @@ impl TileFolder {
             let last = (range.size() >> (8 * u32::from(level))).min((index + 1) * WIDTH);
             let width = last - index * WIDTH;
             let before = width - added.len() as u64;
-            let mut hashes = if before == 0 { Vec::new() } else { self.row(level, index, before)? };
+            let mut hashes = if before == 0 {
+                Vec::new()
+            } else {
+                self.row(level, index, before)?
+            };
             hashes.extend(added);
             self.replace(&path(level, index, width), hashes.as_flattened())?;
         }
@@ -108,7 +116,11 @@ impl TileFolder {
         while at < stop {
             let bundle = at / WIDTH;
             let end = ((bundle + 1) * WIDTH).min(stop);
-            let mut entries = if at % WIDTH == 0 { Vec::new() } else { self.bundle(bundle, at % WIDTH)? };
+            let mut entries = if at % WIDTH == 0 {
+                Vec::new()
+            } else {
+                self.bundle(bundle, at % WIDTH)?
+            };
             entries.extend_from_slice(&leaves[(at - start) as usize..(end - start) as usize]);
             let bytes = encode_entries(entries.iter().map(<[u8; 32]>::as_slice));
             self.replace(&entries_path(bundle, end - bundle * WIDTH), &bytes)?;
@@ -123,10 +135,18 @@ impl TileFolder {
     /// When no bundle of that or a greater width is there.
     pub fn bundle(&self, index: u64, width: u64) -> Result<Vec<[u8; 32]>, TileError> {
         let (bytes, name) = self.widest(width, |w| entries_path(index, w))?;
-        let (entries, []) = bytes.as_chunks::<34>() else { return Err(TileError::Length(name)) };
-        let strip = |entry: &[u8; 34]| entry.strip_prefix(&[0, 32]).and_then(|leaf| <[u8; 32]>::try_from(leaf).ok());
+        let (entries, []) = bytes.as_chunks::<34>() else {
+            return Err(TileError::Length(name));
+        };
+        let strip = |entry: &[u8; 34]| {
+            entry
+                .strip_prefix(&[0, 32])
+                .and_then(|leaf| <[u8; 32]>::try_from(leaf).ok())
+        };
         let leaves: Option<Vec<[u8; 32]>> = entries.iter().take(width as usize).map(strip).collect();
-        leaves.filter(|l| l.len() as u64 == width).ok_or(TileError::Length(name))
+        leaves
+            .filter(|l| l.len() as u64 == width)
+            .ok_or(TileError::Length(name))
     }
 
     /// The first `width` hashes of a tile.
@@ -183,23 +203,36 @@ impl NodeSource for TileFolder {
 }
 
 fn io(path: &str, error: &std::io::Error) -> TileError {
-    TileError::Io { path: path.to_owned(), why: error.to_string() }
+    TileError::Io {
+        path: path.to_owned(),
+        why: error.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use fieldseal_proof::hash::sha256;
-    use fieldseal_proof::merkle::{MemoryTree, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion};
+    use fieldseal_proof::merkle::{
+        MemoryTree, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion,
+    };
 
     #[test]
     fn tiles_in_any_steps_give_the_tree_and_its_proofs() {
-        for steps in [vec![1, 1, 1], vec![255, 1, 1], vec![256, 256], vec![300, 700, 1], vec![66_000, 3]] {
+        for steps in [
+            vec![1, 1, 1],
+            vec![255, 1, 1],
+            vec![256, 256],
+            vec![300, 700, 1],
+            vec![66_000, 3],
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let tiles = TileFolder::open(folder.path()).unwrap();
             let (mut range, mut tree, mut sizes) = (CompactRange::default(), MemoryTree::default(), vec![]);
             for step in steps {
-                let leaves: Vec<[u8; 32]> = (0..step).map(|i: u64| sha256(&(range.size() + i).to_be_bytes())).collect();
+                let leaves: Vec<[u8; 32]> = (0..step)
+                    .map(|i: u64| sha256(&(range.size() + i).to_be_bytes()))
+                    .collect();
                 leaves.iter().for_each(|l| tree.push(l));
                 range = tiles.extend(range, &leaves).unwrap();
                 assert_eq!(range.root(), tree.root());

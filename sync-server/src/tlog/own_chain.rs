@@ -19,7 +19,9 @@ pub struct OwnChain {
 impl OwnChain {
     /// The file below the tiles folder.
     pub fn of(tiles: &Path, device: &str, incarnation: &str) -> Self {
-        Self { path: tiles.join("own").join(format!("{device}.{incarnation}.cbor-seq")) }
+        Self {
+            path: tiles.join("own").join(format!("{device}.{incarnation}.cbor-seq")),
+        }
     }
 
     /// Everything in it.
@@ -46,7 +48,11 @@ impl OwnChain {
             if let Some(folder) = self.path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&self.path)?;
             file.set_len(at)?;
             file.seek(SeekFrom::Start(at))?;
             file.write_all(frames)?;
@@ -56,6 +62,9 @@ impl OwnChain {
     }
 
     fn failed(&self, error: &std::io::Error) -> TileError {
-        TileError::Io { path: self.path.display().to_string(), why: error.to_string() }
+        TileError::Io {
+            path: self.path.display().to_string(),
+            why: error.to_string(),
+        }
     }
 }

@@ -71,10 +71,22 @@ impl Sequencer {
     ) -> Result<Self, LogError> {
         let stored = ledger.register(space::META, HEAD_KEY.to_vec()).await?;
         let head: TreeHead = match &stored {
-            Some(register) => serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?,
-            None => TreeHead { size: 0, root: hex::encode(CompactRange::default().root()), fence: 0, note: None },
+            Some(register) => {
+                serde_json::from_slice(&register.value).map_err(|e| LedgerError::Corrupt(e.to_string()))?
+            }
+            None => TreeHead {
+                size: 0,
+                root: hex::encode(CompactRange::default().root()),
+                fence: 0,
+                note: None,
+            },
         };
-        let own = own.map(|key| (key, OwnChain::of(tiles.root(), &key.device.to_string(), &key.incarnation.to_string())));
+        let own = own.map(|key| {
+            (
+                key,
+                OwnChain::of(tiles.root(), &key.device.to_string(), &key.incarnation.to_string()),
+            )
+        });
         let mut this = Self {
             ledger,
             tiles,
@@ -89,7 +101,10 @@ impl Sequencer {
             published: watch::Sender::new(Published::default()),
         };
         this.check_published().await?;
-        let taken = TreeHead { fence: this.head.fence + 1, ..this.head.clone() };
+        let taken = TreeHead {
+            fence: this.head.fence + 1,
+            ..this.head.clone()
+        };
         this.swap(taken, None).await?;
         this.count_own()?;
         this.finish().await?;
@@ -116,7 +131,12 @@ impl Sequencer {
         }
         let mut range = self.range.clone();
         leaves.iter().for_each(|leaf| range.push(leaf_hash(leaf), |_, _, _| {}));
-        let next = TreeHead { size: range.size(), root: hex::encode(range.root()), fence: self.head.fence, note: None };
+        let next = TreeHead {
+            size: range.size(),
+            root: hex::encode(range.root()),
+            fence: self.head.fence,
+            note: None,
+        };
         self.swap(next, None).await?;
         self.finish().await?;
         Ok(true)
@@ -139,15 +159,29 @@ impl Sequencer {
         self.write_own().await?;
         let (tiles, bytes) = (self.tiles.clone(), note.clone());
         blocking(move || tiles.publish_checkpoint(&bytes)).await?;
-        self.published.send_replace(Published { size: self.head.size, root, note });
+        self.published.send_replace(Published {
+            size: self.head.size,
+            root,
+            note,
+        });
         Ok(())
     }
 
     /// Signs the committed head and stores the signature.
     async fn sign(&mut self, root: Digest32) -> Result<Vec<u8>, LogError> {
-        let text = Checkpoint { origin: self.origin.clone(), size: self.head.size, root }.text();
-        let note = SignedNote::sign(&text, &self.origin, &*self.signer).map_err(|e| LogError::Sign(e.to_string()))?.to_bytes();
-        let signed = TreeHead { note: Some(String::from_utf8_lossy(&note).into_owned()), ..self.head.clone() };
+        let text = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.head.size,
+            root,
+        }
+        .text();
+        let note = SignedNote::sign(&text, &self.origin, &*self.signer)
+            .map_err(|e| LogError::Sign(e.to_string()))?
+            .to_bytes();
+        let signed = TreeHead {
+            note: Some(String::from_utf8_lossy(&note).into_owned()),
+            ..self.head.clone()
+        };
         self.swap(signed, Some(note.clone())).await?;
         Ok(note)
     }
@@ -169,15 +203,24 @@ impl Sequencer {
         }
         match last {
             Some(e) => Err(e.into()),
-            None => Err(LogError::Frozen(format!("the leaves do not give the root committed for size {}", self.head.size))),
+            None => Err(LogError::Frozen(format!(
+                "the leaves do not give the root committed for size {}",
+                self.head.size
+            ))),
         }
     }
 
     async fn extend_tiles(&self, mut range: CompactRange) -> Result<CompactRange, LogError> {
         while range.size() < self.head.size {
-            let leaves = self.ledger.leaves(range.size(), self.head.size.min(range.size() + STEP)).await?;
+            let leaves = self
+                .ledger
+                .leaves(range.size(), self.head.size.min(range.size() + STEP))
+                .await?;
             if leaves.is_empty() {
-                return Err(LogError::Frozen(format!("the ledger holds fewer leaves than its head of size {}", self.head.size)));
+                return Err(LogError::Frozen(format!(
+                    "the ledger holds fewer leaves than its head of size {}",
+                    self.head.size
+                )));
             }
             let tiles = self.tiles.clone();
             range = blocking(move || tiles.extend(range, &leaves)).await?;
@@ -191,7 +234,13 @@ impl Sequencer {
         let stored = self.ledger.stored(*key, self.own_next, u64::MAX).await?;
         let (mut frames, mut next) = (Vec::new(), self.own_next);
         for one in stored.iter().take_while(|one| one.leaf < self.head.size) {
-            for row in self.ledger.operation(one.id).await?.into_iter().filter(|row| row.leaf == one.leaf) {
+            for row in self
+                .ledger
+                .operation(one.id)
+                .await?
+                .into_iter()
+                .filter(|row| row.leaf == one.leaf)
+            {
                 frames.extend_from_slice(&row.frame);
                 next = one.seq + 1;
             }
@@ -220,11 +269,15 @@ impl Sequencer {
 
     /// The published checkpoint must be ours and must be a prefix of what the ledger holds; otherwise nothing is signed.
     async fn check_published(&mut self) -> Result<(), LogError> {
-        let Some(bytes) = self.tiles.checkpoint()? else { return Ok(()) };
+        let Some(bytes) = self.tiles.checkpoint()? else {
+            return Ok(());
+        };
         let frozen = LogError::Frozen;
         let note = SignedNote::parse(&bytes).map_err(|e| frozen(format!("tiles/checkpoint: {e}")))?;
-        let vkey = VerifierKey::ed25519(&self.origin, self.signer.public().clone()).map_err(|e| frozen(e.to_string()))?;
-        note.verify(&vkey).map_err(|e| frozen(format!("tiles/checkpoint is not by this log: {e}")))?;
+        let vkey =
+            VerifierKey::ed25519(&self.origin, self.signer.public().clone()).map_err(|e| frozen(e.to_string()))?;
+        note.verify(&vkey)
+            .map_err(|e| frozen(format!("tiles/checkpoint is not by this log: {e}")))?;
         let published = Checkpoint::of(&note).map_err(|e| frozen(e.to_string()))?;
         let held = self.ledger.size().await?;
         if published.size > held {
@@ -237,16 +290,27 @@ impl Sequencer {
         // The leaves decide, not the tiles: a tile that was lost or changed is written again.
         let mut range = CompactRange::default();
         while range.size() < published.size {
-            let leaves = self.ledger.leaves(range.size(), published.size.min(range.size() + STEP)).await?;
+            let leaves = self
+                .ledger
+                .leaves(range.size(), published.size.min(range.size() + STEP))
+                .await?;
             leaves.iter().for_each(|leaf| range.push(leaf_hash(leaf), |_, _, _| {}));
         }
         if range.root() != published.root {
-            return Err(frozen(format!("the ledger's first {} leaves contradict the checkpoint that was signed for them", published.size)));
+            return Err(frozen(format!(
+                "the ledger's first {} leaves contradict the checkpoint that was signed for them",
+                published.size
+            )));
         }
         if self.head.size < published.size {
             // A restored ledger whose leaves were filled up from the bundles: its head follows what was published.
             let note = Some(String::from_utf8_lossy(&bytes).into_owned());
-            self.head = TreeHead { size: published.size, root: hex::encode(published.root), fence: self.head.fence, note };
+            self.head = TreeHead {
+                size: published.size,
+                root: hex::encode(published.root),
+                fence: self.head.fence,
+                note,
+            };
         }
         let stored = CompactRange::load(published.size, &self.tiles).is_ok_and(|tiles| tiles == range);
         self.range = if stored { range } else { CompactRange::default() };
@@ -255,14 +319,23 @@ impl Sequencer {
 
     async fn swap(&mut self, next: TreeHead, signed: Option<Vec<u8>>) -> Result<(), LogError> {
         if next.size < self.head.size || (next.size == self.head.size && next.root != self.head.root) {
-            return Err(LogError::Frozen("a head that is smaller than, or contradicts, the committed one".into()));
+            return Err(LogError::Frozen(
+                "a head that is smaller than, or contradicts, the committed one".into(),
+            ));
         }
         let value = serde_json::to_vec(&next).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
         let mut registers = vec![Swap::update(space::META, HEAD_KEY, self.version, value)];
         if let Some(note) = signed {
             registers.push(Swap::set(space::CHECKPOINT, next.size.to_be_bytes(), note));
         }
-        match self.ledger.commit(Commit { registers, ..Commit::default() }).await {
+        match self
+            .ledger
+            .commit(Commit {
+                registers,
+                ..Commit::default()
+            })
+            .await
+        {
             Ok(_) => {
                 self.version += 1;
                 self.head = next;
@@ -274,6 +347,11 @@ impl Sequencer {
     }
 }
 
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T, TileError> + Send + 'static) -> Result<T, TileError> {
-    tokio::task::spawn_blocking(f).await.map_err(|e| TileError::Io { path: "tiles".into(), why: e.to_string() })?
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, TileError> + Send + 'static,
+) -> Result<T, TileError> {
+    tokio::task::spawn_blocking(f).await.map_err(|e| TileError::Io {
+        path: "tiles".into(),
+        why: e.to_string(),
+    })?
 }

@@ -40,7 +40,14 @@ impl TimeNotes {
         signer: Arc<Ed25519Signer>,
         published: watch::Receiver<Published>,
     ) -> Self {
-        Self { ledger, clock, origin: origin.to_owned(), signer, published, last: Mutex::new(None) }
+        Self {
+            ledger,
+            clock,
+            origin: origin.to_owned(),
+            signer,
+            published,
+            last: Mutex::new(None),
+        }
     }
 
     /// A note that is at most ten seconds old, one second while the log grows. Empty before the first checkpoint.
@@ -64,13 +71,29 @@ impl TimeNotes {
                 return Ok(given.note.clone());
             }
         }
-        let text = TimeNote { origin: self.origin.clone(), unix_ms: now, size, root }.text();
-        let note = SignedNote::sign(&text, &TimeNote::key_name(&self.origin), &*self.signer).map_err(|e| LogError::Sign(e.to_string()))?;
+        let text = TimeNote {
+            origin: self.origin.clone(),
+            unix_ms: now,
+            size,
+            root,
+        }
+        .text();
+        let note = SignedNote::sign(&text, &TimeNote::key_name(&self.origin), &*self.signer)
+            .map_err(|e| LogError::Sign(e.to_string()))?;
         let note = note.to_bytes();
         let key = anchor(AttestationKind::TimeNote, &note);
         let register = Swap::set(space::ATTESTATION, *key.as_bytes(), note.clone());
-        self.ledger.commit(Commit { registers: vec![register], ..Commit::default() }).await?;
-        *last = Some(Given { at_ms: now, size, note: note.clone() });
+        self.ledger
+            .commit(Commit {
+                registers: vec![register],
+                ..Commit::default()
+            })
+            .await?;
+        *last = Some(Given {
+            at_ms: now,
+            size,
+            note: note.clone(),
+        });
         Ok(note)
     }
 }

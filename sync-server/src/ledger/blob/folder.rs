@@ -25,21 +25,35 @@ impl FolderBlobs {
         for folder in ["objects", "staged"] {
             std::fs::create_dir_all(root.join(folder)).map_err(failed)?;
         }
-        Ok(Self { root: root.to_path_buf() })
+        Ok(Self {
+            root: root.to_path_buf(),
+        })
     }
 
     fn object(&self, name: &str) -> Result<PathBuf, BlobError> {
-        let shelf = is_name(name).then(|| name.get(..2)).flatten().ok_or(BlobError::Missing)?;
+        let shelf = is_name(name)
+            .then(|| name.get(..2))
+            .flatten()
+            .ok_or(BlobError::Missing)?;
         Ok(self.root.join("objects").join(shelf).join(format!("{name}.fse")))
     }
 
     fn staged_path(&self, name: &str) -> Result<PathBuf, BlobError> {
-        if is_name(name) { Ok(self.root.join("staged").join(name)) } else { Err(BlobError::Missing) }
+        if is_name(name) {
+            Ok(self.root.join("staged").join(name))
+        } else {
+            Err(BlobError::Missing)
+        }
     }
 }
 
 fn blocking<T: Send + 'static>(f: impl FnOnce() -> Result<T, BlobError> + Send + 'static) -> Answer<'static, T> {
-    async move { tokio::task::spawn_blocking(f).await.map_err(|e| BlobError::Io(e.to_string()))? }.boxed()
+    async move {
+        tokio::task::spawn_blocking(f)
+            .await
+            .map_err(|e| BlobError::Io(e.to_string()))?
+    }
+    .boxed()
 }
 
 fn failed(error: std::io::Error) -> BlobError {
@@ -54,7 +68,12 @@ impl BlobStore for FolderBlobs {
     fn append(&self, name: &str, end: u64, bytes: Vec<u8>) -> Answer<'_, ()> {
         let path = self.staged_path(name);
         blocking(move || {
-            let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path?).map_err(failed)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path?)
+                .map_err(failed)?;
             let length = file.metadata().map_err(failed)?.len();
             if length < end {
                 return Err(BlobError::WrongOffset { at: end, end: length });
@@ -137,8 +156,9 @@ impl BlobStore for FolderBlobs {
         let root = self.root.join("staged");
         blocking(move || {
             let files = std::fs::read_dir(root).map_err(failed)?;
-            let mut names: Vec<String> =
-                files.map(|file| Ok(file.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect::<Result<_, _>>()?;
+            let mut names: Vec<String> = files
+                .map(|file| Ok(file.map_err(failed)?.file_name().to_string_lossy().into_owned()))
+                .collect::<Result<_, _>>()?;
             names.sort_unstable();
             Ok(names)
         })

@@ -36,7 +36,6 @@ pub struct Incoming {
     hash: Sha256,
 }
 
-
 impl Incoming {
     /// A new upload of `total` bytes, and the first bytes of its object.
     ///
@@ -46,7 +45,17 @@ impl Incoming {
         let file = Opened::create(vault, random)?;
         let head = file.head().to_vec();
         let sealed = head.len() as u64;
-        Ok((Self { file, total, offset: 0, sealed, rest: Vec::new(), hash: Sha256::new() }, head))
+        Ok((
+            Self {
+                file,
+                total,
+                offset: 0,
+                sealed,
+                rest: Vec::new(),
+                hash: Sha256::new(),
+            },
+            head,
+        ))
     }
 
     /// Goes on where a state stood. `start` are the first bytes of the staged object. `None` if they do not fit together.
@@ -57,7 +66,14 @@ impl Incoming {
         let stored = STANDARD.decode(&state.rest).ok()?;
         let (nonce, sealed) = stored.split_first_chunk::<24>()?;
         let rest = vault_open(vault, nonce, sealed)?;
-        Some(Self { file, total, offset: state.offset, sealed: state.sealed, rest, hash })
+        Some(Self {
+            file,
+            total,
+            offset: state.offset,
+            sealed: state.sealed,
+            rest,
+            hash,
+        })
     }
 
     /// Plaintext bytes taken in.
@@ -132,13 +148,29 @@ const REST_BOUND: &[u8] = b"fieldseal/v0/upload-rest";
 fn vault_seal(vault: &VaultKey, nonce: &[u8; 24], plaintext: &[u8]) -> Vec<u8> {
     use chacha20poly1305::aead::{Aead, Payload};
     use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-    XChaCha20Poly1305::new((&vault.0).into()).encrypt(&XNonce::from(*nonce), Payload { msg: plaintext, aad: REST_BOUND }).unwrap_or_default()
+    XChaCha20Poly1305::new((&vault.0).into())
+        .encrypt(
+            &XNonce::from(*nonce),
+            Payload {
+                msg: plaintext,
+                aad: REST_BOUND,
+            },
+        )
+        .unwrap_or_default()
 }
 
 fn vault_open(vault: &VaultKey, nonce: &[u8; 24], sealed: &[u8]) -> Option<Vec<u8>> {
     use chacha20poly1305::aead::{Aead, Payload};
     use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-    XChaCha20Poly1305::new((&vault.0).into()).decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: REST_BOUND }).ok()
+    XChaCha20Poly1305::new((&vault.0).into())
+        .decrypt(
+            &XNonce::from(*nonce),
+            Payload {
+                msg: sealed,
+                aad: REST_BOUND,
+            },
+        )
+        .ok()
 }
 
 #[cfg(test)]
@@ -175,8 +207,16 @@ mod tests {
                     incoming = Incoming::resume(size as u64, &state, &object, &vault).unwrap();
                 }
                 assert!(incoming.is_complete());
-                assert_eq!(incoming.sha256(), fieldseal_proof::hash::sha256(&bytes), "size {size} piece {piece}");
-                assert_eq!(read_back(&object, size as u64, &vault), bytes, "size {size} piece {piece}");
+                assert_eq!(
+                    incoming.sha256(),
+                    fieldseal_proof::hash::sha256(&bytes),
+                    "size {size} piece {piece}"
+                );
+                assert_eq!(
+                    read_back(&object, size as u64, &vault),
+                    bytes,
+                    "size {size} piece {piece}"
+                );
             }
         }
     }
@@ -191,7 +231,10 @@ mod tests {
         let file = Opened::open(&object, &vault).unwrap();
         let (at, length) = file.place(0, 10);
         object[at as usize] ^= 1;
-        assert_eq!(file.open_segment(0, true, &object[at as usize..at as usize + length]), Err(SealError(0)));
+        assert_eq!(
+            file.open_segment(0, true, &object[at as usize..at as usize + length]),
+            Err(SealError(0))
+        );
         assert!(Opened::open(&object, &VaultKey([2; 32])).is_err());
     }
 }

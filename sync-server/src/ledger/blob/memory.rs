@@ -41,7 +41,10 @@ impl BlobStore for MemoryBlobs {
             let mut held = self.held();
             let object = held.staged.entry(name.to_owned()).or_default();
             if (object.len() as u64) < end {
-                return Err(BlobError::WrongOffset { at: end, end: object.len() as u64 });
+                return Err(BlobError::WrongOffset {
+                    at: end,
+                    end: object.len() as u64,
+                });
             }
             object.truncate(end as usize);
             object.extend_from_slice(&bytes);
@@ -72,7 +75,14 @@ impl BlobStore for MemoryBlobs {
         ready(publish()).boxed()
     }
     fn size(&self, name: &str) -> Answer<'_, u64> {
-        ready(self.held().objects.get(name).map(|o| o.len() as u64).ok_or(BlobError::Missing)).boxed()
+        ready(
+            self.held()
+                .objects
+                .get(name)
+                .map(|o| o.len() as u64)
+                .ok_or(BlobError::Missing),
+        )
+        .boxed()
     }
     fn read(&self, name: &str, from: u64, length: usize) -> Answer<'_, Vec<u8>> {
         ready(cut(self.held().objects.get(name), from, length)).boxed()

@@ -49,7 +49,15 @@ impl Opened {
         let nonce: [u8; 24] = array(random)?;
         let wrapping = XChaCha20Poly1305::new((&vault.0).into());
         // Encryption of 32 bytes in memory fails only where a message is longer than 256 GiB.
-        let sealed = wrapping.encrypt(&XNonce::from(nonce), Payload { msg: &file_key, aad: WRAP }).unwrap_or_default();
+        let sealed = wrapping
+            .encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: &file_key,
+                    aad: WRAP,
+                },
+            )
+            .unwrap_or_default();
         let inner = MapWriter::default()
             .put(0, Value::Uint(0))
             .put(1, Value::bytes(prefix))
@@ -61,7 +69,12 @@ impl Opened {
         head.extend_from_slice(&inner);
         let cipher = XChaCha20Poly1305::new((&file_key).into());
         file_key.zeroize();
-        Ok(Self { cipher, prefix, bound: sha256(&head), head })
+        Ok(Self {
+            cipher,
+            prefix,
+            bound: sha256(&head),
+            head,
+        })
     }
 
     /// Opens a file by its first bytes (up to [`HEAD_MOST`]; more is ignored).
@@ -71,7 +84,9 @@ impl Opened {
     pub fn open(start: &[u8], vault: &VaultKey) -> Result<Self, HeadError> {
         let rest = start.strip_prefix(MAGIC).ok_or(HeadError("not an evidence file"))?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or(HeadError("cut short"))?;
-        let inner = rest.get(..u32::from_be_bytes(*length) as usize).ok_or(HeadError("cut short"))?;
+        let inner = rest
+            .get(..u32::from_be_bytes(*length) as usize)
+            .ok_or(HeadError("cut short"))?;
         let value = cbor::decode(inner).map_err(|_| HeadError("malformed"))?;
         let map = MapReader::new(&value, "evidence file head").map_err(|_| HeadError("malformed"))?;
         if map.uint(0) != Ok(0) || map.uint(5) != Ok(SEGMENT as u64) {
@@ -88,7 +103,12 @@ impl Opened {
         let cipher = XChaCha20Poly1305::new((&key).into());
         file_key.zeroize();
         let head = start[..MAGIC.len() + 4 + inner.len()].to_vec();
-        Ok(Self { cipher, prefix, bound: sha256(&head), head })
+        Ok(Self {
+            cipher,
+            prefix,
+            bound: sha256(&head),
+            head,
+        })
     }
 
     /// Magic, length and head: the first bytes of the file.
@@ -99,7 +119,15 @@ impl Opened {
     /// Seals a segment. Every segment but the last holds [`SEGMENT`] bytes.
     pub(super) fn seal(&self, number: u32, last: bool, plaintext: &[u8]) -> Vec<u8> {
         // As above: the message is at most 64 KiB, so encryption cannot fail.
-        self.cipher.encrypt(&self.nonce(number, last), Payload { msg: plaintext, aad: &self.bound }).unwrap_or_default()
+        self.cipher
+            .encrypt(
+                &self.nonce(number, last),
+                Payload {
+                    msg: plaintext,
+                    aad: &self.bound,
+                },
+            )
+            .unwrap_or_default()
     }
 
     /// Opens a segment as stored.
@@ -107,13 +135,23 @@ impl Opened {
     /// # Errors
     /// When the bytes, their place or the last flag are not what was sealed.
     pub fn open_segment(&self, number: u32, last: bool, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        self.cipher.decrypt(&self.nonce(number, last), Payload { msg: sealed, aad: &self.bound }).map_err(|_| SealError(number))
+        self.cipher
+            .decrypt(
+                &self.nonce(number, last),
+                Payload {
+                    msg: sealed,
+                    aad: &self.bound,
+                },
+            )
+            .map_err(|_| SealError(number))
     }
 
     /// Where a segment lies in the file: its offset and its length, for a plaintext of `size` bytes.
     pub fn place(&self, number: u32, size: u64) -> (u64, usize) {
         let offset = self.head.len() as u64 + u64::from(number) * (SEGMENT + TAG) as u64;
-        let plain = size.saturating_sub(u64::from(number) * SEGMENT as u64).min(SEGMENT as u64) as usize;
+        let plain = size
+            .saturating_sub(u64::from(number) * SEGMENT as u64)
+            .min(SEGMENT as u64) as usize;
         (offset, plain + TAG)
     }
 

@@ -7,7 +7,10 @@ use super::rows::failed;
 
 /// All steps in order. Step n brings a ledger from `user_version` n−1 to n, in one transaction with the version.
 pub(super) const STEPS: &[(&str, &str)] = &[
-    ("0001_ledger", include_str!("../../../migrations/sqlite/0001_ledger.sql")),
+    (
+        "0001_ledger",
+        include_str!("../../../migrations/sqlite/0001_ledger.sql"),
+    ),
     ("0002_views", include_str!("../../../migrations/sqlite/0002_views.sql")),
 ];
 
@@ -16,7 +19,9 @@ pub(super) const STEPS: &[(&str, &str)] = &[
 /// # Errors
 /// A ledger of a newer program is refused and left as it is.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
-    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let version: u32 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed)?;
     if version as usize > STEPS.len() {
         return Err(LedgerError::Corrupt(format!(
             "schema version {version} is of a newer program (this one knows {}); nothing was changed",
@@ -26,7 +31,8 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     for (at, (_, sql)) in STEPS.iter().enumerate().skip(version as usize) {
         let step = connection.transaction().map_err(failed)?;
         step.execute_batch(sql).map_err(failed)?;
-        step.pragma_update(None, "user_version", at as u32 + 1).map_err(failed)?;
+        step.pragma_update(None, "user_version", at as u32 + 1)
+            .map_err(failed)?;
         step.commit().map_err(failed)?;
     }
     Ok(())
@@ -41,7 +47,10 @@ mod tests {
     #[test]
     fn steps_are_never_edited() {
         let pinned = include_str!("../../../migrations/sqlite/PINNED");
-        let actual: String = STEPS.iter().map(|(name, sql)| format!("{} {name}\n", hex::encode(sha256(sql.as_bytes())))).collect();
+        let actual: String = STEPS
+            .iter()
+            .map(|(name, sql)| format!("{} {name}\n", hex::encode(sha256(sql.as_bytes()))))
+            .collect();
         assert_eq!(actual, pinned);
     }
 
@@ -51,15 +60,23 @@ mod tests {
         connection.pragma_update(None, "user_version", 999).unwrap();
         let refused = migrate(&mut connection).unwrap_err();
         assert!(refused.to_string().contains("newer program"), "{refused}");
-        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        let tables: u32 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(tables, 0);
     }
 
     #[test]
     fn stepwise_and_fresh_end_in_the_same_schema() {
         let schema = |connection: &Connection| -> Vec<String> {
-            let mut statement = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
-            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+            let mut statement = connection
+                .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+                .unwrap();
+            statement
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
         };
         let mut fresh = Connection::open_in_memory().unwrap();
         migrate(&mut fresh).unwrap();
@@ -67,7 +84,13 @@ mod tests {
         for (at, (_, sql)) in STEPS.iter().enumerate() {
             stepwise.execute_batch(sql).unwrap();
             stepwise.pragma_update(None, "user_version", at as u32 + 1).unwrap();
-            migrate(&mut stepwise.unchecked_transaction().map(|_| Connection::open_in_memory().unwrap()).unwrap()).unwrap();
+            migrate(
+                &mut stepwise
+                    .unchecked_transaction()
+                    .map(|_| Connection::open_in_memory().unwrap())
+                    .unwrap(),
+            )
+            .unwrap();
         }
         assert_eq!(schema(&fresh), schema(&stepwise));
     }

@@ -36,7 +36,10 @@ impl SqliteLedger {
         prepare(&connection)?;
         migrate::migrate(&mut connection)?;
         let readers = (0..READERS).map(|_| reader(path)).collect::<Result<_, _>>()?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::new(readers)) })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers::new(readers)),
+        })
     }
 
     /// A ledger that is gone with the process.
@@ -47,12 +50,21 @@ impl SqliteLedger {
         let mut connection = Connection::open_in_memory().map_err(rows::failed)?;
         prepare(&connection)?;
         migrate::migrate(&mut connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Arc::new(Readers::new(Vec::new())) })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers::new(Vec::new())),
+        })
     }
 
-    fn read<T: Send + 'static>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static) -> Answer<'_, T> {
+    fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
         if self.readers.is_empty() {
-            return self.writer.run(move |connection| f(connection).map_err(rows::failed)).boxed();
+            return self
+                .writer
+                .run(move |connection| f(connection).map_err(rows::failed))
+                .boxed();
         }
         let readers = self.readers.clone();
         async move {
@@ -82,8 +94,12 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 
 fn reader(path: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open(path).map_err(rows::failed)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;").map_err(rows::failed)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(rows::failed)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;")
+        .map_err(rows::failed)?;
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .map_err(rows::failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -97,7 +113,11 @@ struct Readers {
 
 impl Readers {
     fn new(idle: Vec<Connection>) -> Self {
-        Self { count: idle.len(), idle: std::sync::Mutex::new(idle), freed: std::sync::Condvar::new() }
+        Self {
+            count: idle.len(),
+            idle: std::sync::Mutex::new(idle),
+            freed: std::sync::Condvar::new(),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -115,14 +135,19 @@ impl Readers {
     }
 
     fn put(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(connection);
         self.freed.notify_one();
     }
 }
 
 impl LedgerStore for SqliteLedger {
     fn commit(&self, commit: Commit) -> Answer<'_, Committed> {
-        self.writer.run(move |connection| write::apply(connection, commit)).boxed()
+        self.writer
+            .run(move |connection| write::apply(connection, commit))
+            .boxed()
     }
     fn chains(&self, device: DeviceId) -> Answer<'_, Vec<Chain>> {
         self.read(move |c| read::chains(c, Some(device)))

@@ -6,33 +6,51 @@ use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, IncarnationId, Link, Op
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
-    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Stored, StreamHead, WriteRow,
+    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Stored,
+    StreamHead, WriteRow,
 };
 use super::rows::{case, fixed, runs, uint, wrong};
 
 type Read<T> = rusqlite::Result<T>;
 
 pub(super) fn size(c: &Connection) -> Read<u64> {
-    c.prepare_cached("SELECT ifnull(max(idx) + 1, 0) FROM leaf")?.query_row([], |row| uint(row, 0))
+    c.prepare_cached("SELECT ifnull(max(idx) + 1, 0) FROM leaf")?
+        .query_row([], |row| uint(row, 0))
 }
 
 pub(super) fn chain_number(c: &Connection, key: ChainKey) -> Read<Option<i64>> {
     c.prepare_cached("SELECT number FROM chain WHERE device = ?1 AND incarnation = ?2")?
-        .query_row(params![key.device.as_bytes(), key.incarnation.as_bytes()], |row| row.get(0))
+        .query_row(params![key.device.as_bytes(), key.incarnation.as_bytes()], |row| {
+            row.get(0)
+        })
         .optional()
 }
 
 pub(super) fn chains(c: &Connection, device: Option<DeviceId>) -> Read<Vec<Chain>> {
-    let read = |row: &Row<'_>| Ok(Chain { key: key(row, 0)?, version: uint(row, 2)?, runs: runs(row, 3)? });
-    let mut statement = match device {
-        Some(_) => c.prepare_cached("SELECT device, incarnation, version, runs FROM chain WHERE device = ?1 ORDER BY number")?,
-        None => c.prepare_cached("SELECT device, incarnation, version, runs FROM chain WHERE ?1 IS NULL ORDER BY number")?,
+    let read = |row: &Row<'_>| {
+        Ok(Chain {
+            key: key(row, 0)?,
+            version: uint(row, 2)?,
+            runs: runs(row, 3)?,
+        })
     };
-    statement.query_map(params![device.as_ref().map(|d| d.as_bytes().as_slice())], read)?.collect()
+    let mut statement = match device {
+        Some(_) => {
+            c.prepare_cached("SELECT device, incarnation, version, runs FROM chain WHERE device = ?1 ORDER BY number")?
+        }
+        None => {
+            c.prepare_cached("SELECT device, incarnation, version, runs FROM chain WHERE ?1 IS NULL ORDER BY number")?
+        }
+    };
+    statement
+        .query_map(params![device.as_ref().map(|d| d.as_bytes().as_slice())], read)?
+        .collect()
 }
 
 pub(super) fn stored(c: &Connection, chain: ChainKey, first: u64, last: u64) -> Read<Vec<Stored>> {
-    let Some(number) = chain_number(c, chain)? else { return Ok(Vec::new()) };
+    let Some(number) = chain_number(c, chain)? else {
+        return Ok(Vec::new());
+    };
     let last = last.min(i64::MAX as u64) as i64;
     let mut statement =
         c.prepare_cached("SELECT seq, run, leaf, id, commitment, link, scope, stream, counter FROM operation WHERE chain = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq, run")?;
@@ -49,7 +67,9 @@ pub(super) fn stored(c: &Connection, chain: ChainKey, first: u64, last: u64) -> 
             counter: uint(row, 8)?,
         })
     };
-    statement.query_map(params![number, first.min(i64::MAX as u64) as i64, last], read)?.collect()
+    statement
+        .query_map(params![number, first.min(i64::MAX as u64) as i64, last], read)?
+        .collect()
 }
 
 pub(super) fn streams(c: &Connection, chain: Option<ChainKey>, of: Option<CaseId>) -> Read<Vec<StreamHead>> {
@@ -70,7 +90,9 @@ pub(super) fn streams(c: &Connection, chain: Option<ChainKey>, of: Option<CaseId
             .query_map(params![chain.device.as_bytes(), chain.incarnation.as_bytes()], read)?
             .collect(),
         (None, Some(of)) => c
-            .prepare_cached(&format!("{COLUMNS} WHERE scope = ?1 ORDER BY device, incarnation, stream"))?
+            .prepare_cached(&format!(
+                "{COLUMNS} WHERE scope = ?1 ORDER BY device, incarnation, stream"
+            ))?
             .query_map(params![of.as_bytes()], read)?
             .collect(),
         (None, None) => Ok(Vec::new()),
@@ -97,12 +119,24 @@ fn operation_row(row: &Row<'_>) -> Read<OperationRow> {
     })
 }
 
-pub(super) fn operations(c: &Connection, scope: &FeedScope, from: u64, to: u64, max_bytes: usize) -> Read<Vec<OperationRow>> {
+pub(super) fn operations(
+    c: &Connection,
+    scope: &FeedScope,
+    from: u64,
+    to: u64,
+    max_bytes: usize,
+) -> Read<Vec<OperationRow>> {
     if let FeedScope::Cases(cases) = scope
         && let [only] = cases.as_slice()
     {
-        let mut statement = c.prepare_cached(&format!("{OPERATION} WHERE operation.scope = ?1 AND leaf >= ?2 AND leaf < ?3 ORDER BY leaf"))?;
-        return page(statement.query(params![only.as_bytes(), from as i64, to as i64])?, |_| Ok(true), max_bytes);
+        let mut statement = c.prepare_cached(&format!(
+            "{OPERATION} WHERE operation.scope = ?1 AND leaf >= ?2 AND leaf < ?3 ORDER BY leaf"
+        ))?;
+        return page(
+            statement.query(params![only.as_bytes(), from as i64, to as i64])?,
+            |_| Ok(true),
+            max_bytes,
+        );
     }
     let cases: HashSet<CaseId> = match scope {
         FeedScope::All => HashSet::new(),
@@ -118,7 +152,8 @@ pub(super) fn operations(c: &Connection, scope: &FeedScope, from: u64, to: u64, 
             (None, Some(_)) => true,
             (Some(of), _) if cases.contains(&of) => true,
             (_, Some(device)) => {
-                row.get_ref(1)?.as_blob()? == device.as_bytes() || row.get_ref(13)?.as_blob_or_null()? == Some(device.as_bytes().as_slice())
+                row.get_ref(1)?.as_blob()? == device.as_bytes()
+                    || row.get_ref(13)?.as_blob_or_null()? == Some(device.as_bytes().as_slice())
             }
             _ => false,
         })
@@ -128,7 +163,11 @@ pub(super) fn operations(c: &Connection, scope: &FeedScope, from: u64, to: u64, 
 }
 
 /// Rows up to the batch boundary at which `max_bytes` are exceeded.
-fn page(mut found: rusqlite::Rows<'_>, wanted: impl Fn(&Row<'_>) -> Read<bool>, max_bytes: usize) -> Read<Vec<OperationRow>> {
+fn page(
+    mut found: rusqlite::Rows<'_>,
+    wanted: impl Fn(&Row<'_>) -> Read<bool>,
+    max_bytes: usize,
+) -> Read<Vec<OperationRow>> {
     let mut out: Vec<OperationRow> = Vec::new();
     let (mut bytes, mut whole) = (0usize, 0usize);
     while let Some(row) = found.next()? {
@@ -150,7 +189,9 @@ fn page(mut found: rusqlite::Rows<'_>, wanted: impl Fn(&Row<'_>) -> Read<bool>, 
 }
 
 pub(super) fn operation(c: &Connection, id: OpId) -> Read<Vec<OperationRow>> {
-    c.prepare_cached(&format!("{OPERATION} WHERE id = ?1 ORDER BY leaf"))?.query_map(params![id.as_bytes()], operation_row)?.collect()
+    c.prepare_cached(&format!("{OPERATION} WHERE id = ?1 ORDER BY leaf"))?
+        .query_map(params![id.as_bytes()], operation_row)?
+        .collect()
 }
 
 pub(super) fn held(c: &Connection, ids: &[OpId]) -> Read<Vec<OpId>> {
@@ -172,7 +213,13 @@ pub(super) fn leaves(c: &Connection, from: u64, to: u64) -> Read<Vec<[u8; 32]>> 
 
 pub(super) fn key_log(c: &Connection, from: u64) -> Read<Vec<KeyLogRow>> {
     c.prepare_cached("SELECT idx, frame, leaf FROM key_log WHERE idx >= ?1 ORDER BY idx")?
-        .query_map(params![from.min(i64::MAX as u64) as i64], |row| Ok(KeyLogRow { index: uint(row, 0)?, frame: row.get(1)?, leaf: uint(row, 2)? }))?
+        .query_map(params![from.min(i64::MAX as u64) as i64], |row| {
+            Ok(KeyLogRow {
+                index: uint(row, 0)?,
+                frame: row.get(1)?,
+                leaf: uint(row, 2)?,
+            })
+        })?
         .collect()
 }
 
@@ -189,12 +236,21 @@ pub(super) fn registers(c: &Connection, space: &str, after: &[u8], limit: usize)
 }
 
 fn register_row(row: &Row<'_>) -> Read<Register> {
-    Ok(Register { key: row.get(0)?, version: uint(row, 1)?, value: row.get(2)? })
+    Ok(Register {
+        key: row.get(0)?,
+        version: uint(row, 1)?,
+        value: row.get(2)?,
+    })
 }
 
 pub(super) fn blob_refs(c: &Connection, sha256: Option<[u8; 32]>, of: Option<CaseId>) -> Read<Vec<BlobRef>> {
     let read = |row: &Row<'_>| {
-        Ok(BlobRef { sha256: fixed(row, 0)?, device: DeviceId::from_bytes(fixed(row, 1)?), leaf: uint(row, 2)?, case: case(row, 3)? })
+        Ok(BlobRef {
+            sha256: fixed(row, 0)?,
+            device: DeviceId::from_bytes(fixed(row, 1)?),
+            leaf: uint(row, 2)?,
+            case: case(row, 3)?,
+        })
     };
     match (sha256, of) {
         (Some(sha256), _) => c
@@ -209,7 +265,8 @@ pub(super) fn blob_refs(c: &Connection, sha256: Option<[u8; 32]>, of: Option<Cas
 }
 
 pub(super) fn writes(c: &Connection, scope: [u8; 16], paths: &[String]) -> Read<Vec<WriteRow>> {
-    let mut statement = c.prepare_cached("SELECT path, op, leaf, value, key, supersedes FROM write WHERE scope = ?1 AND path = ?2")?;
+    let mut statement =
+        c.prepare_cached("SELECT path, op, leaf, value, key, supersedes FROM write WHERE scope = ?1 AND path = ?2")?;
     let mut out = Vec::new();
     for path in paths {
         let found = statement.query_map(params![scope, path], |row| {
@@ -217,7 +274,12 @@ pub(super) fn writes(c: &Connection, scope: [u8; 16], paths: &[String]) -> Read<
             if ids.len() % 32 != 0 {
                 return Err(wrong(5, "not a list of ids".into()));
             }
-            let id = |chunk: &[u8]| chunk.try_into().map(OpId::from_bytes).map_err(|_| wrong(5, "not an id".into()));
+            let id = |chunk: &[u8]| {
+                chunk
+                    .try_into()
+                    .map(OpId::from_bytes)
+                    .map_err(|_| wrong(5, "not an id".into()))
+            };
             Ok(WriteRow {
                 scope,
                 path: row.get(0)?,
@@ -246,7 +308,8 @@ pub(super) fn fields(c: &Connection, scope: [u8; 16], prefix: &str) -> Read<Vec<
 }
 
 pub(super) fn memberships(c: &Connection, subjects: &[[u8; 16]]) -> Read<Vec<MemberRow>> {
-    let mut statement = c.prepare_cached("SELECT subject, scope, since FROM member WHERE subject = ?1 ORDER BY since")?;
+    let mut statement =
+        c.prepare_cached("SELECT subject, scope, since FROM member WHERE subject = ?1 ORDER BY since")?;
     let mut out = Vec::new();
     for subject in subjects {
         for row in statement.query_map(params![subject], member_row)? {
@@ -263,17 +326,34 @@ pub(super) fn members(c: &Connection, case: CaseId) -> Read<Vec<MemberRow>> {
 }
 
 fn member_row(row: &Row<'_>) -> Read<MemberRow> {
-    Ok(MemberRow { subject: fixed(row, 0)?, case: CaseId::from_bytes(fixed(row, 1)?), since: uint(row, 2)? })
+    Ok(MemberRow {
+        subject: fixed(row, 0)?,
+        case: CaseId::from_bytes(fixed(row, 1)?),
+        since: uint(row, 2)?,
+    })
 }
 
 pub(super) fn accesses(c: &Connection, from: u64, limit: usize) -> Read<Vec<(u64, Access)>> {
-    c.prepare_cached("SELECT number, at_ms, who, action, target FROM access WHERE number >= ?1 ORDER BY number LIMIT ?2")?
-        .query_map(params![from as i64, limit as i64], |row| {
-            Ok((uint(row, 0)?, Access { at_ms: uint(row, 1)?, who: row.get(2)?, action: row.get(3)?, target: row.get(4)? }))
-        })?
-        .collect()
+    c.prepare_cached(
+        "SELECT number, at_ms, who, action, target FROM access WHERE number >= ?1 ORDER BY number LIMIT ?2",
+    )?
+    .query_map(params![from as i64, limit as i64], |row| {
+        Ok((
+            uint(row, 0)?,
+            Access {
+                at_ms: uint(row, 1)?,
+                who: row.get(2)?,
+                action: row.get(3)?,
+                target: row.get(4)?,
+            },
+        ))
+    })?
+    .collect()
 }
 
 fn key(row: &Row<'_>, first: usize) -> Read<ChainKey> {
-    Ok(ChainKey { device: DeviceId::from_bytes(fixed(row, first)?), incarnation: IncarnationId::from_bytes(fixed(row, first + 1)?) })
+    Ok(ChainKey {
+        device: DeviceId::from_bytes(fixed(row, first)?),
+        incarnation: IncarnationId::from_bytes(fixed(row, first + 1)?),
+    })
 }

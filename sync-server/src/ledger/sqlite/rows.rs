@@ -25,7 +25,9 @@ pub(super) fn uint(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 
 pub(super) fn fixed<const N: usize>(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; N]> {
     let bytes = row.get_ref(column)?.as_blob()?;
-    bytes.try_into().map_err(|_| wrong(column, format!("{} bytes instead of {N}", bytes.len())))
+    bytes
+        .try_into()
+        .map_err(|_| wrong(column, format!("{} bytes instead of {N}", bytes.len())))
 }
 
 pub(super) fn case(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<CaseId>> {
@@ -76,7 +78,10 @@ pub(super) fn runs_text(runs: &[Run]) -> Result<String, LedgerError> {
 pub(super) fn runs(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Run>> {
     let text: String = row.get(column)?;
     let stored: Vec<StoredRun> = serde_json::from_str(&text).map_err(|e| wrong(column, e.to_string()))?;
-    stored.iter().map(|run| read_run(run).ok_or_else(|| wrong(column, text.clone()))).collect()
+    stored
+        .iter()
+        .map(|run| read_run(run).ok_or_else(|| wrong(column, text.clone())))
+        .collect()
 }
 
 fn read_run(run: &StoredRun) -> Option<Run> {

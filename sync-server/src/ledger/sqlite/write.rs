@@ -13,6 +13,17 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<Committed
         apply_swap(connection, swap)?;
     }
     let mut size = read::size(connection).map_err(failed)?;
+    for leaf in &commit.awaited {
+        let mut append = connection
+            .prepare_cached("INSERT INTO leaf (idx, data) VALUES (?1, ?2)")
+            .map_err(failed)?;
+        append.execute(params![size as i64, leaf]).map_err(failed)?;
+        let mut await_it = connection
+            .prepare_cached("INSERT INTO orphan (commitment, idx) VALUES (?1, ?2)")
+            .map_err(failed)?;
+        await_it.execute(params![leaf, size as i64]).map_err(failed)?;
+        size += 1;
+    }
     if let Some(batch) = &commit.batch {
         done.leaves = append_batch(connection, batch, &mut size)?;
     }
@@ -21,8 +32,12 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<Committed
     }
     derive(connection, &commit).map_err(failed)?;
     for access in &commit.accesses {
-        let mut insert = connection.prepare_cached("INSERT INTO access (at_ms, who, action, target) VALUES (?1, ?2, ?3, ?4)").map_err(failed)?;
-        insert.execute(params![access.at_ms as i64, access.who, access.action, access.target]).map_err(failed)?;
+        let mut insert = connection
+            .prepare_cached("INSERT INTO access (at_ms, who, action, target) VALUES (?1, ?2, ?3, ?4)")
+            .map_err(failed)?;
+        insert
+            .execute(params![access.at_ms as i64, access.who, access.action, access.target])
+            .map_err(failed)?;
     }
     done.size = size;
     Ok(done)
@@ -31,7 +46,10 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<Committed
 fn apply_swap(connection: &Connection, swap: &Swap) -> Result<(), LedgerError> {
     let current: Option<u64> = connection
         .prepare_cached("SELECT version FROM register WHERE space = ?1 AND key = ?2")
-        .and_then(|mut s| s.query_row(params![swap.space, swap.key], |row| rows::uint(row, 0)).optional())
+        .and_then(|mut s| {
+            s.query_row(params![swap.space, swap.key], |row| rows::uint(row, 0))
+                .optional()
+        })
         .map_err(failed)?;
     let expected = match swap.expect {
         Expect::Absent => current.is_none(),
@@ -39,7 +57,11 @@ fn apply_swap(connection: &Connection, swap: &Swap) -> Result<(), LedgerError> {
         Expect::Any => true,
     };
     if !expected {
-        return Err(LedgerError::Conflict(format!("{} {}", swap.space, hex::encode(&swap.key))));
+        return Err(LedgerError::Conflict(format!(
+            "{} {}",
+            swap.space,
+            hex::encode(&swap.key)
+        )));
     }
     match &swap.value {
         Some(value) => connection
@@ -83,9 +105,14 @@ fn swap_chain(connection: &Connection, batch: &NewBatch) -> Result<i64, LedgerEr
     }
     .map_err(failed)?;
     if changed != 1 {
-        return Err(LedgerError::Conflict(format!("chain {}/{}", chain.key.device, chain.key.incarnation)));
+        return Err(LedgerError::Conflict(format!(
+            "chain {}/{}",
+            chain.key.device, chain.key.incarnation
+        )));
     }
-    read::chain_number(connection, chain.key).map_err(failed)?.ok_or_else(|| LedgerError::Corrupt("a chain that was just written is gone".into()))
+    read::chain_number(connection, chain.key)
+        .map_err(failed)?
+        .ok_or_else(|| LedgerError::Corrupt("a chain that was just written is gone".into()))
 }
 
 /// Gives each operation its leaf: a new one, or after a restore the one that its commitment already has.
@@ -96,7 +123,13 @@ fn place(connection: &Connection, batch: &NewBatch, size: &mut u64) -> rusqlite:
     let mut leaves = Vec::with_capacity(batch.operations.len());
     for operation in &batch.operations {
         let commitment = operation.commitment.as_bytes();
-        let known = if awaited { adopt.query_row(params![commitment], |row| rows::uint(row, 0)).optional()? } else { None };
+        let known = if awaited {
+            adopt
+                .query_row(params![commitment], |row| rows::uint(row, 0))
+                .optional()?
+        } else {
+            None
+        };
         leaves.push(match known {
             Some(leaf) => leaf,
             None => {
@@ -109,12 +142,19 @@ fn place(connection: &Connection, batch: &NewBatch, size: &mut u64) -> rusqlite:
     Ok(leaves)
 }
 
-fn insert_operations(connection: &Connection, batch: &NewBatch, number: i64, leaves: &[u64], first: u64) -> rusqlite::Result<()> {
+fn insert_operations(
+    connection: &Connection,
+    batch: &NewBatch,
+    number: i64,
+    leaves: &[u64],
+    first: u64,
+) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO operation (leaf, id, commitment, chain, run, seq, link, kind, scope, stream, counter, batch, audience, received_ms, spoiled, frame) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
-    let mut refer = connection.prepare_cached("INSERT OR IGNORE INTO blob_ref (sha256, device, leaf, scope) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut refer = connection
+        .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha256, device, leaf, scope) VALUES (?1, ?2, ?3, ?4)")?;
     for (operation, leaf) in batch.operations.iter().zip(leaves) {
         let scope = operation.case.as_ref().map(|case| case.as_bytes().as_slice());
         insert.execute(params![
@@ -143,34 +183,68 @@ fn insert_operations(connection: &Connection, batch: &NewBatch, number: i64, lea
         "INSERT OR REPLACE INTO stream (chain, stream, scope, counter, id, leaf) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for stream in &batch.streams {
-        let leaf = batch.operations.iter().position(|operation| operation.id == stream.id).map_or(stream.leaf, |at| leaves[at]);
+        let leaf = batch
+            .operations
+            .iter()
+            .position(|operation| operation.id == stream.id)
+            .map_or(stream.leaf, |at| leaves[at]);
         let scope = stream.case.as_ref().map(|case| case.as_bytes().as_slice());
-        head.execute(params![number, stream.stream, scope, stream.counter as i64, stream.id.as_bytes(), leaf as i64])?;
+        head.execute(params![
+            number,
+            stream.stream,
+            scope,
+            stream.counter as i64,
+            stream.id.as_bytes(),
+            leaf as i64
+        ])?;
     }
     Ok(())
 }
 
-fn append_key_log(connection: &Connection, append: &KeyLogAppend, size: &mut u64) -> Result<Vec<KeyLogRow>, LedgerError> {
-    let held = connection.query_row("SELECT count(*) FROM key_log", [], |row| rows::uint(row, 0)).map_err(failed)?;
+fn append_key_log(
+    connection: &Connection,
+    append: &KeyLogAppend,
+    size: &mut u64,
+) -> Result<Vec<KeyLogRow>, LedgerError> {
+    let held = connection
+        .query_row("SELECT count(*) FROM key_log", [], |row| rows::uint(row, 0))
+        .map_err(failed)?;
     if held != append.expected {
         return Err(LedgerError::Conflict("key log".into()));
     }
     let known: Option<u64> = connection
-        .query_row("DELETE FROM orphan WHERE commitment = ?1 RETURNING idx", params![append.leaf], |row| rows::uint(row, 0))
+        .query_row(
+            "DELETE FROM orphan WHERE commitment = ?1 RETURNING idx",
+            params![append.leaf],
+            |row| rows::uint(row, 0),
+        )
         .optional()
         .map_err(failed)?;
     let leaf = match known {
         Some(leaf) => leaf,
         None => {
-            connection.execute("INSERT INTO leaf (idx, data) VALUES (?1, ?2)", params![*size as i64, append.leaf]).map_err(failed)?;
+            connection
+                .execute(
+                    "INSERT INTO leaf (idx, data) VALUES (?1, ?2)",
+                    params![*size as i64, append.leaf],
+                )
+                .map_err(failed)?;
             *size += 1;
             *size - 1
         }
     };
-    let mut insert = connection.prepare_cached("INSERT INTO key_log (idx, frame, leaf) VALUES (?1, ?2, ?3)").map_err(failed)?;
-    let rows = (held..).zip(&append.frames).map(|(index, frame)| KeyLogRow { index, frame: frame.clone(), leaf });
+    let mut insert = connection
+        .prepare_cached("INSERT INTO key_log (idx, frame, leaf) VALUES (?1, ?2, ?3)")
+        .map_err(failed)?;
+    let rows = (held..).zip(&append.frames).map(|(index, frame)| KeyLogRow {
+        index,
+        frame: frame.clone(),
+        leaf,
+    });
     rows.map(|row| {
-        insert.execute(params![row.index as i64, row.frame, leaf as i64]).map_err(failed)?;
+        insert
+            .execute(params![row.index as i64, row.frame, leaf as i64])
+            .map_err(failed)?;
         Ok(row)
     })
     .collect()
@@ -184,19 +258,36 @@ fn derive(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
         .prepare_cached("INSERT OR REPLACE INTO write (scope, path, op, leaf, value, key, supersedes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     for row in &commit.writes {
         let supersedes: Vec<u8> = row.supersedes.iter().flat_map(|id| *id.as_bytes()).collect();
-        write.execute(params![row.scope, row.path, row.op.as_bytes(), row.leaf as i64, row.value, row.key, supersedes])?;
+        write.execute(params![
+            row.scope,
+            row.path,
+            row.op.as_bytes(),
+            row.leaf as i64,
+            row.value,
+            row.key,
+            supersedes
+        ])?;
     }
-    let mut field = connection
-        .prepare_cached("INSERT OR REPLACE INTO field (scope, path, class, outcome, provisional, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut field = connection.prepare_cached(
+        "INSERT OR REPLACE INTO field (scope, path, class, outcome, provisional, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     let mut remove = connection.prepare_cached("DELETE FROM field WHERE scope = ?1 AND path = ?2")?;
     for row in &commit.fields {
         if row.outcome == "absent" {
             remove.execute(params![row.scope, row.path])?;
         } else {
-            field.execute(params![row.scope, row.path, row.class, row.outcome, row.provisional, row.held])?;
+            field.execute(params![
+                row.scope,
+                row.path,
+                row.class,
+                row.outcome,
+                row.provisional,
+                row.held
+            ])?;
         }
     }
-    let mut member = connection.prepare_cached("INSERT OR IGNORE INTO member (subject, scope, since) VALUES (?1, ?2, ?3)")?;
+    let mut member =
+        connection.prepare_cached("INSERT OR IGNORE INTO member (subject, scope, since) VALUES (?1, ?2, ?3)")?;
     for row in &commit.members {
         member.execute(params![row.subject, row.case.as_bytes(), row.since as i64])?;
     }

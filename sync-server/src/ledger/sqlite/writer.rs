@@ -87,7 +87,13 @@ fn write_all(connection: Connection, queue: Receiver<Job>) {
 
 fn transact(connection: &Connection, jobs: Vec<Job>) -> (Vec<Finish>, Result<(), LedgerError>) {
     let mut finishers = Vec::with_capacity(jobs.len());
-    let mut step = |sql: &str| connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(|_| ()).map_err(failed);
+    let step = |sql: &str| {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute([]))
+            .map(|_| ())
+            .map_err(failed)
+    };
     if let Err(e) = step("BEGIN IMMEDIATE") {
         let refuse = |job: Job| -> Finish { job_refused(job, connection) };
         return (jobs.into_iter().map(refuse).collect(), Err(e));

@@ -1,0 +1,193 @@
+//! `restore`: a backup becomes a server again, in a new epoch, without contradicting anything that was signed after it.
+//!
+//! Tiles are newer than the backup where they were kept apart. Then the leaves that the backup lacks come from the entry bundles,
+//! and the server's own operations from the file beside the tiles; devices offer the rest again and each operation finds its leaf.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fieldseal_core::clock::SystemClock;
+use fieldseal_core::random::{OsRandom, array};
+use fieldseal_proof::cbor;
+use fieldseal_proof::checkpoint::Checkpoint;
+use fieldseal_proof::ids::Epoch;
+use fieldseal_proof::merkle::{CompactRange, leaf_hash};
+use fieldseal_proof::note::{SignedNote, VerifierKey};
+use fieldseal_proof::suite::Signer;
+use fieldseal_proof::tile::WIDTH;
+use serde_json::json;
+
+use super::backup::{MANIFEST, Manifest, copy_file, copy_tree, verify};
+use super::{Failure, Outcome, Report};
+use crate::config::{Config, Layout};
+use crate::ingest::{Ingest, KeyLogState};
+use crate::keys::ServerKeys;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{ChainKey, Commit, LedgerStore, Swap, space};
+use crate::server::EPOCH_KEY;
+use crate::tlog::{OwnChain, TileFolder};
+
+/// Own operations that are admitted at a time.
+const STEP: usize = 400;
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
+    restore(from, dir).await.map_err(Failure::of)
+}
+
+async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
+    let manifest: Manifest = serde_json::from_slice(&std::fs::read(from.join(MANIFEST))?)?;
+    let wrong = verify(from, &manifest)?;
+    if !wrong.is_empty() {
+        return Err(format!("the backup was changed: {}", wrong.join(", ")).into());
+    }
+    std::fs::create_dir_all(dir)?;
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        if name != "tiles" {
+            return Err(format!(
+                "{} holds {}; only tiles/ may be there",
+                dir.display(),
+                name.to_string_lossy()
+            )
+            .into());
+        }
+    }
+    let layout = Layout::new(dir);
+    let kept = layout.tiles().join("checkpoint").exists();
+    if !kept {
+        copy_tree(&from.join("tiles"), &layout.tiles())?;
+    }
+    for name in ["server.toml", "request.json", "card.json", "ledger.sqlite"] {
+        if from.join(name).exists() {
+            copy_file(&from.join(name), &dir.join(name))?;
+        }
+    }
+    copy_tree(&from.join("keys"), &layout.keys())?;
+    copy_tree(&from.join("blobs"), &layout.blobs())?;
+    let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
+    let before = ledger.size().await?;
+    let config = Config::load(&layout)?;
+    let (device, incarnation) = config.ids()?;
+    let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation)?);
+    let awaited = fill_up(&*ledger, &layout, &config, &keys).await?;
+    let epoch: [u8; 16] = array(&OsRandom)?;
+    ledger
+        .commit(Commit {
+            registers: vec![Swap::set(space::META, EPOCH_KEY, epoch)],
+            ..Commit::default()
+        })
+        .await?;
+    let own = own_operations(&ledger, &layout, &config, keys, Epoch::from_bytes(epoch)).await?;
+    let lines = vec![
+        format!(
+            "已恢复 restored: {before} leaves from the backup, {awaited} more from the tiles, {own} of them the server's own operations"
+        ),
+        format!("新纪元 new epoch: {}", hex::encode(epoch)),
+        "各设备下次同步时会补交备份之后的内容。 Devices offer what the backup lacked at their next sync.".to_owned(),
+    ];
+    let report =
+        json!({ "leaves": before, "awaited": awaited, "own": own, "epoch": hex::encode(epoch), "tiles_kept": kept });
+    Ok(Report::done(report, lines))
+}
+
+/// Appends the leaves that were published after the backup. Refuses tiles that contradict the backup or their own checkpoint.
+async fn fill_up(ledger: &dyn LedgerStore, layout: &Layout, config: &Config, keys: &ServerKeys) -> Fallible<u64> {
+    let tiles = TileFolder::open(&layout.tiles())?;
+    let Some(bytes) = tiles.checkpoint()? else { return Ok(0) };
+    let note = SignedNote::parse(&bytes)?;
+    note.verify(&VerifierKey::ed25519(
+        &config.origin,
+        keys.log.signer().public().clone(),
+    )?)?;
+    let checkpoint = Checkpoint::of(&note)?;
+    let held = ledger.size().await?;
+    let mut range = CompactRange::default();
+    let mut more = Vec::new();
+    for bundle in 0..checkpoint.size.div_ceil(WIDTH) {
+        let first = bundle * WIDTH;
+        let width = (checkpoint.size - first).min(WIDTH);
+        let of_ledger = ledger.leaves(first, first + width).await?;
+        let leaves = if of_ledger.len() as u64 == width {
+            of_ledger.clone()
+        } else {
+            tiles.bundle(bundle, width)?
+        };
+        if !leaves.starts_with(&of_ledger) {
+            return Err("the tiles contradict the backup: nothing will be signed on top of them".into());
+        }
+        for (index, leaf) in (first..).zip(&leaves) {
+            range.push(leaf_hash(leaf), |_, _, _| {});
+            if index >= held {
+                more.push(*leaf);
+            }
+        }
+    }
+    if range.root() != checkpoint.root {
+        return Err(
+            "backup and tiles do not give the root of tiles/checkpoint: nothing will be signed on top of it".into(),
+        );
+    }
+    let count = more.len() as u64;
+    ledger
+        .commit(Commit {
+            awaited: more,
+            ..Commit::default()
+        })
+        .await?;
+    Ok(count)
+}
+
+/// Brings back what the ingest device signed after the backup, so that it never signs a sequence number twice.
+async fn own_operations(
+    ledger: &Arc<dyn LedgerStore>,
+    layout: &Layout,
+    config: &Config,
+    keys: Arc<ServerKeys>,
+    epoch: Epoch,
+) -> Fallible<usize> {
+    let Some(key_log) = KeyLogState::load(&**ledger).await? else {
+        return Ok(0);
+    };
+    let key = ChainKey {
+        device: keys.device,
+        incarnation: keys.incarnation,
+    };
+    let frames = OwnChain::of(&layout.tiles(), &key.device.to_string(), &key.incarnation.to_string()).read()?;
+    let clock = Arc::new(SystemClock::new(&OsRandom)?);
+    let ingest = Ingest::new(
+        ledger.clone(),
+        keys,
+        clock,
+        Arc::new(OsRandom),
+        &config.origin,
+        epoch,
+        key_log,
+    );
+    let next = ingest
+        .chain(key)
+        .await?
+        .main()
+        .map_or(0, |main| main.last_seq as usize + 1);
+    let mut rest = frames.as_slice();
+    let mut whole = Vec::new();
+    while !rest.is_empty()
+        && let Ok((_, used)) = cbor::decode_prefix(rest)
+    {
+        whole.push(&rest[..used]);
+        rest = &rest[used..];
+    }
+    let missing = whole.get(next..).unwrap_or_default();
+    for batch in missing.chunks(STEP) {
+        let admission = ingest.admit(key, batch.concat()).await?;
+        if let Some(fault) = admission.fault {
+            return Err(format!(
+                "the server's own chain beside the tiles does not hold: {}",
+                fault.detail
+            )
+            .into());
+        }
+    }
+    Ok(missing.len())
+}

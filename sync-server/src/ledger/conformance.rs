@@ -1,1 +1,285 @@
-//! The one suite that every implementation of the two contracts passes. `tests/server/stores.rs` runs it.
+//! The one suite that every implementation of the two contracts passes; `tests/server/stores.rs` runs it against each.
+//!
+//! It panics with what does not hold: it is for tests, and lives here so that an implementation in another crate can run it.
+
+use std::sync::Arc;
+
+use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, IncarnationId, Link, OpId};
+
+use super::blob::BlobError;
+use super::{
+    BlobStore, Chain, ChainKey, Commit, FeedScope, LedgerError, LedgerStore, NewBatch, NewOperation, Run, RunState,
+    Swap, space,
+};
+
+/// Runs the whole suite against an empty ledger.
+///
+/// # Panics
+/// When the ledger breaks its contract.
+pub async fn ledger(store: Arc<dyn LedgerStore>) {
+    registers_swap_only_from_what_was_read(&*store).await;
+    a_commit_is_whole_or_nothing(&*store).await;
+    leaves_have_one_order_under_concurrency(store.clone()).await;
+    pages_hold_whole_batches(&*store).await;
+}
+
+/// Runs the whole suite against an empty blob store.
+///
+/// # Panics
+/// When the blob store breaks its contract.
+pub async fn blobs(store: Arc<dyn BlobStore>) {
+    store
+        .append("a1", 0, b"hello".to_vec())
+        .await
+        .expect("a staged object can be begun");
+    assert_eq!(
+        store.append("a1", 9, vec![1]).await,
+        Err(BlobError::WrongOffset { at: 9, end: 5 })
+    );
+    store
+        .append("a1", 3, b"p!".to_vec())
+        .await
+        .expect("what lies beyond the offset is written over");
+    assert_eq!(store.read_staged("a1", 0, 99).await, Ok(b"help!".to_vec()));
+    assert_eq!(
+        store.size("a1").await,
+        Err(BlobError::Missing),
+        "a staged object is not an object"
+    );
+    store.publish("a1").await.expect("published");
+    assert_eq!(store.staged("a1").await, Ok(0));
+    assert_eq!(store.read("a1", 1, 3).await, Ok(b"elp".to_vec()));
+    assert_eq!(store.read("a1", 4, 10).await, Ok(b"!".to_vec()));
+    store
+        .append("a1", 0, b"other".to_vec())
+        .await
+        .expect("staged under the same name");
+    assert_eq!(
+        store.publish("a1").await,
+        Err(BlobError::Exists),
+        "an object is never replaced"
+    );
+    assert_eq!(store.read("a1", 0, 99).await, Ok(b"help!".to_vec()));
+    store.discard("a1").await.expect("discarded");
+    store.discard("a1").await.expect("discarding again is no error");
+    assert_eq!(store.names().await, Ok(vec!["a1".to_owned()]));
+    assert_eq!(store.staged_names().await, Ok(Vec::new()));
+    for name in ["", "../x", "A", "a/b", &"a".repeat(65)] {
+        assert!(store.append(name, 0, Vec::new()).await.is_err(), "{name:?} is no name");
+    }
+}
+
+fn conflict<T>(answer: Result<T, LedgerError>) -> bool {
+    matches!(answer, Err(LedgerError::Conflict(_)))
+}
+
+fn swaps(registers: Vec<Swap>) -> Commit {
+    Commit {
+        registers,
+        ..Commit::default()
+    }
+}
+
+async fn registers_swap_only_from_what_was_read(store: &dyn LedgerStore) {
+    let create = || swaps(vec![Swap::create(space::META, *b"k", *b"1")]);
+    store.commit(create()).await.expect("created");
+    assert!(conflict(store.commit(create()).await), "it exists");
+    let held = store
+        .register(space::META, b"k".to_vec())
+        .await
+        .expect("read")
+        .expect("held");
+    store
+        .commit(swaps(vec![Swap::update(space::META, *b"k", held.version, *b"2")]))
+        .await
+        .expect("updated");
+    assert!(
+        conflict(
+            store
+                .commit(swaps(vec![Swap::update(space::META, *b"k", held.version, *b"3")]))
+                .await
+        ),
+        "stale"
+    );
+    let two = vec![
+        Swap::set(space::META, *b"other", *b"x"),
+        Swap::create(space::META, *b"k", *b"y"),
+    ];
+    assert!(conflict(store.commit(swaps(two)).await));
+    assert_eq!(
+        store.register(space::META, b"other".to_vec()).await,
+        Ok(None),
+        "nothing of a conflicting commit stays"
+    );
+}
+
+fn key(n: u8) -> ChainKey {
+    ChainKey {
+        device: DeviceId::from_bytes([n; 16]),
+        incarnation: IncarnationId::from_bytes([n; 16]),
+    }
+}
+
+/// `count` operations of device `n` from `seq` on; commitments are unique by device and seq.
+fn batch(n: u8, version: u64, seq: u64, count: u64, case: Option<CaseId>) -> NewBatch {
+    let hash = |kind: u8, seq: u64| {
+        let mut bytes = [n; 32];
+        bytes[1] = kind;
+        bytes[24..].copy_from_slice(&seq.to_be_bytes());
+        bytes
+    };
+    let operations = (seq..seq + count).map(|seq| NewOperation {
+        id: OpId::from_bytes(hash(1, seq)),
+        commitment: Commitment::from_bytes(hash(2, seq)),
+        run: 0,
+        seq,
+        link: Link::from_bytes(hash(3, seq)),
+        kind: "note.record".into(),
+        case,
+        stream: [n; 16],
+        counter: seq,
+        audience: None,
+        spoiled: false,
+        blobs: Vec::new(),
+        frame: vec![n; 100],
+    });
+    let link = Link::from_bytes(hash(3, seq + count - 1));
+    let run = Run {
+        number: 0,
+        state: RunState::Main,
+        first_seq: 0,
+        before: Link::from_bytes([0; 32]),
+        last_seq: seq + count - 1,
+        link,
+        fork: None,
+    };
+    NewBatch {
+        chain: Chain {
+            key: key(n),
+            version,
+            runs: vec![run],
+        },
+        operations: operations.collect(),
+        streams: Vec::new(),
+        moved: Vec::new(),
+        received_ms: 1,
+    }
+}
+
+async fn a_commit_is_whole_or_nothing(store: &dyn LedgerStore) {
+    let before = store.size().await.expect("size");
+    let with_conflict = Commit {
+        batch: Some(batch(1, 0, 0, 3, None)),
+        registers: vec![Swap::create(space::META, *b"k", *b"")],
+        ..Commit::default()
+    };
+    assert!(conflict(store.commit(with_conflict).await));
+    assert_eq!(store.size().await, Ok(before), "no leaf of a conflicting commit stays");
+    assert_eq!(store.chains(key(1).device).await, Ok(Vec::new()));
+    let done = store
+        .commit(Commit {
+            batch: Some(batch(1, 0, 0, 3, None)),
+            ..Commit::default()
+        })
+        .await
+        .expect("appended");
+    assert_eq!(done.leaves, (before..before + 3).collect::<Vec<_>>());
+    assert!(
+        conflict(
+            store
+                .commit(Commit {
+                    batch: Some(batch(1, 0, 0, 3, None)),
+                    ..Commit::default()
+                })
+                .await
+        ),
+        "the chain moved on"
+    );
+    assert_eq!(
+        store
+            .stored(key(1), 1, 9)
+            .await
+            .expect("stored")
+            .iter()
+            .map(|s| s.seq)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+}
+
+async fn leaves_have_one_order_under_concurrency(store: Arc<dyn LedgerStore>) {
+    let before = store.size().await.expect("size");
+    let tasks: Vec<_> = (10..30u8)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..5 {
+                    store
+                        .commit(Commit {
+                            batch: Some(batch(n, round, round * 4, 4, None)),
+                            ..Commit::default()
+                        })
+                        .await
+                        .expect("appended");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a writer finished");
+    }
+    let after = store.size().await.expect("size");
+    assert_eq!(after - before, 20 * 20);
+    let rows = store
+        .operations(FeedScope::All, before, after, usize::MAX)
+        .await
+        .expect("read");
+    assert_eq!(
+        rows.iter().map(|row| row.leaf).collect::<Vec<_>>(),
+        (before..after).collect::<Vec<_>>()
+    );
+    let leaves = store.leaves(before, after).await.expect("leaves");
+    assert!(
+        rows.iter()
+            .zip(&leaves)
+            .all(|(row, leaf)| row.commitment.as_bytes() == leaf)
+    );
+}
+
+async fn pages_hold_whole_batches(store: &dyn LedgerStore) {
+    let case = CaseId::from_bytes([77; 16]);
+    for round in 0..4 {
+        store
+            .commit(Commit {
+                batch: Some(batch(40, round, round * 5, 5, Some(case))),
+                ..Commit::default()
+            })
+            .await
+            .expect("appended");
+    }
+    let mut from = 0;
+    let mut pages = Vec::new();
+    loop {
+        let page = store
+            .operations(FeedScope::Cases(vec![case]), from, u64::MAX >> 1, 700)
+            .await
+            .expect("page");
+        let Some(last) = page.last() else { break };
+        from = last.leaf + 1;
+        pages.push(page.len());
+    }
+    assert_eq!(
+        pages,
+        [5, 5, 5, 5],
+        "700 bytes hold one batch of five frames of 100 bytes and no second"
+    );
+    let stranger = FeedScope::Device {
+        device: DeviceId::from_bytes([99; 16]),
+        cases: Vec::new(),
+    };
+    let seen = store
+        .operations(stranger, 0, u64::MAX >> 1, usize::MAX)
+        .await
+        .expect("page");
+    assert!(seen.iter().all(|row| row.case.is_none()));
+}

@@ -175,6 +175,7 @@ fn vault_open(vault: &VaultKey, nonce: &[u8; 24], sealed: &[u8]) -> Option<Vec<u
 
 #[cfg(test)]
 mod tests {
+    use super::super::SealError;
     use super::*;
     use fieldseal_core::random::OsRandom;
 

@@ -1,0 +1,457 @@
+//! A ceremony, a server process, and devices that write operations.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use fieldseal_proof::body::Body;
+use fieldseal_proof::cbor::{MapWriter, Value};
+use fieldseal_proof::dsse::ENROLMENT;
+use fieldseal_proof::encoding::base64;
+use fieldseal_proof::ids::*;
+use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
+use fieldseal_proof::operation::{ClockClaim, Header, Operation, link_origin};
+use fieldseal_proof::suite::{Ed25519Signer, Signer, Suite};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value as Json, json};
+
+pub const TENANT: TenantId = TenantId::from_bytes([1; 16]);
+const ADMIN: [u8; 16] = [2; 16];
+
+pub fn ed(n: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[n; 32]).unwrap()
+}
+
+/// A tenant with its root and administrator, and one server folder.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub keys: KeyLog,
+    pub frames: Vec<u8>,
+    pub card: Json,
+    running: Option<Child>,
+    pub client: Client,
+    pub url: String,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl World {
+    /// Root, administrator, server; the server runs.
+    pub fn new() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let client = Client::builder().danger_accept_invalid_certs(true).build().unwrap();
+        let mut world = Self {
+            folder,
+            keys: KeyLog::new(TENANT),
+            frames: Vec::new(),
+            card: Json::Null,
+            running: None,
+            client,
+            url: String::new(),
+        };
+        let dir = world.dir();
+        world.command(&[
+            "init",
+            "--dir",
+            dir.to_str().unwrap(),
+            "--origin",
+            "fieldseal.test/county/0",
+            "--listen",
+            "127.0.0.1:0",
+        ]);
+        let request: Json = serde_json::from_slice(&std::fs::read(dir.join("request.json")).unwrap()).unwrap();
+        world.card = serde_json::from_slice(&std::fs::read(dir.join("card.json")).unwrap()).unwrap();
+        let record = |purpose, n| KeyRecord::new(purpose, ed(n).public(), Custody::Software);
+        world.enrol("root", None, None, None, vec![record(Purpose::Root, 1)], 1);
+        world.enrol("admin", Some(ADMIN), None, None, vec![record(Purpose::Admin, 2)], 1);
+        let keys = request["keys"].as_array().unwrap().iter().map(|key| KeyRecord {
+            purpose: Purpose::from_word(key["purpose"].as_str().unwrap()).unwrap(),
+            suite: key["suite"].as_u64().unwrap(),
+            public: hex::decode(key["public"].as_str().unwrap()).unwrap(),
+            custody: Custody::Server,
+        });
+        let keys = keys.collect();
+        let subject: DeviceId = request["subject"].as_str().unwrap().parse().unwrap();
+        let incarnation: IncarnationId = request["incarnation"].as_str().unwrap().parse().unwrap();
+        world.enrol("server", Some(*subject.as_bytes()), Some(incarnation), None, keys, 1);
+        world.adopt();
+        world.start();
+        world
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
+    /// Appends an entry signed by the key `signer`.
+    pub fn enrol(
+        &mut self,
+        action: &str,
+        subject: Option<[u8; 16]>,
+        incarnation: Option<IncarnationId>,
+        role: Option<&str>,
+        keys: Vec<KeyRecord>,
+        signer: u8,
+    ) -> Vec<u8> {
+        let entry = Entry {
+            tenant: TENANT,
+            index: self.keys.size(),
+            prev: self.keys.head(),
+            action: action.into(),
+            subject,
+            keys,
+            role: role.map(str::to_owned),
+            incarnation,
+            attrs_root: None,
+            signer: ed(signer).public().key_id(),
+            wall_ms: 0,
+            target: None,
+            name: (action == "server").then(|| "fieldseal.test/county/0".into()),
+        };
+        self.append(entry, signer)
+    }
+
+    /// Revokes a key.
+    pub fn revoke(&mut self, key: KeyId) -> Vec<u8> {
+        let entry = Entry {
+            tenant: TENANT,
+            index: self.keys.size(),
+            prev: self.keys.head(),
+            action: "revoke".into(),
+            subject: None,
+            keys: Vec::new(),
+            role: None,
+            incarnation: None,
+            attrs_root: None,
+            signer: ed(2).public().key_id(),
+            wall_ms: 0,
+            target: Some(key),
+            name: None,
+        };
+        self.append(entry, 2)
+    }
+
+    fn append(&mut self, entry: Entry, signer: u8) -> Vec<u8> {
+        let frame = KeyLogFrame::sign(&entry, None, &ed(signer)).unwrap();
+        self.keys.append(&frame).unwrap();
+        let bytes = frame.encode();
+        self.frames.extend_from_slice(&bytes);
+        bytes
+    }
+
+    pub fn adopt(&self) {
+        let file = self.folder.path().join("key-log.cbor-seq");
+        std::fs::write(&file, &self.frames).unwrap();
+        self.command(&[
+            "adopt",
+            "--dir",
+            self.dir().to_str().unwrap(),
+            "--key-log",
+            file.to_str().unwrap(),
+        ]);
+    }
+
+    /// Runs a command of the binary to its end; it must succeed.
+    pub fn command(&self, arguments: &[&str]) -> Json {
+        let (code, json) = self.attempt(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {json}");
+        json
+    }
+
+    pub fn attempt(&self, arguments: &[&str]) -> (Option<i32>, Json) {
+        let done = Command::new(env!("CARGO_BIN_EXE_fieldseal-server"))
+            .args(arguments)
+            .arg("--json")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        (
+            done.status.code(),
+            serde_json::from_str(&text).unwrap_or(Json::String(text + &String::from_utf8_lossy(&done.stderr))),
+        )
+    }
+
+    pub fn start(&mut self) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fieldseal-server"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(self.dir())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        self.url = line
+            .trim()
+            .strip_prefix("listening on ")
+            .expect("the server says where it listens")
+            .to_owned();
+        self.running = Some(child);
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// SIGTERM; the exit must be clean.
+    pub fn stop(&mut self) {
+        let mut child = self.running.take().unwrap();
+        let sent = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        assert!(child.wait().unwrap().success());
+    }
+
+    pub fn admin_token(&self) -> String {
+        self.card["token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn ask(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(token)
+    }
+
+    pub async fn json(&self, request: RequestBuilder) -> (StatusCode, Json) {
+        read(request.send().await.unwrap()).await
+    }
+
+    /// Enrols a device by an invitation, over the wire, and has the administrator approve it.
+    pub async fn device(&mut self, n: u8, role: &str) -> Device {
+        let admin = self.admin_token();
+        let invite = self
+            .ask(Method::POST, "/v1/admin/invitations", &admin)
+            .json(&json!({ "kind": role, "label": format!("d{n}") }));
+        let code = self.json(invite).await.1["code"].as_str().unwrap().to_owned();
+        let mut device = Device::new(n, role);
+        let body = device.enrolment(&code);
+        let (status, answer) = self
+            .json(self.client.post(format!("{}/v1/enrol", self.url)).json(&body))
+            .await;
+        assert_eq!(status, 200, "{answer}");
+        let request = answer["request"].as_str().unwrap().to_owned();
+        device.token = answer["token"].as_str().unwrap().to_owned();
+        let (status, _) = self.json(self.ask(Method::GET, "/v1/feed", &device.token)).await;
+        assert_eq!(status, 401, "a token opens nothing before the key log holds the device");
+        let keys = vec![
+            KeyRecord::new(Purpose::Operation, ed(n).public(), Custody::Software),
+            KeyRecord::new(Purpose::Cosigner, ed(n + 100).public(), Custody::Software),
+        ];
+        let frame = self.enrol(
+            "device",
+            Some(*device.id.as_bytes()),
+            Some(device.incarnation),
+            Some(role),
+            keys,
+            2,
+        );
+        let (status, answer) = self
+            .json(self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame))
+            .await;
+        assert_eq!(status, 200, "{answer}");
+        let (_, state) = self
+            .json(self.client.get(format!("{}/v1/enrol/{request}?code={code}", self.url)))
+            .await;
+        assert_eq!(state["state"], "approved");
+        device
+    }
+
+    pub async fn push(&self, device: &Device, frames: &[Vec<u8>]) -> (StatusCode, Json) {
+        let path = format!("/v1/log/{}/{}", device.id, device.incarnation);
+        self.json(self.ask(Method::POST, &path, &device.token).body(frames.concat()))
+            .await
+    }
+
+    /// Reads the feed until everything that was admitted has been judged and sent; returns the operations.
+    pub async fn feed(&self, device: &Device, cursor: &mut String) -> Vec<(u64, Operation)> {
+        let mut all = Vec::new();
+        loop {
+            let path = format!("/v1/feed?cursor={cursor}&wait=1&max_bytes=20000");
+            let (status, page) = self.json(self.ask(Method::GET, &path, &device.token)).await;
+            assert_eq!(status, 200, "{page}");
+            *cursor = page["cursor"].as_str().unwrap().to_owned();
+            let items = page["items"].as_array().unwrap();
+            for item in items {
+                let frame = fieldseal_proof::encoding::from_base64(item["frame"].as_str().unwrap()).unwrap();
+                all.push((item["index"].as_u64().unwrap(), parse(&frame)));
+            }
+            if items.is_empty() && !page["more"].as_bool().unwrap() {
+                return all;
+            }
+        }
+    }
+
+    /// Dispositions that a device sees, as (target, state, reason), in log order.
+    pub async fn dispositions(&self, device: &Device) -> Vec<(OpId, String, String)> {
+        let operations = self.feed(device, &mut String::new()).await;
+        let of = |operation: &Operation| {
+            let body = operation.body()?;
+            let target = OpId::from_bytes(body.get("disposition/target")?.as_bytes()?.try_into().ok()?);
+            Some((
+                target,
+                body.get("disposition/state")?.as_text()?.to_owned(),
+                body.get("disposition/reason")?.as_text()?.to_owned(),
+            ))
+        };
+        operations
+            .iter()
+            .filter(|(_, o)| o.header().kind == "disposition")
+            .filter_map(|(_, o)| of(o))
+            .collect()
+    }
+
+    /// Stops the server and has everything reread.
+    pub fn fsck(&mut self) {
+        self.stop();
+        let report = self.command(&["fsck", "--dir", self.dir().to_str().unwrap()]);
+        assert_eq!(report["findings"], json!([]));
+    }
+}
+
+fn parse(frame: &[u8]) -> Operation {
+    Operation::parse(frame).unwrap_or_else(|_| {
+        let value = fieldseal_proof::cbor::decode(frame).unwrap();
+        let map = fieldseal_proof::cbor::MapReader::new(&value, "frame").unwrap();
+        let bare = MapWriter::default()
+            .put(0, map.get(0).unwrap().clone())
+            .put(1, map.get(1).unwrap().clone())
+            .encode();
+        Operation::parse(&bare).unwrap()
+    })
+}
+
+pub async fn read(response: Response) -> (StatusCode, Json) {
+    assert!(response.headers().contains_key("fieldseal-epoch"));
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let media = response.headers()["content-type"].to_str().unwrap().to_owned();
+        assert_eq!(media, "application/problem+json");
+    }
+    (status, response.json().await.unwrap_or(Json::Null))
+}
+
+/// A device that seals operations in a row.
+#[derive(Clone)]
+pub struct Device {
+    pub n: u8,
+    pub id: DeviceId,
+    pub incarnation: IncarnationId,
+    pub role: String,
+    pub token: String,
+    pub seq: u64,
+    pub prev: Link,
+    pub counters: std::collections::BTreeMap<[u8; 16], u64>,
+}
+
+impl Device {
+    pub fn new(n: u8, role: &str) -> Self {
+        let id = DeviceId::from_bytes([n; 16]);
+        Self {
+            n,
+            id,
+            incarnation: IncarnationId::from_bytes([n + 100; 16]),
+            role: role.into(),
+            token: String::new(),
+            seq: 0,
+            prev: link_origin(&TENANT, &id),
+            counters: Default::default(),
+        }
+    }
+
+    pub fn enrolment(&self, code: &str) -> Json {
+        let statement = MapWriter::default()
+            .put(0, Value::Uint(0))
+            .put(1, Value::bytes(TENANT.as_bytes()))
+            .put(2, Value::bytes(self.id.as_bytes()))
+            .put(3, Value::bytes(self.incarnation.as_bytes()))
+            .put(4, Value::bytes(ed(self.n).public().as_bytes()))
+            .put(5, Value::bytes(ed(self.n + 100).public().as_bytes()))
+            .put(6, Value::text(code))
+            .encode();
+        let proof = base64(&ed(self.n).sign(ENROLMENT, &statement).unwrap());
+        json!({ "kind": "device", "code": code, "device": self.id.to_string(), "incarnation": self.incarnation.to_string(), "role": self.role,
+            "label": "x", "operation": { "suite": 1, "public": hex::encode(ed(self.n).public().as_bytes()) },
+            "cosigner": { "public": hex::encode(ed(self.n + 100).public().as_bytes()) }, "proof": proof })
+    }
+
+    /// Seals the next operation.
+    pub fn write(&mut self, kind: &str, case: Option<CaseId>, fields: Vec<(String, Value)>) -> Operation {
+        self.write_in(kind, case, None, fields)
+    }
+
+    pub fn write_in(
+        &mut self,
+        kind: &str,
+        case: Option<CaseId>,
+        inspection: Option<InspectionId>,
+        fields: Vec<(String, Value)>,
+    ) -> Operation {
+        let mut header = Header {
+            suite: Suite::Ed25519,
+            tenant: TENANT,
+            device: self.id,
+            incarnation: self.incarnation,
+            seq: self.seq,
+            prev: self.prev,
+            kind: kind.into(),
+            schema: 0,
+            case,
+            inspection,
+            counter: 0,
+            session: None,
+            hlc_ms: 1_700_000_000_000 + self.seq,
+            hlc_counter: 0,
+            clock: ClockClaim {
+                wall_ms: 1_700_000_000_000,
+                boot: BootId::from_bytes([9; 16]),
+                monotonic_ms: self.seq,
+            },
+            supersedes: Vec::new(),
+            anchor: None,
+            pack: None,
+            app: "test".into(),
+            body_root: BodyRoot::from_bytes([0; 32]),
+            signers: Vec::new(),
+            unknown: Vec::new(),
+        };
+        let counter = self.counters.entry(header.stream().id()).or_insert(0);
+        header.counter = *counter;
+        *counter += 1;
+        let seed = fieldseal_proof::hash::sha256(&[&[self.n][..], &self.seq.to_be_bytes(), kind.as_bytes()].concat());
+        let operation = Operation::seal(header, Body::build(seed, fields).unwrap(), &ed(self.n)).unwrap();
+        self.seq += 1;
+        self.prev = operation.link();
+        operation
+    }
+
+    pub fn open(&mut self) -> Vec<u8> {
+        self.write(
+            "device.open",
+            None,
+            vec![("device/label".into(), Value::text("tablet"))],
+        )
+        .frame()
+    }
+
+    pub fn note(&mut self, text: &str) -> Vec<u8> {
+        self.write("note.record", None, vec![("note/a/text".into(), Value::text(text))])
+            .frame()
+    }
+}
+
+pub fn case(n: u8) -> CaseId {
+    CaseId::from_bytes([n; 16])
+}

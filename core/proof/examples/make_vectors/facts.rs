@@ -10,6 +10,9 @@ use serde_json::json;
 use super::actors::{case, id, inspection, seed};
 use super::{Result, Vector, hex};
 
+/// Named values of a body.
+type Fields = Vec<(String, Value)>;
+
 pub fn vectors() -> Result<Vec<Vector>> {
     let mut out = anchors();
     out.extend(rolls()?);
@@ -89,7 +92,7 @@ fn rolls() -> Result<Vec<Vector>> {
     };
     roll.streams.sort();
     let body = Body::build(seed("roll"), roll.fields())?;
-    let with = |change: &dyn Fn(&mut Vec<(String, Value)>)| -> Result<String> {
+    let with = |change: &dyn Fn(&mut Fields)| -> Result<String> {
         let mut fields = roll.fields();
         change(&mut fields);
         Ok(hex(Body::build(seed("roll"), fields)?.encode()))

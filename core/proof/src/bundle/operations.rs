@@ -189,8 +189,8 @@ pub(super) fn check_chains(
         let mut branches: BTreeSet<Link> = BTreeSet::new();
         for included in &chain {
             let (header, seq) = (included.operation.header(), included.operation.header().seq);
-            let twin = |o: &&Included| o.operation.header().seq == seq && stands(o);
-            if !stands(included) && (branches.contains(&header.prev) || chain.iter().any(|o| twin(&o))) {
+            let twin = |o: &Included| o.operation.header().seq == seq && stands(o);
+            if !stands(included) && (branches.contains(&header.prev) || chain.iter().any(|o| twin(o))) {
                 branches.insert(included.operation.link());
             } else if !stands(included) {
                 let detail = format!(

@@ -16,6 +16,7 @@ mod operations;
 mod receipts;
 mod story;
 mod trees;
+mod trusts;
 
 use serde_json::{Map, Value, json};
 

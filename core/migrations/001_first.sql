@@ -9,7 +9,7 @@ CREATE TABLE meta (
 
 -- One row for each life of this store; what a push offers follows from it, so there is no separate queue that could disagree.
 CREATE TABLE chains (
-    incarnation BLOB PRIMARY KEY NOT NULL, -- b16
+    incarnation BLOB PRIMARY KEY NOT NULL, -- b16, the life
     born INTEGER NOT NULL,              -- order of the lives, from 0
     next_seq INTEGER NOT NULL,          -- sequence number of the next operation
     link BLOB NOT NULL,                 -- b32, device link before the next operation
@@ -35,10 +35,12 @@ CREATE TABLE operations (
 CREATE UNIQUE INDEX operations_id ON operations (id);
 CREATE INDEX operations_chain ON operations (device, incarnation, seq);
 CREATE INDEX operations_stream ON operations (scope, stream, device, incarnation, counter);
+-- Which inspections there are and in which case, without touching the frames.
+CREATE INDEX operations_inspections ON operations (stream, scope) WHERE kind IN ('inspection.assign', 'inspection.begin');
 
 -- Place in the central log, for operations whose place was checked or came with the feed.
 CREATE TABLE leaves (
-    n INTEGER PRIMARY KEY REFERENCES operations (n),
+    n INTEGER PRIMARY KEY REFERENCES operations (n), -- the operation
     leaf INTEGER NOT NULL               -- index in the central log, from 0
 );
 
@@ -67,7 +69,7 @@ CREATE TABLE quarantine (
 
 -- Edits that were typed and not yet committed as an operation.
 CREATE TABLE drafts (
-    inspection BLOB NOT NULL,           -- b16
+    inspection BLOB NOT NULL,           -- b16, where it was typed
     path TEXT NOT NULL,                 -- body path
     case_id BLOB NOT NULL,              -- b16, the inspection's case
     value BLOB NOT NULL,                -- encoded value
@@ -90,9 +92,9 @@ CREATE TABLE blobs (
 
 -- Receipts as the server gave them.
 CREATE TABLE receipts (
-    n INTEGER PRIMARY KEY,
+    n INTEGER PRIMARY KEY,              -- order of arrival
     kind TEXT NOT NULL,                 -- batch or index
-    incarnation BLOB NOT NULL,          -- b16
+    incarnation BLOB NOT NULL,          -- b16, of this device
     first INTEGER NOT NULL,             -- first seq covered
     last INTEGER NOT NULL,              -- last seq covered
     bytes BLOB NOT NULL,                -- as received
@@ -140,7 +142,7 @@ CREATE TABLE numbers (
 -- Officer sessions of this device.
 CREATE TABLE sessions (
     id BLOB PRIMARY KEY NOT NULL,       -- b16, header key 12
-    officer BLOB NOT NULL,              -- b16
-    began_ms INTEGER NOT NULL,
-    ended_ms INTEGER                    -- NULL while it lasts
+    officer BLOB NOT NULL,              -- b16, who
+    began_ms INTEGER NOT NULL,          -- when the PIN was entered
+    ended_ms INTEGER                    -- when it ended; NULL while it lasts
 ) WITHOUT ROWID;

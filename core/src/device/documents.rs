@@ -116,7 +116,7 @@ impl FieldDevice {
             chain_counter: new.place.chain_counter,
             rests_on: new.rests_on.to_vec(),
         };
-        let act = issue.act(&self.pack()?)?;
+        let act = issue.act(&*self.pack()?)?;
         let along = |tx: &rusqlite::Transaction<'_>| {
             insert_blob(tx, capture.file(), capture.media_type(), BlobState::Sealed, true)
         };

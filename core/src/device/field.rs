@@ -90,7 +90,7 @@ impl FieldDevice {
             shown_to: Line::parse("shown_to", new.shown_to)?,
             told: Paragraph::parse("told", new.told)?,
         }
-        .act(&self.pack()?)?;
+        .act(&*self.pack()?)?;
         self.record(inspection, act)
     }
 
@@ -104,7 +104,7 @@ impl FieldDevice {
             result: CheckResult::parse(result)?,
             note: Paragraph::parse_opt("note", note)?,
         };
-        self.record(inspection, answer.act(&self.pack()?)?)
+        self.record(inspection, answer.act(&*self.pack()?)?)
     }
 
     /// Records a finding, or writes one anew.

@@ -94,6 +94,10 @@ pub struct FieldDevice {
     random: Arc<dyn Random>,
     people: Mutex<Vec<Unlocked>>,
     last_reading: Mutex<DeviceTime>,
+    /// The pack in force, once it was parsed.
+    pack: Mutex<Option<Arc<RulePack>>>,
+    /// How long a PIN holds; asked of the pack once.
+    session_ms: std::sync::OnceLock<u64>,
 }
 
 impl FieldDevice {
@@ -153,6 +157,8 @@ impl FieldDevice {
             random: ports.random,
             people: Mutex::new(Vec::new()),
             last_reading: Mutex::new(now),
+            pack: Mutex::new(None),
+            session_ms: std::sync::OnceLock::new(),
         };
         device.settle_escrow()?;
         device.settle_opening()?;
@@ -167,6 +173,17 @@ impl FieldDevice {
             report.swept = Some(device.sweep()?);
         }
         Ok((device, report))
+    }
+
+    /// Ends this life of the store, because the server knows a later end of the chain than this device: it was put back from
+    /// a copy as a whole. The next [`FieldDevice::open`] begins a new life behind `known`, with a fresh key to be enrolled.
+    ///
+    /// # Errors
+    /// When the key file cannot be written.
+    pub fn end_life(self, known: fieldseal_proof::ids::Link) -> Result<(), DeviceError> {
+        self.store.leave_tail(known);
+        self.keys.begin_incarnation()?;
+        Ok(())
     }
 
     /// Who this device is.
@@ -207,17 +224,20 @@ impl FieldDevice {
     ///
     /// # Errors
     /// `no_pack` before the first one was fetched.
-    pub fn pack(&self) -> Result<RulePack, DeviceError> {
-        let day = Day::of_ms(self.clock.now().wall_ms, 0)
-            .map(|day| day.to_string())
-            .unwrap_or_default();
-        let hash = self
-            .store
-            .pack_in_force()?
-            .ok_or_else(|| DeviceError::text("no_pack", "date", day))?;
-        let file =
-            PackFile::decode(&self.store.pack(hash)?).map_err(|e| DeviceError::text("seal_failed", "detail", e))?;
-        RulePack::parse(file.pack()).map_err(|e| DeviceError::text("seal_failed", "detail", e))
+    pub fn pack(&self) -> Result<Arc<RulePack>, DeviceError> {
+        let Some(hash) = self.store.pack_in_force()? else {
+            let day = Day::of_ms(self.clock.now().wall_ms, 0).map(|day| day.to_string());
+            return Err(DeviceError::text("no_pack", "date", day.unwrap_or_default()));
+        };
+        let mut held = lock(&self.pack);
+        if let Some(pack) = held.as_ref().filter(|pack| pack.hash() == hash) {
+            return Ok(pack.clone());
+        }
+        let unreadable = |error: String| DeviceError::text("seal_failed", "detail", error);
+        let file = PackFile::decode(&self.store.pack(hash)?).map_err(|e| unreadable(e.to_string()))?;
+        let pack = Arc::new(RulePack::parse(file.pack()).map_err(|e| unreadable(e.to_string()))?);
+        *held = Some(pack.clone());
+        Ok(pack)
     }
 
     /// The day where the agency is, by the device's clock.

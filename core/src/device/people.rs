@@ -18,6 +18,8 @@ pub struct Unlocked {
     pub record: OfficerRecord,
     /// Header key 12 of the operations made meanwhile.
     pub session: SessionId,
+    /// Since when, by the device's clock.
+    pub began_ms: u64,
     key: Arc<SharedSigner>,
 }
 
@@ -29,10 +31,11 @@ impl FieldDevice {
     pub fn unlock(&self, certificate: &str, pin: &str) -> Result<Unlocked, DeviceError> {
         let record = self.officer(certificate)?;
         let key = self.keys.unlock(record.officer, pin, self.clock.now().wall_ms)?;
-        let session = self.store.begin_session(record.officer)?;
+        let session = self.store.begin_session(record.officer, self.longest_session_ms())?;
         let unlocked = Unlocked {
             record,
             session: session.id,
+            began_ms: session.began_ms,
             key: Arc::new(key),
         };
         let mut people = lock(&self.people);
@@ -63,16 +66,34 @@ impl FieldDevice {
         found.ok_or_else(|| DeviceError::new("officer_unknown", [("certificate", Param::text(certificate))]))
     }
 
+    /// The officer at work: the one unlocked last whose session still lasts.
+    pub fn at_work(&self) -> Option<Unlocked> {
+        let (now, longest) = (self.clock.now().wall_ms, self.longest_session_ms());
+        let people = lock(&self.people);
+        people.iter().rev().find(|officer| now.abs_diff(officer.began_ms) < longest).cloned()
+    }
+
     /// The session of the officer at work.
     pub(super) fn session(&self) -> Option<SessionId> {
-        lock(&self.people).last().map(|officer| officer.session)
+        // Without a person there is nothing to look up: many operations of a device are its own.
+        if lock(&self.people).is_empty() {
+            return None;
+        }
+        self.at_work().map(|officer| officer.session)
+    }
+
+    /// How long a PIN holds, by the rule pack; without a pack until the end of the process.
+    fn longest_session_ms(&self) -> u64 {
+        *self.session_ms.get_or_init(|| match self.pack() {
+            Ok(pack) => pack.thresholds().session_hours.saturating_mul(60 * 60 * 1000),
+            Err(_) => u64::MAX,
+        })
     }
 
     /// The name of the officer at work, else the device's label.
     pub(super) fn collector(&self) -> String {
-        lock(&self.people)
-            .last()
-            .map_or_else(|| self.identity().label, |officer| officer.record.name.clone())
+        self.at_work()
+            .map_or_else(|| self.identity().label, |officer| officer.record.name)
     }
 
     /// The officer at work signs operations: the signature is an operation of its own in the stream of its targets.
@@ -80,10 +101,7 @@ impl FieldDevice {
     /// # Errors
     /// `session_ended` when nobody is unlocked, `not_found` for a target that is not held here.
     pub fn attest(&self, targets: &[OpId], role: &str, meaning: Meaning) -> Result<OpId, DeviceError> {
-        let officer = lock(&self.people)
-            .last()
-            .cloned()
-            .ok_or_else(|| DeviceError::new("session_ended", []))?;
+        let officer = self.at_work().ok_or_else(|| DeviceError::new("session_ended", []))?;
         self.attest_as(&officer, targets, role, meaning)
     }
 

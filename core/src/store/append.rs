@@ -231,6 +231,12 @@ impl Store {
         Ok(restored)
     }
 
+    /// Writes down the link behind which the next life begins.
+    pub(crate) fn leave_tail(&self, link: Link) {
+        let tail = Tail { incarnation: self.identity.incarnation, next_seq: u64::MAX, link };
+        self.tail.write(tail);
+    }
+
     fn begin_chain(&self, incarnation: IncarnationId, link: Link) -> Result<(), StoreError> {
         self.write(|tx| {
             tx.execute(

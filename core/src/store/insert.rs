@@ -46,13 +46,11 @@ impl Store {
                     None => {
                         imported.new += 1;
                         let header = operation.header();
-                        clock = clock.adopt(
-                            Hlc {
-                                ms: header.hlc_ms,
-                                counter: header.hlc_counter,
-                            },
-                            wall_ms,
-                        );
+                        let seen = Hlc { ms: header.hlc_ms, counter: header.hlc_counter };
+                        clock = clock.adopt(seen, wall_ms);
+                        if header.device == self.identity.device {
+                            take_back(tx, operation)?;
+                        }
                         insert_operation(tx, operation, &operation.frame(), &ingest)?
                     }
                 };
@@ -70,13 +68,35 @@ impl Store {
     }
 
     pub(super) fn ingest_devices(&self) -> Result<BTreeSet<DeviceId>, StoreError> {
-        let log = self.key_log()?;
-        let ingest = log
-            .keys()
-            .filter(|(_, key)| key.action == "server")
-            .filter_map(|(_, key)| key.subject);
-        Ok(ingest.map(DeviceId::from_bytes).collect())
+        self.with_key_log(|log| {
+            let ingest = log.keys().filter(|(_, key)| key.action == "server").filter_map(|(_, key)| key.subject);
+            ingest.map(DeviceId::from_bytes).collect()
+        })
     }
+}
+
+/// An own operation that this store lost comes back from the server: its chain grows by it, where it is the next one.
+fn take_back(tx: &Transaction<'_>, operation: &Operation) -> Result<(), StoreError> {
+    let header = operation.header();
+    if header.seq == 0 {
+        // A life that the store does not know any more; it lies before all that it knows.
+        tx.execute(
+            "INSERT OR IGNORE INTO chains (incarnation, born, next_seq, link)
+             VALUES (?1, (SELECT coalesce(min(born), 0) - 1 FROM chains), 0, ?2)",
+            params![header.incarnation.as_bytes(), header.prev.as_bytes()],
+        )?;
+    }
+    tx.execute(
+        "UPDATE chains SET next_seq = ?2 + 1, link = ?4, received = CASE WHEN received = ?2 THEN ?2 + 1 ELSE received END
+         WHERE incarnation = ?1 AND next_seq = ?2 AND link = ?3",
+        params![
+            header.incarnation.as_bytes(),
+            clamp(header.seq),
+            header.prev.as_bytes(),
+            operation.link().as_bytes()
+        ],
+    )?;
+    Ok(())
 }
 
 /// Inserts an operation that is not held yet and gives its row number.

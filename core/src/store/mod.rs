@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fieldseal_proof::body::BodyError;
 use fieldseal_proof::ids::OpId;
-use fieldseal_proof::key_log::KeyLogError;
+use fieldseal_proof::key_log::{KeyLog, KeyLogError};
 use fieldseal_proof::operation::{OperationError, SealError};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
@@ -175,6 +175,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     tail: tail::TailFile,
+    /// The part of the key log that was checked in this process.
+    checked_keys: Mutex<KeyLog>,
     lock: lock::StoreLock,
 }
 
@@ -210,6 +212,7 @@ impl Store {
             clock: ports.clock.clone(),
             random: ports.random.clone(),
             tail: tail::TailFile::beside(&path),
+            checked_keys: Mutex::new(KeyLog::new(keys.identity().tenant)),
             lock,
         };
         if start.alone {
@@ -247,6 +250,10 @@ impl Store {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn checked_keys(&self) -> MutexGuard<'_, KeyLog> {
+        self.checked_keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a write transaction; it is rolled back unless `work` succeeds and the commit is durable.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut connection = self.connection();
@@ -260,5 +267,7 @@ impl Store {
 /// Name of the database file.
 pub const DATABASE: &str = "store.db";
 
+#[cfg(test)]
+mod import_tests;
 #[cfg(test)]
 mod tests;

@@ -117,8 +117,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Absent`] when no operation held here speaks of it.
     pub fn case_of(&self, inspection: InspectionId) -> Result<CaseId, StoreError> {
-        let found = self.inspections()?.into_iter().find(|(_, held)| *held == inspection);
-        found.map(|(case, _)| case).ok_or(StoreError::Absent("the inspection"))
+        let connection = self.connection();
+        let case = connection
+            .prepare_cached(
+                "SELECT scope FROM operations WHERE kind IN ('inspection.assign', 'inspection.begin')
+                 AND stream = ?1 AND stream <> scope AND scope <> x'' ORDER BY n LIMIT 1",
+            )?
+            .query_row([inspection.as_bytes()], |row| Ok(CaseId::from_bytes(row.get(0)?)))
+            .optional()?;
+        case.ok_or(StoreError::Absent("the inspection"))
     }
 
     /// Effective writes of paths that begin with `prefix`, by path.
@@ -204,12 +211,26 @@ impl Store {
     /// # Errors
     /// [`StoreError::KeyLog`] when a stored frame does not check.
     pub fn key_log(&self) -> Result<KeyLog, StoreError> {
-        let frames = self.key_log_frames()?;
-        let mut log = KeyLog::new(self.identity.tenant);
-        for frame in frames {
-            log.append(&KeyLogFrame::decode(&frame)?)?;
+        self.with_key_log(KeyLog::clone)
+    }
+
+    /// Looks at the key log. What was checked once in this process is not checked again: it only ever grows.
+    pub(super) fn with_key_log<T>(&self, look: impl FnOnce(&KeyLog) -> T) -> Result<T, StoreError> {
+        let frames = {
+            let known = self.checked_keys().size();
+            let connection = self.connection();
+            let mut query = connection.prepare_cached("SELECT frame FROM key_log WHERE idx >= ?1 ORDER BY idx")?;
+            let rows = query.query_map([known], |row| Ok((known, row.get::<_, Vec<u8>>(0)?)))?;
+            rows.collect::<Result<Vec<_>, _>>()?
+        };
+        let mut log = self.checked_keys();
+        for (place, (known, frame)) in frames.into_iter().enumerate() {
+            // Another thread may have taken them in meanwhile.
+            if log.size() == known + place as u64 {
+                log.append(&KeyLogFrame::decode(&frame)?)?;
+            }
         }
-        Ok(log)
+        Ok(look(&log))
     }
 
     /// The frames of the key log, in order.
@@ -252,7 +273,8 @@ impl Store {
     /// # Errors
     /// When the database does.
     pub fn pack_in_force(&self) -> Result<Option<PackHash>, StoreError> {
-        self.write(super::append::pack_in_force)
+        let bytes = self.fact("pack")?;
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(PackHash::from_bytes))
     }
 
     /// A small fact kept by name.

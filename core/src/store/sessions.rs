@@ -18,11 +18,11 @@ pub struct SessionRow {
 }
 
 impl Store {
-    /// The officer's session that lasts, or a new one.
+    /// The officer's session that lasts and is not older than `longest_ms`, or a new one.
     ///
     /// # Errors
     /// When the database does, or there is no randomness.
-    pub fn begin_session(&self, officer: OfficerId) -> Result<SessionRow, StoreError> {
+    pub fn begin_session(&self, officer: OfficerId, longest_ms: u64) -> Result<SessionRow, StoreError> {
         let began_ms = self.clock.now().wall_ms;
         let fresh = SessionId::from_bytes(uuid(&*self.random)?);
         self.write(|tx| {
@@ -39,8 +39,15 @@ impl Store {
                     },
                 )
                 .optional()?;
-            if let Some(session) = lasting {
-                return Ok(session);
+            match lasting {
+                Some(session) if began_ms.abs_diff(session.began_ms) < longest_ms => return Ok(session),
+                Some(session) => {
+                    tx.execute(
+                        "UPDATE sessions SET ended_ms = ?2 WHERE id = ?1",
+                        params![session.id.as_bytes(), began_ms],
+                    )?;
+                }
+                None => {}
             }
             tx.execute(
                 "INSERT INTO sessions (id, officer, began_ms) VALUES (?1, ?2, ?3)",

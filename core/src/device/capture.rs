@@ -105,8 +105,8 @@ impl FieldDevice {
             original_name,
             claimed_ms,
             position: new.position,
-            exif: capture.exif().clone(),
-            duration_ms: new.duration_ms,
+            exif: capture.facts().exif.clone(),
+            duration_ms: new.duration_ms.or(capture.facts().duration_ms),
             finding: new.finding,
             derived_from: new.derived_from,
             transcript_of: new.transcript_of,
@@ -115,7 +115,8 @@ impl FieldDevice {
             Ok(pack) => seal.lacks(&pack).into_iter().map(DeviceError::from).collect(),
             Err(_) => Vec::new(),
         };
-        if size == 0 {
+        remarks.extend(capture.facts().oddities.iter().cloned().map(DeviceError::from));
+        if size == 0 && remarks.iter().all(|remark| remark.code() != "evidence_empty") {
             remarks.push(DeviceError::text("evidence_empty", "path", new.original_name));
         }
         let sealed = capture.seal(&self.store, case, inspection, seal, self.session())?;

@@ -71,6 +71,12 @@ impl Display for DeviceError {
 
 impl std::error::Error for DeviceError {}
 
+impl From<Message> for DeviceError {
+    fn from(message: Message) -> Self {
+        Self { message }
+    }
+}
+
 impl From<Refusal> for DeviceError {
     fn from(refusal: Refusal) -> Self {
         Self {

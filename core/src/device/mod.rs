@@ -344,7 +344,7 @@ impl FieldDevice {
     fn sweep(&self) -> Result<SweptVault, DeviceError> {
         let swept = self.vault.sweep(&self.store.blob_files()?)?;
         for file in &swept.adopted {
-            let media_type = crate::evidence::media_type(&mut self.vault.read(&file.name)?)?;
+            let media_type = crate::media::read(self.vault.read(&file.name)?, file.size).media_type;
             if self
                 .store
                 .blob(file.sha256)?

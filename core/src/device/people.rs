@@ -70,7 +70,11 @@ impl FieldDevice {
     pub fn at_work(&self) -> Option<Unlocked> {
         let (now, longest) = (self.clock.now().wall_ms, self.longest_session_ms());
         let people = lock(&self.people);
-        people.iter().rev().find(|officer| now.abs_diff(officer.began_ms) < longest).cloned()
+        people
+            .iter()
+            .rev()
+            .find(|officer| now.abs_diff(officer.began_ms) < longest)
+            .cloned()
     }
 
     /// The session of the officer at work.

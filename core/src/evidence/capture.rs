@@ -4,8 +4,8 @@ use std::io::Read;
 
 use fieldseal_proof::ids::{BlobHash, CaseId, EvidenceId, InspectionId, OpId, SessionId};
 
-use super::claims::{exif, media_type};
-use crate::domain::{EvidenceSeal, ExifClaims};
+use crate::domain::EvidenceSeal;
+use crate::media::{self, MediaFacts};
 use crate::operation::NewOperation;
 use crate::store::{AppendWith, BlobState, Store, StoreError, insert_blob};
 use crate::vault::{OnFailure, Vault, VaultError, VaultFile};
@@ -15,8 +15,7 @@ use crate::vault::{OnFailure, Vault, VaultError, VaultFile};
 #[derive(Debug, Clone)]
 pub struct Capture {
     file: VaultFile,
-    media_type: String,
-    exif: ExifClaims,
+    facts: MediaFacts,
 }
 
 /// Evidence that a signed operation of this device names. Only [`Capture::seal`] makes one.
@@ -35,10 +34,8 @@ impl Capture {
     /// As [`Vault::write`].
     pub fn take(vault: &Vault, source: &mut dyn Read, on_failure: OnFailure) -> Result<Self, VaultError> {
         let file = vault.write(source, on_failure)?;
-        let mut reader = vault.read(&file.name)?;
-        let media_type = media_type(&mut reader)?;
-        let exif = exif(reader, &media_type);
-        Ok(Self { file, media_type, exif })
+        let facts = media::read(vault.read(&file.name)?, file.size);
+        Ok(Self { file, facts })
     }
 
     /// SHA-256 of the original bytes.
@@ -53,12 +50,12 @@ impl Capture {
 
     /// Media type by content.
     pub fn media_type(&self) -> &str {
-        &self.media_type
+        &self.facts.media_type
     }
 
-    /// What the file says of itself, which proves nothing.
-    pub fn exif(&self) -> &ExifClaims {
-        &self.exif
+    /// What the file says of itself, which proves nothing, and what is odd about it.
+    pub fn facts(&self) -> &MediaFacts {
+        &self.facts
     }
 
     /// The vault's file.
@@ -85,8 +82,9 @@ impl Capture {
             ..NewOperation::new(kind.as_str())
         }
         .in_inspection(case, inspection);
-        let along =
-            |tx: &rusqlite::Transaction<'_>| insert_blob(tx, &self.file, &self.media_type, BlobState::Sealed, true);
+        let along = |tx: &rusqlite::Transaction<'_>| {
+            insert_blob(tx, &self.file, &self.facts.media_type, BlobState::Sealed, true)
+        };
         let with = AppendWith {
             session,
             along: Some(&along),

@@ -5,7 +5,5 @@
 //! ```
 
 mod capture;
-mod claims;
 
 pub use capture::{Capture, SealedEvidence};
-pub use claims::media_type;

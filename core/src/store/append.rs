@@ -233,7 +233,11 @@ impl Store {
 
     /// Writes down the link behind which the next life begins.
     pub(crate) fn leave_tail(&self, link: Link) {
-        let tail = Tail { incarnation: self.identity.incarnation, next_seq: u64::MAX, link };
+        let tail = Tail {
+            incarnation: self.identity.incarnation,
+            next_seq: u64::MAX,
+            link,
+        };
         self.tail.write(tail);
     }
 

@@ -24,8 +24,13 @@ const CASE: CaseId = CaseId::from_bytes([7; 16]);
 const INSPECTION: InspectionId = InspectionId::from_bytes([8; 16]);
 const INGEST: DeviceId = DeviceId::from_bytes([0xee; 16]);
 const WALL_MS: u64 = 1_795_000_000_000;
-const PATHS: [&str; 5] =
-    ["inspection/remark", "finding/1/text", "statement/1/line", "inspection/officer", "evidence/1/sha256"];
+const PATHS: [&str; 5] = [
+    "inspection/remark",
+    "finding/1/text",
+    "statement/1/line",
+    "inspection/officer",
+    "evidence/1/sha256",
+];
 
 fn open(folder: &Path) -> (Store, FileKeyStore) {
     let random: Arc<dyn Random> = Arc::new(OsRandom);
@@ -38,7 +43,12 @@ fn open(folder: &Path) -> (Store, FileKeyStore) {
     };
     let keys = FileKeyStore::create(folder, new, random.clone()).unwrap();
     let clock = Arc::new(SetClock::starting_at(WALL_MS, &*random).unwrap());
-    let ports = StorePorts { clock, random, wait_ms: 1000, max_pages: None };
+    let ports = StorePorts {
+        clock,
+        random,
+        wait_ms: 1000,
+        max_pages: None,
+    };
     let (store, _) = Store::open(folder, &keys, &ports).unwrap();
     store.append_key_log(0, &key_log_frames()).unwrap();
     (store, keys)
@@ -70,7 +80,10 @@ fn key_log_frames() -> Vec<Vec<u8>> {
         name: None,
     };
     let mut log = KeyLog::new(TENANT);
-    let first = Entry { keys: vec![record(Purpose::Root, 20)], ..entry(0, log.head(), "root") };
+    let first = Entry {
+        keys: vec![record(Purpose::Root, 20)],
+        ..entry(0, log.head(), "root")
+    };
     let first = KeyLogFrame::sign(&first, None, &root).unwrap();
     log.append(&first).unwrap();
     let server = Entry {
@@ -100,10 +113,21 @@ struct Author {
 
 impl Author {
     fn new(device: DeviceId, key: Ed25519Signer) -> Self {
-        Self { device, key, seq: 0, prev: link_origin(&TENANT, &device) }
+        Self {
+            device,
+            key,
+            seq: 0,
+            prev: link_origin(&TENANT, &device),
+        }
     }
 
-    fn write(&mut self, kind: &str, fields: Vec<(String, Value)>, mut supersedes: Vec<OpId>, hlc_ms: u64) -> VerifiedOperation {
+    fn write(
+        &mut self,
+        kind: &str,
+        fields: Vec<(String, Value)>,
+        mut supersedes: Vec<OpId>,
+        hlc_ms: u64,
+    ) -> VerifiedOperation {
         supersedes.sort_unstable();
         supersedes.dedup();
         let header = Header {
@@ -121,7 +145,11 @@ impl Author {
             session: None,
             hlc_ms,
             hlc_counter: 0,
-            clock: ClockClaim { wall_ms: hlc_ms, boot: BootId::from_bytes([0; 16]), monotonic_ms: 0 },
+            clock: ClockClaim {
+                wall_ms: hlc_ms,
+                boot: BootId::from_bytes([0; 16]),
+                monotonic_ms: 0,
+            },
             supersedes,
             anchor: None,
             pack: None,
@@ -160,21 +188,37 @@ struct Step {
 fn step() -> impl Strategy<Value = Step> {
     let paths = proptest::collection::vec(0..PATHS.len(), 1..4);
     let back = proptest::collection::vec(1usize..6, 0..3);
-    (0usize..2, paths, 0u8..4, back, 0u8..6)
-        .prop_map(|(author, paths, value, back, fate)| Step { author, paths, value, back, fate })
+    (0usize..2, paths, 0u8..4, back, 0u8..6).prop_map(|(author, paths, value, back, fate)| Step {
+        author,
+        paths,
+        value,
+        back,
+        fate,
+    })
 }
 
 fn history(steps: &[Step]) -> Vec<VerifiedOperation> {
-    let mut authors = [1u8, 2]
-        .map(|n| Author::new(DeviceId::from_bytes([n; 16]), Ed25519Signer::from_seed(&[n; 32]).unwrap()));
+    let mut authors = [1u8, 2].map(|n| {
+        Author::new(
+            DeviceId::from_bytes([n; 16]),
+            Ed25519Signer::from_seed(&[n; 32]).unwrap(),
+        )
+    });
     let mut ingest = Author::new(INGEST, ingest_key());
     let (mut all, mut ids): (Vec<VerifiedOperation>, Vec<OpId>) = (Vec::new(), Vec::new());
     for (n, step) in steps.iter().enumerate() {
         let mut paths = step.paths.clone();
         paths.sort_unstable();
         paths.dedup();
-        let fields = paths.iter().map(|p| (PATHS[*p].to_owned(), Value::Uint(step.value.into()))).collect();
-        let supersedes = step.back.iter().filter_map(|back| ids.len().checked_sub(*back).map(|at| ids[at])).collect();
+        let fields = paths
+            .iter()
+            .map(|p| (PATHS[*p].to_owned(), Value::Uint(step.value.into())))
+            .collect();
+        let supersedes = step
+            .back
+            .iter()
+            .filter_map(|back| ids.len().checked_sub(*back).map(|at| ids[at]))
+            .collect();
         let operation = authors[step.author].write("note.record", fields, supersedes, WALL_MS + n as u64);
         let id = operation.id();
         ids.push(id);
@@ -221,13 +265,20 @@ proptest! {
 fn a_stamp_from_2090_does_not_drag_this_device_along() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
-    let mut author = Author::new(DeviceId::from_bytes([1; 16]), Ed25519Signer::from_seed(&[1; 32]).unwrap());
+    let mut author = Author::new(
+        DeviceId::from_bytes([1; 16]),
+        Ed25519Signer::from_seed(&[1; 32]).unwrap(),
+    );
     let field = || vec![("inspection/remark".to_owned(), Value::text("远"))];
     let far = author.write("note.record", field(), Vec::new(), 3_786_912_000_000);
     let near = author.write("note.record", field(), Vec::new(), WALL_MS + MAX_LEAD_MS / 2);
-    store.import(&[(Some(0), far), (Some(1), near)], &[("cursor", b"c1")]).unwrap();
+    store
+        .import(&[(Some(0), far), (Some(1), near)], &[("cursor", b"c1")])
+        .unwrap();
     assert_eq!(store.fact("cursor").unwrap().as_deref(), Some(&b"c1"[..]));
-    let own = NewOperation::new("note.record").in_inspection(CASE, INSPECTION).field("inspection/remark", Value::text("近"));
+    let own = NewOperation::new("note.record")
+        .in_inspection(CASE, INSPECTION)
+        .field("inspection/remark", Value::text("近"));
     let id = store.append(own, None).unwrap();
     let header = store.operation(id).unwrap().operation.header().clone();
     assert_eq!((header.hlc_ms, header.hlc_counter), (WALL_MS + MAX_LEAD_MS / 2, 1));
@@ -238,8 +289,16 @@ fn a_stamp_from_2090_does_not_drag_this_device_along() {
 fn a_disposition_by_anybody_else_says_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (store, keys) = open(dir.path());
-    let mut author = Author::new(DeviceId::from_bytes([1; 16]), Ed25519Signer::from_seed(&[1; 32]).unwrap());
-    let target = author.write("note.record", vec![("inspection/remark".into(), Value::text("一"))], Vec::new(), WALL_MS);
+    let mut author = Author::new(
+        DeviceId::from_bytes([1; 16]),
+        Ed25519Signer::from_seed(&[1; 32]).unwrap(),
+    );
+    let target = author.write(
+        "note.record",
+        vec![("inspection/remark".into(), Value::text("一"))],
+        Vec::new(),
+        WALL_MS,
+    );
     let id = target.id();
     let forged = disposition(&mut author, id, "quarantined", Vec::new());
     store.import(&[(None, target), (None, forged)], &[]).unwrap();
@@ -251,7 +310,11 @@ fn a_disposition_by_anybody_else_says_nothing() {
 fn own_operations_that_were_lost_come_back_from_the_server() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (store, keys) = open(dir.path());
-    let remark = |text: &str| NewOperation::new("note.record").in_case(CASE).field("inspection/remark", Value::text(text));
+    let remark = |text: &str| {
+        NewOperation::new("note.record")
+            .in_case(CASE)
+            .field("inspection/remark", Value::text(text))
+    };
     for text in ["一", "二", "三"] {
         store.append(remark(text), None).unwrap();
     }
@@ -274,7 +337,12 @@ fn own_operations_that_were_lost_come_back_from_the_server() {
     let keys = FileKeyStore::open(other.path(), Arc::new(OsRandom)).unwrap();
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let clock = Arc::new(SetClock::starting_at(WALL_MS, &*random).unwrap());
-    let ports = StorePorts { clock, random, wait_ms: 1000, max_pages: None };
+    let ports = StorePorts {
+        clock,
+        random,
+        wait_ms: 1000,
+        max_pages: None,
+    };
     let (store, start) = Store::open(other.path(), &keys, &ports).unwrap();
     assert!(start.new_incarnation);
     store.append(remark("四"), None).unwrap();

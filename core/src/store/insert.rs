@@ -46,7 +46,10 @@ impl Store {
                     None => {
                         imported.new += 1;
                         let header = operation.header();
-                        let seen = Hlc { ms: header.hlc_ms, counter: header.hlc_counter };
+                        let seen = Hlc {
+                            ms: header.hlc_ms,
+                            counter: header.hlc_counter,
+                        };
                         clock = clock.adopt(seen, wall_ms);
                         if header.device == self.identity.device {
                             take_back(tx, operation)?;
@@ -69,7 +72,10 @@ impl Store {
 
     pub(super) fn ingest_devices(&self) -> Result<BTreeSet<DeviceId>, StoreError> {
         self.with_key_log(|log| {
-            let ingest = log.keys().filter(|(_, key)| key.action == "server").filter_map(|(_, key)| key.subject);
+            let ingest = log
+                .keys()
+                .filter(|(_, key)| key.action == "server")
+                .filter_map(|(_, key)| key.subject);
             ingest.map(DeviceId::from_bytes).collect()
         })
     }

@@ -135,7 +135,7 @@ impl Server {
         );
         let uploads = Uploads::new(ingest.clone(), blobs.clone());
         uploads.recover().await?;
-        let (place, shown) = watch::channel(projection.place().min(published.borrow().size));
+        let (place, shown) = watch::channel(0);
         let failed = watch::Sender::new(None);
         let server = Arc::new(Self {
             config,
@@ -161,7 +161,13 @@ impl Server {
         let tasks = vec![
             tokio::spawn(sequence(server.clone(), sequencer, stopped.clone())),
             tokio::spawn(project(server.clone(), projection, folded.clone(), stopped.clone())),
-            tokio::spawn(show(server.published.clone(), folded.subscribe(), place, stopped)),
+            tokio::spawn(show(
+                server.ledger.clone(),
+                server.published.clone(),
+                folded.subscribe(),
+                place,
+                stopped,
+            )),
         ];
         Ok((server, Workers { stop, tasks }))
     }
@@ -285,13 +291,17 @@ async fn project(
 
 /// The feed shows what is both published and judged.
 async fn show(
+    ledger: Arc<dyn LedgerStore>,
     mut published: watch::Receiver<Published>,
     mut folded: watch::Receiver<u64>,
     place: watch::Sender<u64>,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
-        let next = published.borrow_and_update().size.min(*folded.borrow_and_update());
+        let size = published.borrow_and_update().size;
+        // A read that fails is tried again with the next checkpoint; the feed waits so long.
+        let arrived = ledger.arrived(size).await.unwrap_or(0);
+        let next = arrived.min(*folded.borrow_and_update()).max(*place.borrow());
         place.send_if_modified(|now| std::mem::replace(now, next) != next);
         tokio::select! {
             changed = published.changed() => if changed.is_err() { return },

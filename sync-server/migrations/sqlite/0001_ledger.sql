@@ -24,7 +24,9 @@ CREATE TABLE chain (
 ) STRICT;
 
 CREATE TABLE operation (
-  leaf        INTEGER PRIMARY KEY, -- index of its leaf
+  arrival     INTEGER PRIMARY KEY, -- order of arrival, from 1: what feed and views follow. Differs from the order of leaves only after a
+                                   -- restore, when a device offers again what already has its leaf
+  leaf        INTEGER NOT NULL UNIQUE, -- index of its leaf
   id          BLOB NOT NULL,       -- 32 bytes: hash of the header. Not unique: the same header signed twice is equivocation, and both are kept
   commitment  BLOB NOT NULL,       -- 32 bytes: hash of header and signature
   chain       INTEGER NOT NULL REFERENCES chain (number),
@@ -35,7 +37,7 @@ CREATE TABLE operation (
   scope       BLOB,                -- 16 bytes: case; NULL for the registry
   stream      BLOB NOT NULL,       -- 16 bytes: inspection, else case, else device
   counter     INTEGER NOT NULL,    -- its place in the stream
-  batch       INTEGER NOT NULL,    -- leaf of the first operation that arrived with it; a feed page holds whole batches
+  batch       INTEGER NOT NULL,    -- arrival of the first operation that came with it; a feed page holds whole batches
   audience    BLOB,                -- 16 bytes: a device that must get it although it is neither author nor named in the case
   received_ms INTEGER NOT NULL,    -- server clock, milliseconds since 1970
   spoiled     INTEGER NOT NULL,    -- 1: header and signature hold, the body does not; the frame is kept as it came
@@ -43,7 +45,7 @@ CREATE TABLE operation (
 ) STRICT;
 CREATE INDEX operation_by_place ON operation (chain, seq);
 CREATE INDEX operation_by_id ON operation (id);
-CREATE INDEX operation_by_scope ON operation (scope, leaf) WHERE scope IS NOT NULL;
+CREATE INDEX operation_by_scope ON operation (scope, arrival) WHERE scope IS NOT NULL;
 
 -- Last counter and id of every stream of every chain: what a roll names.
 CREATE TABLE stream (

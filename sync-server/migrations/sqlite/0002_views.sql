@@ -27,7 +27,7 @@ CREATE TABLE field (
 CREATE TABLE member (
   subject    BLOB NOT NULL,        -- 16 bytes: device or officer
   scope      BLOB NOT NULL,        -- 16 bytes: case
-  since      INTEGER NOT NULL,     -- leaf of the operation that named it
+  since      INTEGER NOT NULL,     -- arrival of the operation that named it
   PRIMARY KEY (subject, scope)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_by_scope ON member (scope);

@@ -1,6 +1,6 @@
 //! Long-poll feed: what a device may see, in log order, in whole batches.
 //!
-//! A window `[low, high)` of the log is sent at a time. When a device was named in a case inside the window, what happened in
+//! A window `[low, high)` of the arrivals (the log's order, but for what a restored server is offered again) is sent at a time. When a device was named in a case inside the window, what happened in
 //! that case before the window is sent first. The cursor holds where in the window the reader is; it is opaque to clients.
 
 use std::time::Duration;
@@ -36,19 +36,19 @@ struct Cursor {
     low: u64,
     /// End of the window; equal to `low` when a new one begins.
     high: u64,
-    /// Next leaf of the filling-up below `low`; `low` when it is done.
+    /// Next arrival of the filling-up below `low`; `low` when it is done.
     fill: u64,
-    /// Next leaf inside the window.
+    /// Next arrival inside the window.
     next: u64,
 }
 
 impl Cursor {
-    fn at(leaf: u64) -> Self {
+    fn at(arrival: u64) -> Self {
         Self {
-            low: leaf,
-            high: leaf,
-            fill: leaf,
-            next: leaf,
+            low: arrival,
+            high: arrival,
+            fill: arrival,
+            next: arrival,
         }
     }
 
@@ -177,7 +177,7 @@ fn newly_named(named: &[MemberRow], low: u64) -> Vec<CaseId> {
 fn after(rows: &[OperationRow], end: u64) -> u64 {
     match rows.last() {
         // A page may have been cut before a batch that did not fit: ask again from there, it is cheap.
-        Some(last) => last.leaf + 1,
+        Some(last) => last.arrival + 1,
         None => end,
     }
 }

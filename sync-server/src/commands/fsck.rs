@@ -32,7 +32,8 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     let (server, workers) = Server::open(dir).await.map_err(Failure::of)?;
     let size = server.ledger.size().await.map_err(Failure::of)?;
     let mut place = server.place.clone();
-    place.wait_for(|now| *now >= size).await.map_err(Failure::of)?;
+    let arrived = server.ledger.arrived(u64::MAX).await.map_err(Failure::of)?;
+    place.wait_for(|now| *now >= arrived).await.map_err(Failure::of)?;
     let findings = check_all(&server).await.map_err(Failure::of)?;
     workers.stop().await;
     let clean = findings.is_empty();
@@ -126,12 +127,12 @@ async fn check_log(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible
 /// Every frame: parses, is signed by its key, is what its leaf and its place say.
 async fn check_operations(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible<()> {
     let key_log = server.ingest.key_log();
-    let size = server.ledger.size().await?;
+    let size = server.ledger.arrived(u64::MAX).await?;
     let mut at = 0;
     while at < size {
         let rows = server.ledger.operations(FeedScope::All, at, size, STEP_BYTES).await?;
         let Some(last) = rows.last() else { break };
-        at = last.leaf + 1;
+        at = last.arrival + 1;
         for row in rows {
             let frame = if row.spoiled {
                 bare(&row.frame)
@@ -223,14 +224,14 @@ async fn check_blob(server: &Arc<Server>, key: &[u8]) -> Fallible<()> {
 async fn check_views(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible<()> {
     let tenant = server.ingest.tenant();
     let aside = set_aside_all(&*server.ledger).await?;
-    let size = server.ledger.size().await?;
+    let size = server.ledger.arrived(u64::MAX).await?;
     let mut writes: BTreeMap<([u8; 16], String), Vec<merge::Write>> = BTreeMap::new();
     let mut known = std::collections::HashSet::new();
     let mut at = 0;
     while at < size {
         let rows = server.ledger.operations(FeedScope::All, at, size, STEP_BYTES).await?;
         let Some(last) = rows.last() else { break };
-        at = last.leaf + 1;
+        at = last.arrival + 1;
         for row in rows {
             known.insert(row.id);
             let frame = if row.spoiled { bare(&row.frame) } else { Some(row.frame) };

@@ -66,12 +66,14 @@ pub trait LedgerStore: Send + Sync + 'static {
     /// Last counter and id of every stream of a case.
     fn streams_of(&self, case: CaseId) -> Answer<'_, Vec<StreamHead>>;
 
-    /// Operations with `from ≤ leaf < to` in leaf order that are in the scope; ends at a batch boundary once `max_bytes`
+    /// Operations with `from ≤ arrival < to` in order of arrival that are in the scope; ends at a batch boundary once `max_bytes`
     /// of frames are exceeded. At least one batch is returned if there is any.
     fn operations(&self, scope: FeedScope, from: u64, to: u64, max_bytes: usize) -> Answer<'_, Vec<OperationRow>>;
+    /// One more than the last arrival such that every operation up to it has a leaf below `size`.
+    fn arrived(&self, size: u64) -> Answer<'_, u64>;
     /// The operations with this id: more than one only where one header was signed twice.
     fn operation(&self, id: OpId) -> Answer<'_, Vec<OperationRow>>;
-    /// All operations of a case, in leaf order.
+    /// All operations of a case, in order of arrival.
     fn operations_of(&self, case: CaseId) -> Answer<'_, Vec<OperationRow>>;
     /// Which of these ids are held.
     fn held(&self, ids: Vec<OpId>) -> Answer<'_, Vec<OpId>>;

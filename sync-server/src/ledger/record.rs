@@ -78,6 +78,8 @@ pub struct Stored {
 /// An admitted operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationRow {
+    /// Order of arrival, from 1.
+    pub arrival: u64,
     pub leaf: u64,
     pub chain: ChainKey,
     pub run: u64,
@@ -86,7 +88,7 @@ pub struct OperationRow {
     pub commitment: Commitment,
     pub link: Link,
     pub case: Option<CaseId>,
-    /// Leaf of the first operation that arrived with it.
+    /// Arrival of the first operation that came with it.
     pub batch: u64,
     pub received_ms: u64,
     /// Header and signature hold, the body does not.
@@ -174,7 +176,7 @@ pub struct FieldRow {
 pub struct MemberRow {
     pub subject: [u8; 16],
     pub case: CaseId,
-    /// Leaf of the operation that named it.
+    /// Arrival of the operation that named it.
     pub since: u64,
 }
 

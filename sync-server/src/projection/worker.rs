@@ -82,7 +82,7 @@ impl Projection {
     /// After an error start again: nothing half-done was committed.
     pub async fn step(&mut self) -> Result<bool, ProjectionError> {
         let ledger = self.ingest.ledger.clone();
-        let size = ledger.size().await?;
+        let size = ledger.arrived(u64::MAX).await?;
         // While views are rebuilt nothing is judged again: what was decided stands in the log.
         let end = if self.is_rebuilding() { self.assessed } else { size };
         if self.projected >= end {
@@ -91,11 +91,7 @@ impl Projection {
         let rows = ledger
             .operations(FeedScope::All, self.projected, end, STEP_BYTES)
             .await?;
-        let reached = if rows.is_empty() {
-            end
-        } else {
-            self.reached(&rows, end).await?
-        };
+        let reached = rows.last().map_or(end, |last| last.arrival + 1);
         let mut step = Step::default();
         let key_log = self.ingest.key_log();
         for row in &rows {
@@ -126,13 +122,6 @@ impl Projection {
         self.projected < self.assessed
     }
 
-    /// The place after these rows: leaves without an operation (key log heads) are passed over.
-    async fn reached(&self, rows: &[OperationRow], size: u64) -> Result<u64, LedgerError> {
-        let last = rows.iter().map(|row| row.leaf + 1).max().unwrap_or(size);
-        let more = self.ingest.ledger.operations(FeedScope::All, last, size, 1).await?;
-        Ok(more.first().map_or(size, |next| next.leaf))
-    }
-
     async fn take(
         &mut self,
         row: &OperationRow,
@@ -151,10 +140,17 @@ impl Projection {
             step.cases.insert(case);
         }
         step.chains.insert(row.chain.device.to_string());
+        if let Some(known) = self.set_aside.get_mut(&row.id)
+            && known.device.is_empty()
+        {
+            // The disposition came first: the server was restored and the device offered this again.
+            describe(known, row, &operation);
+            step.changed.insert(row.id);
+        }
         let own = row.chain == self.ingest.own_chain();
         if own {
             self.take_own(row, &operation, step);
-        } else if row.leaf >= self.assessed
+        } else if row.arrival >= self.assessed
             && !self.set_aside.contains_key(&row.id)
             && let Some(reason) = self.judge(row, &operation, key_log, step).await?
         {
@@ -336,7 +332,7 @@ impl Projection {
             step.members.extend(subjects.into_iter().map(|subject| MemberRow {
                 subject,
                 case,
-                since: row.leaf,
+                since: row.arrival,
             }));
         }
         match (header.kind.as_str(), header.inspection) {
@@ -367,7 +363,7 @@ impl Projection {
                     }
                 }
             }
-            ("quarantine.decide", _) if row.leaf >= self.assessed => self.decide(row, body, step).await?,
+            ("quarantine.decide", _) if row.arrival >= self.assessed => self.decide(row, body, step).await?,
             _ => {}
         }
         Ok(())
@@ -556,6 +552,18 @@ pub async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<
         .filter_map(|register| register.key.strip_prefix(device.as_slice()))
         .filter_map(|id| id.try_into().ok());
     Ok(std::iter::once(*device).chain(officers).collect())
+}
+
+/// Fills in what a disposition does not say about its target.
+fn describe(known: &mut SetAside, row: &OperationRow, operation: &Operation) {
+    let header = operation.header();
+    known.kind = header.kind.clone();
+    known.device = row.chain.device.to_string();
+    known.incarnation = row.chain.incarnation.to_string();
+    known.seq = row.seq;
+    known.counter = header.counter;
+    known.pack = header.pack.map(|pack| pack.to_string());
+    known.leaf = row.leaf;
 }
 
 fn ids_at(value: Option<Value>) -> Vec<[u8; 16]> {

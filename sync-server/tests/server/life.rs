@@ -121,7 +121,18 @@ async fn backup_wipe_restore_and_the_devices_heal_it() {
     let (status, answer) = world.push(&device, &[early.to_vec(), late.to_vec()].concat()).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["head"]["seq"], 4);
-    let _ = (said, supervisor.open());
+    assert_eq!(world.dispositions(&device).await, said, "nothing is said twice");
+    let more = [
+        device.note("life goes on"),
+        device.write("from.beyond", None, vec![]).frame(),
+    ];
+    assert_eq!(world.push(&device, &more).await.0, 200);
+    assert_eq!(world.dispositions(&device).await.len(), 2);
+    assert_eq!(world.push(&supervisor, &[supervisor.clone().open()]).await.0, 200);
+    let _ = supervisor.open();
+    world.stop();
+    let report = world.command(&["fsck", "--dir", world.dir().to_str().unwrap()]);
+    assert_eq!((&report["findings"], &report["awaited"]), (&json!([]), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

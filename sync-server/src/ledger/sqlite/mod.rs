@@ -167,6 +167,9 @@ impl LedgerStore for SqliteLedger {
     fn operations(&self, scope: FeedScope, from: u64, to: u64, max_bytes: usize) -> Answer<'_, Vec<OperationRow>> {
         self.read(move |c| read::operations(c, &scope, from, to, max_bytes))
     }
+    fn arrived(&self, size: u64) -> Answer<'_, u64> {
+        self.read(move |c| read::arrived(c, size))
+    }
     fn operation(&self, id: OpId) -> Answer<'_, Vec<OperationRow>> {
         self.read(move |c| read::operation(c, id))
     }

@@ -99,11 +99,12 @@ pub(super) fn streams(c: &Connection, chain: Option<ChainKey>, of: Option<CaseId
     }
 }
 
-const OPERATION: &str = "SELECT leaf, device, incarnation, run, seq, id, commitment, link, scope, batch, received_ms, spoiled, frame, audience \
+const OPERATION: &str = "SELECT leaf, device, incarnation, run, seq, id, commitment, link, scope, batch, received_ms, spoiled, frame, audience, arrival \
                          FROM operation JOIN chain ON operation.chain = chain.number";
 
 fn operation_row(row: &Row<'_>) -> Read<OperationRow> {
     Ok(OperationRow {
+        arrival: uint(row, 14)?,
         leaf: uint(row, 0)?,
         chain: key(row, 1)?,
         run: uint(row, 3)?,
@@ -130,7 +131,7 @@ pub(super) fn operations(
         && let [only] = cases.as_slice()
     {
         let mut statement = c.prepare_cached(&format!(
-            "{OPERATION} WHERE operation.scope = ?1 AND leaf >= ?2 AND leaf < ?3 ORDER BY leaf"
+            "{OPERATION} WHERE operation.scope = ?1 AND arrival >= ?2 AND arrival < ?3 ORDER BY arrival"
         ))?;
         return page(
             statement.query(params![only.as_bytes(), from as i64, to as i64])?,
@@ -158,7 +159,9 @@ pub(super) fn operations(
             _ => false,
         })
     };
-    let mut statement = c.prepare_cached(&format!("{OPERATION} WHERE leaf >= ?1 AND leaf < ?2 ORDER BY leaf"))?;
+    let mut statement = c.prepare_cached(&format!(
+        "{OPERATION} WHERE arrival >= ?1 AND arrival < ?2 ORDER BY arrival"
+    ))?;
     page(statement.query(params![from as i64, to as i64])?, wanted, max_bytes)
 }
 
@@ -186,6 +189,23 @@ fn page(
         out.push(operation_row(row)?);
     }
     Ok(out)
+}
+
+pub(super) fn arrived(c: &Connection, size: u64) -> Read<u64> {
+    let beyond: Option<u64> = c
+        .prepare_cached("SELECT min(arrival) FROM operation WHERE leaf >= ?1")?
+        .query_row(params![size.min(i64::MAX as u64) as i64], |row| {
+            match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Null => Ok(None),
+                _ => uint(row, 0).map(Some),
+            }
+        })?;
+    match beyond {
+        Some(arrival) => Ok(arrival),
+        None => c
+            .prepare_cached("SELECT ifnull(max(arrival) + 1, 1) FROM operation")?
+            .query_row([], |row| uint(row, 0)),
+    }
 }
 
 pub(super) fn operation(c: &Connection, id: OpId) -> Read<Vec<OperationRow>> {

@@ -84,8 +84,7 @@ fn append_batch(connection: &Connection, batch: &NewBatch, size: &mut u64) -> Re
             .map_err(failed)?;
     }
     let leaves = place(connection, batch, size).map_err(failed)?;
-    let first = leaves.iter().copied().min().unwrap_or(*size);
-    insert_operations(connection, batch, number, &leaves, first).map_err(failed)?;
+    insert_operations(connection, batch, number, &leaves).map_err(failed)?;
     Ok(leaves)
 }
 
@@ -142,17 +141,14 @@ fn place(connection: &Connection, batch: &NewBatch, size: &mut u64) -> rusqlite:
     Ok(leaves)
 }
 
-fn insert_operations(
-    connection: &Connection,
-    batch: &NewBatch,
-    number: i64,
-    leaves: &[u64],
-    first: u64,
-) -> rusqlite::Result<()> {
+fn insert_operations(connection: &Connection, batch: &NewBatch, number: i64, leaves: &[u64]) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO operation (leaf, id, commitment, chain, run, seq, link, kind, scope, stream, counter, batch, audience, received_ms, spoiled, frame) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
+    let first: i64 = connection
+        .prepare_cached("SELECT ifnull(max(arrival) + 1, 1) FROM operation")?
+        .query_row([], |row| row.get(0))?;
     let mut refer = connection
         .prepare_cached("INSERT OR IGNORE INTO blob_ref (sha256, device, leaf, scope) VALUES (?1, ?2, ?3, ?4)")?;
     for (operation, leaf) in batch.operations.iter().zip(leaves) {
@@ -169,7 +165,7 @@ fn insert_operations(
             scope,
             operation.stream,
             operation.counter as i64,
-            first as i64,
+            first,
             operation.audience.as_ref().map(|device| device.as_bytes().as_slice()),
             batch.received_ms as i64,
             operation.spoiled,

@@ -12,6 +12,8 @@ import notes
 import operations
 import receipts
 import rolls
+from bundle import Report
+from findings import ANCHORED, WITNESSED
 from hashing import H, hash_bytes, hex_bytes, pae, uuid_bytes, uuid_text
 from header import Header
 from keylog import KeyLog
@@ -299,8 +301,40 @@ def differences(expected, found, path="output"):
     return [f"{path}: expected {str(expected)[:300]}, found {str(found)[:300]}"]
 
 
-def judge(vector):
+def _bundle_files(given, folder):
+    files = given.get("files")
+    if files is None:
+        with open(os.path.join(folder, given["base"]), encoding="utf-8") as file:
+            files = dict(json.load(file)["input"]["files"])
+        for path, raw in given["changes"].items():
+            if raw is None:
+                files.pop(path, None)
+            else:
+                files[path] = raw
+    return {path: hex_bytes(raw) for path, raw in files.items()}
+
+
+def _judge_bundle(vector, folder):
+    """More codes than the listed ones may be found, of no worse a verdict."""
+    given, expected = vector["input"], vector["output"]
+    found = Report(_bundle_files(given, folder), Trust.of_vector(given["trust"])).output()
+    wrong = []
+    if (vector["expect"] == "valid") != (found["verdict"] in (ANCHORED, WITNESSED)):
+        wrong.append(f"expected {vector['expect']}, found {found['verdict']}")
+    missing = sorted(set(expected["findings"]) - set(found["findings"]))
+    if missing:
+        wrong.append(f"not found: {' '.join(missing)}")
+    more = sorted(set(found["findings"]) - set(expected["findings"]))
+    note = f"also found {' '.join(more)}" if more else None
+    for both in (expected, found):
+        both["findings"] = sorted(expected["findings"])
+    return wrong + differences(expected, found), note
+
+
+def judge(vector, folder):
     """What is wrong, as lines, and the word of a refusal."""
+    if vector["type"] == "bundle":
+        return _judge_bundle(vector, folder)
     if vector["type"] not in TYPES:
         return [f"unknown type {vector['type']}"], None
     try:
@@ -321,7 +355,7 @@ def run(folder, show_words=False):
         with open(path, encoding="utf-8") as file:
             vector = json.load(file)
         try:
-            wrong, word = judge(vector)
+            wrong, word = judge(vector, folder)
         except Exception as fault:  # a fault of this verifier is a failed vector, not the end of the run
             wrong, word = [f"fault: {type(fault).__name__}: {fault}"], None
         if wrong:
@@ -330,6 +364,6 @@ def run(folder, show_words=False):
         else:
             passed += 1
             if show_words and word is not None and word != vector.get("reason"):
-                print(f"{name}: refused as {word}, the vector says {vector['reason']}")
+                print(f"({name}: {word}; the vector says {vector.get('reason')})")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return failed

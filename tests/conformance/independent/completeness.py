@@ -1,0 +1,213 @@
+"""What may not be missing: rolls, closings, receipts, evidence, documents."""
+
+import re
+
+import notes
+from hashing import sha256
+from receipts import BatchReceipt
+from chains import place_of
+from refusal import Refused, need
+from rolls import Closing, Roll
+
+
+def _streams(record):
+    """(device, incarnation, stream): {counter: ids}"""
+    found = {}
+    for one in record.shown():
+        h = one.header
+        found.setdefault((h.device, h.incarnation, h.stream), {}).setdefault(h.counter, []).append(one)
+    return found
+
+
+def _check_end(held, counter, last, code, what, findings):
+    """Counters 0…last are there, and the last has the named id."""
+    missing = [n for n in range(min(counter + 1, len(held) + 1)) if n not in held]
+    if missing or counter not in held:
+        findings.add(f"{code}.missing", what, f"counter {(missing or [counter])[0]}")
+    elif last not in [one.id for one in held[counter]]:
+        findings.add(f"{code}.other", what, last.hex())
+
+
+def check_rolls(record, findings):
+    """The number of rolls that could be read."""
+    streams, rolls = _streams(record), 0
+    for one in record.counted():
+        if one.header.kind != "roll":
+            continue
+        if not record.by_ingest(one):
+            findings.add("roll.author", one.path)
+            continue
+        try:
+            roll = Roll(one.body)
+        except Refused as refused:
+            findings.add("roll.malformed", one.path, refused)
+            continue
+        rolls += 1
+        if roll.size > one.index:
+            findings.add("roll.size", one.path, "a tree that has the roll itself")
+        log = record.key_log
+        if roll.key_log_size > log.size or log.head(roll.key_log_size) != roll.key_log_head:
+            findings.add("roll.key_log", one.path)
+        for place, (counter, last) in roll.streams.items():
+            what = ".".join(part.hex() for part in place)
+            held = streams.get(place, {})
+            _check_end(held, counter, last, "roll", what, findings)
+            for n, listed in held.items():
+                if n <= counter and any(other.index >= roll.size for other in listed):
+                    findings.add("roll.size", what, f"counter {n} is logged after the tree")
+    return rolls
+
+
+def check_closings(record, findings):
+    """The operations that came late: shown, set aside."""
+    streams, closed = _streams(record), {}
+    for one in record.counted():
+        if one.header.kind != "inspection.close":
+            continue
+        try:
+            closing = Closing(one.body)
+        except Refused as refused:
+            findings.add("closing.malformed", one.path, refused)
+            continue
+        closed.setdefault(one.header.stream, []).append((one, closing))
+        for (device, incarnation), (counter, last) in closing.held.items():
+            held = streams.get((device, incarnation, one.header.stream), {})
+            what = f"{one.id.hex()} {device.hex()}.{incarnation.hex()}"
+            _check_end(held, counter, last, "closing", what, findings)
+    reopened = {
+        one.header.stream: one.index for one in record.counted() if one.header.kind == "inspection.return"
+    }
+    late = []
+    for one in record.counted():
+        h = one.header
+        closings = closed.get(h.stream, [])
+        if not closings or h.kind in ("inspection.close", "inspection.return"):
+            continue
+        last_closed = max(closing.index for closing, _ in closings)
+        if reopened.get(h.stream, -1) > last_closed:
+            continue
+        held = [c.held.get((h.device, h.incarnation)) for _, c in closings]
+        own = [c for c, _ in closings if (c.header.device, c.header.incarnation) == (h.device, h.incarnation)]
+        if not any(end and h.counter <= end[0] for end in held) and not any(h.counter < c.header.counter for c in own):
+            late.append(one.id.hex())
+    return late
+
+
+def check_receipts(bag, record, chains, brackets, findings):
+    count = 0
+    by_place = {(o.header.device, o.header.incarnation, o.commitment): o for o in record.shown()}
+    keys = [
+        key for key in (record.key_log.with_purpose("operation") if record.key_log else [])
+        if key.entry.action == "server"
+    ]
+    for name, path, raw in bag.below("receipts"):
+        receipt, wrong = None, Refused("mismatch", "no ingest key")
+        for key in keys:
+            try:
+                receipt = BatchReceipt(raw, key.suite, key.public)
+                break
+            except Refused as refused:
+                wrong = refused
+        try:
+            need(receipt is not None, wrong.reason, wrong.detail)
+            match = re.fullmatch(r"(.+)\.(0|[1-9][0-9]*)\.cbor", name, re.ASCII)
+            need(match and int(match[2]) == receipt.last, "name", name)
+            need(place_of(match[1]) == (receipt.device, receipt.incarnation), "name", name)
+            need(receipt.tenant == record.key_log.tenant, "field", "another tenant")
+        except Refused as refused:
+            findings.add("receipt.signature", path, refused)
+            continue
+        count += 1
+        place = (receipt.device, receipt.incarnation)
+        chain = chains.get(place)
+        if chain is None:
+            continue
+        try:
+            if receipt.device not in record.forked_devices:
+                receipt.check_link(chain.links[0], chain.commitments)
+        except Refused as refused:
+            findings.add("receipt.link", path, refused)
+            continue
+        if receipt.last < len(chain.commitments) and chain.links[receipt.last + 1] == receipt.link:
+            promised = [by_place.get((*place, one)) for one in chain.commitments[:receipt.last + 1]]
+            for attested in brackets.by_anchor.values():
+                lacking = [one for one in promised if one is not None and one.index >= attested.size]
+                if attested.milliseconds > receipt.deadline_ms and lacking:
+                    findings.add("receipt.promise", path, lacking[0].id.hex())
+    return count
+
+
+class Exhibits:
+    """Evidence and documents: the bytes that are here, and what the operations say of them."""
+
+    def __init__(self, bag, record, findings):
+        self.not_supplied = []
+        sealed, documents, items = {}, {}, {}  # hash: sizes; hash: operation; item id text: hashes
+        for one in record.shown():
+            for field in one.body.written() if one.body is not None else []:
+                parts = field.path.split("/")
+                if field.value is None or len(parts) != 3:
+                    continue
+                value = field.item()
+                if not isinstance(value, bytes) or len(value) != 32:
+                    continue
+                if parts[0] == "evidence" and parts[2] == "sha256":
+                    size = one.body.shown(f"evidence/{parts[1]}/size")
+                    sealed.setdefault(value, []).append(size)
+                    items.setdefault(parts[1], set()).add(value)
+                elif parts[2] in ("pdf_sha256", "signed_pdf_sha256") and parts[0] in ("document", "signature"):
+                    documents[value] = one
+        supplied = set()
+        for folder, named in (("evidence", sealed), ("documents", documents)):
+            for name, path, raw in bag.below(folder):
+                digest = sha256(raw)
+                good = re.fullmatch(r"([0-9a-f]{64})\.[A-Za-z0-9]{1,16}", name, re.ASCII)
+                if folder == "documents" and not name.endswith(".pdf"):
+                    good = None
+                if not good or good[1] != digest.hex():
+                    findings.add("evidence.name", path)
+                elif digest not in named:
+                    findings.add("evidence.not_sealed", path)
+                else:
+                    supplied.add(digest)
+                    sizes = [one for one in sealed.get(digest, []) if one is not None]
+                    if folder == "evidence" and any(one != len(raw) for one in sizes):
+                        findings.add("evidence.size", path)
+        self.supplied = len(supplied)
+        self.not_supplied = sorted(one.hex() for one in {*sealed, *documents} - supplied)
+        self._frozen(record, items, supplied, findings)
+        self._documents(record, findings)
+
+    @staticmethod
+    def _frozen(record, items, supplied, findings):
+        for one in record.counted():
+            if one.header.kind != "evidence.freeze" or one.body is None:
+                continue
+            for field in one.body.written():
+                if not re.fullmatch(r"freeze/[^/]+/evidence", field.path) or field.value is None:
+                    continue
+                named = field.item()
+                for item in named if isinstance(named, list) else [named]:
+                    text = _uuid(item)
+                    hashes = items.get(text, set())
+                    if not hashes or not hashes <= supplied:
+                        findings.add("freeze.missing", one.path, text)
+
+    @staticmethod
+    def _documents(record, findings):
+        for one in record.counted():
+            if one.header.kind != "document.issue" or one.body is None:
+                continue
+            for field in one.body.written():
+                if field.value is None or not re.fullmatch(r"document/[^/]+/chain(_counter)?", field.path):
+                    continue
+                own = one.header.seq if field.path.endswith("_counter") else one.header.prev
+                if field.item() != own:
+                    findings.add("document.chain", one.path, field.path)
+
+
+def _uuid(item):
+    text = item.hex() if isinstance(item, bytes) else str(item)
+    if len(text) != 32:
+        return text
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -1,0 +1,110 @@
+"""The pure-Python signatures compared with openssl, and the SSHSIG reader with ssh-keygen."""
+
+import glob
+import json
+import os
+import subprocess
+import tempfile
+
+import bag
+import keys
+import p256
+import sshsig
+from hashing import hex_bytes, pae
+from refusal import Refused
+
+# openssl is the plain equation: it knows neither these rules nor the suite's key forms.
+STRICTER_THAN_OPENSSL = {
+    "high-s", "non-canonical-signature", "weak-key", "non-canonical-key", "malformed-signature", "malformed-key",
+}
+
+
+def _holds(check, *arguments):
+    """None when it holds, else the word of the refusal."""
+    try:
+        check(*arguments)
+        return None
+    except Refused as refused:
+        return refused.reason
+
+
+def _openssl(folder, suite, public, message, signature):
+    paths = {name: os.path.join(folder, name) for name in ("key.pem", "message", "signature")}
+    with open(paths["key.pem"], "w", encoding="ascii") as file:
+        file.write(keys.pem(suite, public))
+    with open(paths["message"], "wb") as file:
+        file.write(message)
+    with open(paths["signature"], "wb") as file:
+        file.write(signature if suite == 1 else p256.der_signature(signature))
+    raw = ["-rawin"] if suite == 1 else ["-rawin", "-digest", "sha256"]
+    found = subprocess.run(
+        ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", paths["key.pem"], *raw,
+         "-in", paths["message"], "-sigfile", paths["signature"]],
+        capture_output=True, check=False,
+    )
+    return found.returncode == 0
+
+
+def _cases(folder):
+    """(name, suite, public, message, signature) of the signature vectors, and each with a bit turned."""
+    for path in sorted(glob.glob(os.path.join(folder, "signature", "*", "*.json"))):
+        with open(path, encoding="utf-8") as file:
+            given = json.load(file)["input"]
+        public, signature = hex_bytes(given["public"]), hex_bytes(given["signature"])
+        if len(signature) != 64:
+            continue
+        message = pae(given["payload_type"], hex_bytes(given["body"]))
+        name = os.path.basename(path)
+        yield name, given["suite"], public, message, signature
+        for at in (0, 31, 32, 50):
+            turned = bytearray(signature)
+            turned[at] ^= 1
+            yield f"{name} bit {at}", given["suite"], public, message, bytes(turned)
+
+
+def _signatures(folder, scratch):
+    failed = compared = 0
+    for name, suite, public, message, signature in _cases(folder):
+        word = _holds(keys.verify_raw, suite, public, message, signature)
+        if word in STRICTER_THAN_OPENSSL:
+            continue
+        compared += 1
+        if _openssl(scratch, suite, public, message, signature) != (word is None):
+            failed += 1
+            print(f"{name}: openssl disagrees with {word or 'accepted'}")
+    return compared, failed
+
+
+def _ssh(folder, scratch):
+    with open(os.path.join(folder, "bundle", "positive", "whole.json"), encoding="utf-8") as file:
+        given = json.load(file)["input"]
+    armored = hex_bytes(given["files"][bag.SIGNATURE])
+    message = hex_bytes(given["files"][bag.TAG_MANIFEST])
+    signers = given["trust"]["allowed_signers"]
+    names = {"sig": armored, "allowed": signers.encode()}
+    for name, raw in names.items():
+        with open(os.path.join(scratch, name), "wb") as file:
+            file.write(raw)
+    failed = 0
+    for what, asked in (("as signed", message), ("changed", message + b"x")):
+        theirs = subprocess.run(
+            ["ssh-keygen", "-Y", "verify", "-f", os.path.join(scratch, "allowed"), "-I", signers.split(" ")[0],
+             "-n", sshsig.NAMESPACE, "-s", os.path.join(scratch, "sig")],
+            input=asked, capture_output=True, check=False,
+        ).returncode == 0
+        try:
+            ours = sshsig.verify(armored, asked) in sshsig.allowed_keys(signers)
+        except Refused:
+            ours = False
+        if theirs != ours or ours != (what == "as signed"):
+            failed += 1
+            print(f"SSHSIG {what}: ssh-keygen {theirs}, here {ours}")
+    return 2, failed
+
+
+def run(folder):
+    with tempfile.TemporaryDirectory() as scratch:
+        compared, failed = _signatures(folder, scratch)
+        more, wrong = _ssh(folder, scratch)
+    print(f"{compared + more - failed - wrong} agreed, {failed + wrong} differed")
+    return failed + wrong

@@ -116,6 +116,7 @@ class Brackets:
             own = [o for o in self.record.shown() if (o.header.device, o.header.incarnation) == place]
             own.sort(key=lambda o: o.header.seq)
             on_list = [o for o in own if place not in chains or chains[place].holds(o)]
+            listed = {o.commitment for o in on_list}
             best, named = self._inherited(place, chains, done), None
             if best is not None:
                 named = best
@@ -131,7 +132,7 @@ class Brackets:
                     self.lower[one.commitment] = best
             for one in own:
                 attested = self.by_anchor.get(one.header.anchor)
-                if one not in on_list and attested is not None:
+                if one.commitment not in listed and attested is not None:
                     self.lower[one.commitment] = attested
             done[place] = on_list
 

@@ -21,6 +21,7 @@ def _good_name(name):
 
 class VerifierKey:
     def __init__(self, text):
+        need(isinstance(text, str), "vkey-form", "no text")
         parts = text.split("+", 2)
         need(len(parts) == 3, "vkey-form")
         self.name, digits, encoded = parts

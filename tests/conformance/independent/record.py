@@ -129,7 +129,7 @@ class Record:
             case = case or one.header.case
             if one.header.case is None or one.header.case != case:
                 self.findings.add("operation.other_case", path)
-            if self._signed(one) and self._included(one, name):
+            if self._signed(one) and self._included(one):
                 self.operations[one.commitment] = one
         if not self.operations:
             self.findings.add("operation.none", "data/operations")
@@ -151,8 +151,8 @@ class Record:
         self.findings.add("operation.signature", one.path, wrong)
         return False
 
-    def _included(self, one, name):
-        path = f"data/proofs/{name.removesuffix('.cbor')}.tlog-proof"
+    def _included(self, one):
+        path = f"data/proofs/{one.id.hex()}.tlog-proof"
         try:
             need(path in self.bag.files, "missing", path)
             one.index = self._prove(self.bag.files[path], one.commitment)

@@ -110,7 +110,7 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
     let inspection: InspectionId = id(inspection)?;
     let held = desk.device.inspection(inspection)?;
     let pack = desk.device.pack().ok();
-    let view = InspectionView::of(&held.state, pack.as_ref(), &people(desk)?);
+    let view = InspectionView::of(&held.state, pack.as_deref(), &people(desk)?);
     let open_orders: Vec<Value> = held
         .open_orders
         .iter()

@@ -27,7 +27,7 @@ pub fn cases(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Failure> {
     let mut items = Vec::new();
     for (case, rows) in cases {
         let state = desk.device.store().state(Scope::Case(case))?;
-        let Some(view) = CaseView::of(&state, pack.as_ref(), &people) else {
+        let Some(view) = CaseView::of(&state, pack.as_deref(), &people) else {
             continue;
         };
         let party = view.view.party.name.clone().unwrap_or_default();
@@ -67,7 +67,7 @@ pub fn show(desk: &Desk<'_>, case: &str) -> Result<Outcome, Failure> {
             [("what", fieldseal_core::catalogue::Param::text(case.to_string()))],
         )
     };
-    let view = CaseView::of(&state, pack.as_ref(), &people(desk)?).ok_or_else(not_here)?;
+    let view = CaseView::of(&state, pack.as_deref(), &people(desk)?).ok_or_else(not_here)?;
     if state.operations().next().is_none() {
         return Err(not_here());
     }

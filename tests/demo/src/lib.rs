@@ -10,6 +10,7 @@
 //! | [`proxy`] | a real TCP proxy that cuts, stalls and counts |
 //! | [`process`] | child processes with logs, deadlines and SIGKILL |
 //! | [`steps`] | numbered progress on the terminal |
+//! | [`story`] | the main job, act by act |
 
 pub mod prepare;
 pub mod process;
@@ -17,6 +18,7 @@ pub mod proxy;
 pub mod samples;
 pub mod shipped;
 pub mod steps;
+pub mod story;
 
 /// Exit code: something the machine should offer is not there (`EX_UNAVAILABLE` of sysexits.h).
 pub const EXIT_UNAVAILABLE: u8 = 69;

@@ -5,11 +5,16 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use fieldseal_demo::prepare::{self, Purpose};
 use fieldseal_demo::samples::{self, SampleSet};
 use fieldseal_demo::steps::{Steps, bytes, duration};
+use fieldseal_demo::story::{self, Stage};
 use fieldseal_demo::{EXIT_UNAVAILABLE, EXIT_USAGE, shipped};
+
+/// As long as anybody will leave a demo running.
+const A_YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 const USAGE: &str = "\
 cargo demo [-- OPTIONS]
@@ -96,7 +101,7 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> ExitCode {
-    let mut steps = Steps::on_stdout(3);
+    let mut steps = Steps::on_stdout(3 + story::STEPS);
     steps.begin("Make sure of what this machine needs");
     let code = prepared(Purpose::Demo, |fact| steps.say(fact));
     if code != ExitCode::SUCCESS {
@@ -117,25 +122,54 @@ fn play(options: &Options) -> ExitCode {
         Ok(out) => out,
         Err(error) => return failed(&format!("The folder for the results could not be made: {error}")),
     };
-    match &options.data {
-        Some(data) => steps.say(&format!("real input from {}", data.display())),
-        None => match samples::write(&out.join("samples"), &samples::Spec::default()) {
-            Ok(set) => steps.say(&described(&set)),
-            Err(error) => {
-                return failed(&format!(
-                    "The samples could not be written to {}: {error}",
-                    out.display()
-                ));
-            }
-        },
-    }
-    steps.end();
+    let samples = match samples::write(&out.join("samples"), &samples::Spec::default()) {
+        Ok(set) => set,
+        Err(error) => {
+            return failed(&format!(
+                "The samples could not be written to {}: {error}",
+                out.display()
+            ));
+        }
+    };
+    steps.say(&described(&samples));
+    let packs = shipped::workspace_root().join("core/packs");
+    let told = Stage::new(&out, binaries).and_then(|mut stage| {
+        let ending = story::tell(&mut stage, &samples, &packs, options.data.as_deref(), &mut steps)?;
+        Ok((stage, ending))
+    });
+    let (stage, ending) = match told {
+        Ok(told) => told,
+        Err(error) => {
+            return failed(&format!(
+                "The story stopped: {error}\nLogs: {}",
+                out.join("logs").display()
+            ));
+        }
+    };
     println!(
-        "\nEverything is in {}; it took {}.",
-        out.display(),
-        duration(steps.elapsed())
+        "\n{}\nIt took {}; everything is in {}.",
+        ending.verdict,
+        duration(steps.elapsed()),
+        out.display()
     );
-    ExitCode::SUCCESS
+    stay(stage, options.once)
+}
+
+/// Keeps the server up until somebody ends the demo, unless it was to be told once.
+fn stay(mut stage: Stage, once: bool) -> ExitCode {
+    if once {
+        return stage
+            .stop_server()
+            .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+    }
+    println!("{}", story::what_next(&stage));
+    let Some(server) = stage.take_server() else {
+        return ExitCode::SUCCESS;
+    };
+    match server.finish(A_YEAR) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.to_string()),
+    }
 }
 
 fn prepared(purpose: Purpose, mut say: impl FnMut(&str)) -> ExitCode {

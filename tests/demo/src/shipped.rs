@@ -80,7 +80,8 @@ pub fn build() -> Result<Binaries, BuildError> {
     let output = Command::new(cargo)
         .current_dir(workspace_root())
         .args(["build", "--release", "--message-format=json-render-diagnostics"])
-        .args(["--package", "fieldseal-cli", "--package", "fieldseal-sync-server"])
+        // The whole workspace, so that features unify as they do for the tests and nothing is compiled twice.
+        .args(["--workspace", "--bins"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

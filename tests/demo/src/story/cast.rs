@@ -38,8 +38,16 @@ pub const TABLETS: [Tablet; 2] = [
         label: "平板 A3",
         suite: "ed25519",
         officers: [
-            Officer { name: "沈执衡", certificate: "云应急执20190417", pin: "271828" },
-            Officer { name: "陆观澜", certificate: "云应急执20200933", pin: "314159" },
+            Officer {
+                name: "沈执衡",
+                certificate: "云应急执20190417",
+                pin: "271828",
+            },
+            Officer {
+                name: "陆观澜",
+                certificate: "云应急执20200933",
+                pin: "314159",
+            },
         ],
     },
     Tablet {
@@ -47,11 +55,23 @@ pub const TABLETS: [Tablet; 2] = [
         label: "平板 B7",
         suite: "p256",
         officers: [
-            Officer { name: "顾清野", certificate: "云应急执20180206", pin: "161803" },
-            Officer { name: "温若松", certificate: "云应急执20211158", pin: "141421" },
+            Officer {
+                name: "顾清野",
+                certificate: "云应急执20180206",
+                pin: "161803",
+            },
+            Officer {
+                name: "温若松",
+                certificate: "云应急执20211158",
+                pin: "141421",
+            },
         ],
     },
 ];
 
 /// The supervisor, with a laptop of her own.
-pub const SUPERVISOR: Officer = Officer { name: "方予安", certificate: "云应急督20160008", pin: "577215" };
+pub const SUPERVISOR: Officer = Officer {
+    name: "方予安",
+    certificate: "云应急督20160008",
+    pin: "577215",
+};

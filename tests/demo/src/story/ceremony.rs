@@ -9,32 +9,75 @@ use super::stage::{Stage, Told, list, text};
 /// Makes the keys, sets up the server with one command and starts it.
 pub fn found(stage: &mut Stage) -> Told<String> {
     let (root, admin, server) = (stage.arg("root"), stage.arg("admin"), stage.arg("server"));
-    let made = stage.fieldseal("root-init", CEREMONY_PASSWORD, &["root", "init", "--out", &root, "--name", AGENCY])?;
-    stage.fieldseal("admin-init", CEREMONY_PASSWORD, &["admin", "init", "--out", &admin, "--name", "管理员"])?;
-    stage.server_command("server-init", &["init", "--dir", &server, "--origin", ORIGIN, "--listen", "127.0.0.1:0", "--name", AGENCY])?;
+    let made = stage.fieldseal(
+        "root-init",
+        CEREMONY_PASSWORD,
+        &["root", "init", "--out", &root, "--name", AGENCY],
+    )?;
+    stage.fieldseal(
+        "admin-init",
+        CEREMONY_PASSWORD,
+        &["admin", "init", "--out", &admin, "--name", "管理员"],
+    )?;
+    stage.server_command(
+        "server-init",
+        &[
+            "init",
+            "--dir",
+            &server,
+            "--origin",
+            ORIGIN,
+            "--listen",
+            "127.0.0.1:0",
+            "--name",
+            AGENCY,
+        ],
+    )?;
     // Only files pass between the root key's machine and the others: requests one way, the key log the other way.
     let desk = stage.path("root-desk");
     fs::create_dir_all(&desk).map_err(|e| e.to_string())?;
-    for (from, to) in [("admin/request.json", "admin.json"), ("server/request.json", "server.json")] {
+    for (from, to) in [
+        ("admin/request.json", "admin.json"),
+        ("server/request.json", "server.json"),
+    ] {
         fs::copy(stage.path(from), desk.join(to)).map_err(|e| format!("{from}: {e}"))?;
     }
     let (admin_request, server_request) = (stage.arg("root-desk/admin.json"), stage.arg("root-desk/server.json"));
-    let words = ["root", "delegate", "--root", &root, "--request", &admin_request, &server_request];
+    let words = [
+        "root",
+        "delegate",
+        "--root",
+        &root,
+        "--request",
+        &admin_request,
+        &server_request,
+    ];
     stage.fieldseal("root-delegate", CEREMONY_PASSWORD, &words)?;
-    stage.fieldseal("root-trust", CEREMONY_PASSWORD, &["root", "trust", "--root", &root, "--out", &stage.arg("trust")])?;
+    stage.fieldseal(
+        "root-trust",
+        CEREMONY_PASSWORD,
+        &["root", "trust", "--root", &root, "--out", &stage.arg("trust")],
+    )?;
     let key_log = stage.arg("key-log-from-root.cbor-seq");
     fs::copy(stage.path("root/key-log.cbor-seq"), &key_log).map_err(|e| e.to_string())?;
     stage.server_command("server-adopt", &["adopt", "--dir", &server, "--key-log", &key_log])?;
     stage.serve("server")?;
     write_card(stage)?;
-    Ok(format!("tenant {}, root key {}", text(&made, "tenant")?, text(&made, "fingerprint")?))
+    Ok(format!(
+        "tenant {}, root key {}",
+        text(&made, "tenant")?,
+        text(&made, "fingerprint")?
+    ))
 }
 
 /// The administrator's card: where the server really is, and, for the tablets, the address they reach it under (the proxy).
 fn write_card(stage: &Stage) -> Told<()> {
     let card = fs::read_to_string(stage.path("server/card.json")).map_err(|e| e.to_string())?;
     let card: serde_json::Value = serde_json::from_str(&card).map_err(|e| e.to_string())?;
-    for (name, at) in [("card.json", stage.server_at()), ("card-for-tablets.json", stage.proxy.addr())] {
+    for (name, at) in [
+        ("card.json", stage.server_at()),
+        ("card-for-tablets.json", stage.proxy.addr()),
+    ] {
         let mut card = card.clone();
         card["url"] = format!("https://{at}").into();
         fs::write(stage.path("admin").join(name), format!("{card:#}\n")).map_err(|e| e.to_string())?;
@@ -67,15 +110,47 @@ pub fn enrol(stage: &Stage) -> Told<String> {
     for tablet in TABLETS {
         let dir = stage.arg(&format!("tablets/{}", tablet.name));
         fs::create_dir_all(stage.path("tablets")).map_err(|e| e.to_string())?;
-        let invited = admin(stage, "admin-invite", "card-for-tablets.json", &["invite", "--label", tablet.label, "--role", "tablet"])?;
+        let invited = admin(
+            stage,
+            "admin-invite",
+            "card-for-tablets.json",
+            &["invite", "--label", tablet.label, "--role", "tablet"],
+        )?;
         let enrolment = text(&invited, "text")?;
-        let words = ["device", "enrol", "--dir", &dir, "--text", &enrolment, "--key", tablet.suite, "--label", tablet.label];
+        let words = [
+            "device",
+            "enrol",
+            "--dir",
+            &dir,
+            "--text",
+            &enrolment,
+            "--key",
+            tablet.suite,
+            "--label",
+            tablet.label,
+        ];
         stage.fieldseal("device-enrol", "", &words)?;
     }
-    let invited = admin(stage, "admin-invite", "card.json", &["invite", "--label", "方予安的笔记本", "--role", "supervisor"])?;
+    let invited = admin(
+        stage,
+        "admin-invite",
+        "card.json",
+        &["invite", "--label", "方予安的笔记本", "--role", "supervisor"],
+    )?;
     let enrolment = text(&invited, "text")?;
     let laptop = stage.arg("supervisor");
-    let words = ["supervisor", "enrol", "--dir", &laptop, "--text", &enrolment, "--key", "ed25519", "--label", "方予安的笔记本"];
+    let words = [
+        "supervisor",
+        "enrol",
+        "--dir",
+        &laptop,
+        "--text",
+        &enrolment,
+        "--key",
+        "ed25519",
+        "--label",
+        "方予安的笔记本",
+    ];
     stage.fieldseal("supervisor-enrol", "", &words)?;
     approve(stage)?;
     for tablet in TABLETS {
@@ -93,11 +168,24 @@ pub fn enrol(stage: &Stage) -> Told<String> {
         stage.fieldseal("device-sync", "", &["device", "sync", "--dir", &dir])?;
     }
     stage.fieldseal("supervisor-sync", "", &["supervisor", "sync", "--dir", &laptop])?;
-    Ok(format!("tablet A3 (Ed25519), tablet B7 (P-256), the supervisor's laptop; {approved} officers bound to name and certificate"))
+    Ok(format!(
+        "tablet A3 (Ed25519), tablet B7 (P-256), the supervisor's laptop; {approved} officers bound to name and certificate"
+    ))
 }
 
 fn officer_add(stage: &Stage, noun: &str, dir: &str, officer: Officer, role: &str) -> Told<()> {
-    let words = [noun, "officer-add", "--dir", dir, "--name", officer.name, "--certificate", officer.certificate, "--role", role];
+    let words = [
+        noun,
+        "officer-add",
+        "--dir",
+        dir,
+        "--name",
+        officer.name,
+        "--certificate",
+        officer.certificate,
+        "--role",
+        role,
+    ];
     stage.fieldseal("officer-add", officer.pin, &words).map(drop)
 }
 

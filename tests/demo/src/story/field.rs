@@ -19,15 +19,30 @@ pub struct Hand<'a> {
 impl<'a> Hand<'a> {
     /// The tablet, with its clock port set by hand.
     pub fn new(stage: &'a Stage, tablet: Tablet, clock: &str) -> Self {
-        Self { stage, tablet, dir: stage.arg(&format!("tablets/{}", tablet.name)), clock: clock.to_owned() }
+        Self {
+            stage,
+            tablet,
+            dir: stage.arg(&format!("tablets/{}", tablet.name)),
+            clock: clock.to_owned(),
+        }
     }
 
     /// A command of one of its two officers.
     pub fn as_officer(&self, which: usize, verb: &str, words: &[&str]) -> Told<Value> {
         let officer = self.tablet.officers[which];
-        let mut all = vec!["device", verb, "--dir", &self.dir, "--clock", &self.clock, "--officer", officer.certificate];
+        let mut all = vec![
+            "device",
+            verb,
+            "--dir",
+            &self.dir,
+            "--clock",
+            &self.clock,
+            "--officer",
+            officer.certificate,
+        ];
         all.extend(words);
-        self.stage.fieldseal(&format!("{}-{verb}", self.tablet.name), officer.pin, &all)
+        self.stage
+            .fieldseal(&format!("{}-{verb}", self.tablet.name), officer.pin, &all)
     }
 
     /// A command that no officer signs.
@@ -40,7 +55,8 @@ impl<'a> Hand<'a> {
     /// Both officers sign what was made, each with the own key.
     pub fn both_attest(&self, operation: &str) -> Told<()> {
         self.as_officer(0, "attest", &[operation, "--meaning", "made"])?;
-        self.as_officer(1, "attest", &[operation, "--meaning", "made"]).map(drop)
+        self.as_officer(1, "attest", &[operation, "--meaning", "made"])
+            .map(drop)
     }
 
     /// Issues a document, keeps a copy for people, and gives (document, operation).
@@ -70,16 +86,27 @@ pub struct Media {
 pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path) -> Told<usize> {
     let shown = hand.as_officer(0, "credentials", &[inspection, "--shown-to", "钱守业"])?;
     hand.both_attest(&text(&shown, "operation")?)?;
-    for (item, result) in [("signs.set", "violation"), ("fire_exits.clear", "violation"), ("training.records", "ok")] {
+    for (item, result) in [
+        ("s1", "violation"),
+        ("e1", "violation"),
+        ("t2", "ok"),
+        ("o1", "not_applicable"),
+    ] {
         hand.as_officer(0, "check", &[inspection, item, result])?;
     }
     let mut sealed = 0;
     let mut findings = Vec::new();
     for (item, grade, place, words) in [
-        ("signs.set", "general", "原料罐区", "罐区动火作业点未设置安全警示标志。"),
-        ("fire_exits.clear", "larger", "二车间东侧", "疏散通道被成品货架堵塞，宽度不足一米。"),
+        ("s1", "general", "原料罐区", "罐区动火作业点未设置安全警示标志。"),
+        ("e1", "larger", "二车间东侧", "疏散通道被成品货架堵塞，宽度不足一米。"),
     ] {
-        let made = hand.as_officer(0, "finding", &[inspection, "--item", item, "--text", words, "--grade", grade, "--place", place])?;
+        let made = hand.as_officer(
+            0,
+            "finding",
+            &[
+                inspection, "--item", item, "--text", words, "--grade", grade, "--place", place,
+            ],
+        )?;
         findings.push(text(&made, "id")?);
     }
     for (n, photo) in media.photos.iter().enumerate() {
@@ -87,8 +114,25 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
         let finding = &findings[n % findings.len()];
         let title = format!("现场照片 {}", n + 1);
         let words = [
-            inspection, "--file", &path, "--acquisition", "camera", "--kind", "audio_visual", "--title", &title, "--proves", "现场状况", "--finding", finding,
-            "--lat", "25.0453", "--lon", "102.7097", "--accuracy", "8",
+            inspection,
+            "--file",
+            &path,
+            "--acquisition",
+            "camera",
+            "--kind",
+            "audio_visual",
+            "--title",
+            &title,
+            "--proves",
+            "现场状况",
+            "--finding",
+            finding,
+            "--lat",
+            "25.0453",
+            "--lon",
+            "102.7097",
+            "--accuracy",
+            "8",
         ];
         hand.as_officer(n % 2, "capture", &words)?;
         sealed += 1;
@@ -99,21 +143,64 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
         (&media.gallery, "imported", "electronic_data", "企业相册中的照片"),
     ] {
         let path = path.display().to_string();
-        let words = [inspection, "--file", &path, "--acquisition", acquisition, "--kind", kind, "--title", title, "--proves", "检查经过"];
+        let words = [
+            inspection,
+            "--file",
+            &path,
+            "--acquisition",
+            acquisition,
+            "--kind",
+            kind,
+            "--title",
+            title,
+            "--proves",
+            "检查经过",
+        ];
         hand.as_officer(1, "capture", &words)?;
         sealed += 1;
     }
-    let lines = ["--line", "问：现场发现的问题是否属实？答：属实。", "--line", "问：还有什么需要说明的？答：没有，会按期整改。"];
+    let lines = [
+        "--line",
+        "问：现场发现的问题是否属实？答：属实。",
+        "--line",
+        "问：还有什么需要说明的？答：没有，会按期整改。",
+    ];
     let mut statement = vec![inspection, "--person", "钱守业", "--role", "现场负责人"];
     statement.extend(lines);
     hand.as_officer(0, "statement", &statement)?;
-    for (finding, words, due) in [(&findings[0], "设置明显的安全警示标志", "2026-12-05"), (&findings[1], "清理疏散通道并保持畅通", "2026-12-12")] {
-        hand.as_officer(0, "order", &[inspection, "--finding", finding, "--text", words, "--due", due])?;
+    for (finding, words, due) in [
+        (&findings[0], "设置明显的安全警示标志", "2026-12-05"),
+        (&findings[1], "清理疏散通道并保持畅通", "2026-12-12"),
+    ] {
+        hand.as_officer(
+            0,
+            "order",
+            &[inspection, "--finding", finding, "--text", words, "--due", due],
+        )?;
     }
     for kind in ["inspection_record", "rectification_order", "electronic_data_list"] {
         let (document, operation) = hand.document(inspection, kind)?;
-        let strokes = strokes.display().to_string();
-        hand.as_officer(0, "sign", &[&document, "--role", "site_manager", "--name", "钱守业", "--strokes", &strokes])?;
+        let (strokes, out) = (strokes.display().to_string(), hand.stage.arg("documents"));
+        let role = if kind == "electronic_data_list" {
+            "holder"
+        } else {
+            "responsible"
+        };
+        hand.as_officer(
+            0,
+            "sign",
+            &[
+                &document,
+                "--role",
+                role,
+                "--name",
+                "钱守业",
+                "--strokes",
+                &strokes,
+                "--out",
+                &out,
+            ],
+        )?;
         hand.both_attest(&operation)?;
     }
     hand.as_officer(0, "close", &[inspection])?;
@@ -124,16 +211,50 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
 pub fn inspect_refused(hand: &Hand<'_>, inspection: &str, media: &Media) -> Told<usize> {
     let shown = hand.as_officer(0, "credentials", &[inspection, "--shown-to", "赵启明"])?;
     hand.both_attest(&text(&shown, "operation")?)?;
-    hand.as_officer(0, "check", &[inspection, "fire_exits.clear", "violation"])?;
-    let words = [inspection, "--item", "fire_exits.clear", "--text", "安全出口上锁。", "--grade", "major", "--place", "甲类仓库"];
+    hand.as_officer(0, "check", &[inspection, "e1", "violation"])?;
+    let words = [
+        inspection,
+        "--item",
+        "e1",
+        "--text",
+        "安全出口上锁。",
+        "--grade",
+        "major",
+        "--place",
+        "甲类仓库",
+    ];
     let finding = text(&hand.as_officer(0, "finding", &words)?, "id")?;
     let path = media.photos[0].display().to_string();
     let words = [
-        inspection, "--file", &path, "--acquisition", "camera", "--kind", "audio_visual", "--title", "上锁的安全出口", "--proves", "出口上锁", "--finding", &finding,
+        inspection,
+        "--file",
+        &path,
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "上锁的安全出口",
+        "--proves",
+        "出口上锁",
+        "--finding",
+        &finding,
     ];
     let evidence = text(&hand.as_officer(1, "capture", &words)?, "id")?;
     let (document, operation) = hand.document(inspection, "inspection_record")?;
-    let words = [document.as_str(), "--role", "site_manager", "--reason", "认为问题已当场整改", "--witness", "村委会工作人员 李青禾", "--evidence", &evidence];
+    let words = [
+        document.as_str(),
+        "--role",
+        "responsible",
+        "--name",
+        "赵启明",
+        "--reason",
+        "认为问题已当场整改",
+        "--witness",
+        "村委会工作人员 李青禾",
+        "--evidence",
+        &evidence,
+    ];
     hand.as_officer(0, "refuse", &words)?;
     hand.both_attest(&operation)?;
     hand.as_officer(0, "close", &[inspection])?;
@@ -144,7 +265,7 @@ pub fn inspect_refused(hand: &Hand<'_>, inspection: &str, media: &Media) -> Told
 pub fn disagree(stage: &Stage, inspection: &str, days: [&str; 2]) -> Told<()> {
     for ((tablet, clock), result) in TABLETS.into_iter().zip(days).zip(["violation", "ok"]) {
         let hand = Hand::new(stage, tablet, clock);
-        hand.as_officer(0, "check", &[inspection, "records.hazard_ledger", result])?;
+        hand.as_officer(0, "check", &[inspection, "r4", result])?;
     }
     Ok(())
 }
@@ -152,9 +273,24 @@ pub fn disagree(stage: &Stage, inspection: &str, days: [&str; 2]) -> Told<()> {
 /// Both tablets meet an enterprise that nobody knows and begin an inspection there; gives the two inspections.
 pub fn same_stranger(stage: &Stage, code: &str, days: [&str; 2]) -> Told<[String; 2]> {
     let mut begun = Vec::new();
-    for ((tablet, clock), name) in TABLETS.into_iter().zip(days).zip(["云岭县新合木业有限公司", "云岭新合木业有限公司"]) {
+    for ((tablet, clock), name) in TABLETS
+        .into_iter()
+        .zip(days)
+        .zip(["云岭县新合木业有限公司", "云岭新合木业有限公司"])
+    {
         let hand = Hand::new(stage, tablet, clock);
-        let words = ["--new-enterprise", name, "--credit-code", code, "--address", "云岭县临江工业园区纬五路2号", "--place", "木工车间"];
+        let words = [
+            "--title",
+            name,
+            "--new-enterprise",
+            name,
+            "--credit-code",
+            code,
+            "--address",
+            "云岭县临江工业园区纬五路2号",
+            "--place",
+            "木工车间",
+        ];
         begun.push(text(&hand.as_officer(0, "begin", &words)?, "id")?);
     }
     let [a, b] = <[String; 2]>::try_from(begun).map_err(|_| "two inspections were expected".to_owned())?;

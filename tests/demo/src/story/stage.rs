@@ -37,7 +37,13 @@ impl Stage {
         fs::create_dir_all(out.join("logs")).map_err(|e| format!("{}: {e}", out.display()))?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
         let proxy = Proxy::start(nowhere).map_err(|e| format!("the proxy did not start: {e}"))?;
-        Ok(Self { out: out.to_owned(), binaries, proxy, server: None, server_at: nowhere })
+        Ok(Self {
+            out: out.to_owned(),
+            binaries,
+            proxy,
+            server: None,
+            server_at: nowhere,
+        })
     }
 
     /// A folder or file of the telling.
@@ -81,13 +87,26 @@ impl Stage {
     pub fn serve(&mut self, folder: &str) -> Told<()> {
         let mut command = Command::new(&self.binaries.server);
         let dir = self.arg(folder);
-        let listen = if self.server_at.port() == 9 { "127.0.0.1:0".to_owned() } else { self.server_at.to_string() };
+        let listen = if self.server_at.port() == 9 {
+            "127.0.0.1:0".to_owned()
+        } else {
+            self.server_at.to_string()
+        };
         command.args(["serve", "--dir", &dir, "--listen", &listen]);
-        let running = Running::start(&mut command, "server", &self.path("logs")).map_err(|e| e.to_string())?;
-        let heard = running.wait_for_line(Duration::from_secs(60), "a line with its address", |line| line.contains("listening on https://"));
+        let mut running = Running::start(&mut command, "server", &self.path("logs")).map_err(|e| e.to_string())?;
+        let heard = running.wait_for_line("a line with its address", Duration::from_secs(60), |line| {
+            line.contains("listening on https://")
+        });
         let line = heard.map_err(|e| e.to_string())?;
-        let address = line.rsplit("https://").next().unwrap_or_default().trim().trim_end_matches('/');
-        self.server_at = address.parse().map_err(|_| format!("the server said {line:?}, which names no address"))?;
+        let address = line
+            .rsplit("https://")
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .trim_end_matches('/');
+        self.server_at = address
+            .parse()
+            .map_err(|_| format!("the server said {line:?}, which names no address"))?;
         self.proxy.set_upstream(self.server_at);
         self.server = Some(running);
         Ok(())
@@ -100,11 +119,17 @@ impl Stage {
 
     /// Asks the server to drain and stop.
     pub fn stop_server(&mut self) -> Told<()> {
-        let Some(server) = self.server.take() else { return Ok(()) };
+        let Some(server) = self.server.take() else {
+            return Ok(());
+        };
         let finished = server.stop(Duration::from_secs(60)).map_err(|e| e.to_string())?;
         match finished.code() {
             Some(0) => Ok(()),
-            _ => Err(format!("the server ended with {}: {}", finished.status, String::from_utf8_lossy(&finished.stderr))),
+            _ => Err(format!(
+                "the server ended with {}: {}",
+                finished.status,
+                String::from_utf8_lossy(&finished.stderr)
+            )),
         }
     }
 
@@ -119,20 +144,36 @@ fn answer(words: &[&str], finished: &Finished) -> Told<Value> {
     let said = finished.text();
     if finished.code() != Some(0) {
         let stderr = String::from_utf8_lossy(&finished.stderr).into_owned();
-        return Err(format!("`{}` ended with {}:\n{}{}", words.join(" "), finished.status, said, stderr));
+        return Err(format!(
+            "`{}` ended with {}:\n{}{}",
+            words.join(" "),
+            finished.status,
+            said,
+            stderr
+        ));
     }
     let last = said.trim();
-    serde_json::from_str(last).map_err(|e| format!("`{}` did not answer with one JSON object ({e}):\n{said}", words.join(" ")))
+    serde_json::from_str(last).map_err(|e| {
+        format!(
+            "`{}` did not answer with one JSON object ({e}):\n{said}",
+            words.join(" ")
+        )
+    })
 }
 
 /// A text field of an answer.
 pub fn text(value: &Value, key: &str) -> Told<String> {
-    value[key].as_str().map(str::to_owned).ok_or_else(|| format!("the answer has no {key}: {value}"))
+    value[key]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| format!("the answer has no {key}: {value}"))
 }
 
 /// A list of an answer.
 pub fn list<'a>(value: &'a Value, key: &str) -> Told<&'a Vec<Value>> {
-    value[key].as_array().ok_or_else(|| format!("the answer has no list {key}: {value}"))
+    value[key]
+        .as_array()
+        .ok_or_else(|| format!("the answer has no list {key}: {value}"))
 }
 
 /// Copies a folder.

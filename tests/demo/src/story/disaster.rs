@@ -1,0 +1,66 @@
+//! Backup, wipe, restore: the tablets heal what the backup had not.
+
+use std::fs;
+
+use super::cast::TABLETS;
+use super::field::{Hand, Media};
+use super::network::drain;
+use super::stage::{Stage, Told};
+
+/// Takes a backup, lets the tablets go on, wipes the server, restores, and lets the tablets offer again what is missing.
+pub fn restore(stage: &mut Stage, inspection: &str, media: &Media) -> Told<String> {
+    let (server, backup) = (stage.arg("server"), stage.arg("backup"));
+    stage.server_command("server-backup", &["backup", "--dir", &server, "--out", &backup])?;
+    let before = size(stage)?;
+    let hand = Hand::new(stage, TABLETS[0], "2026-12-01T09:00:00+08:00");
+    hand.as_officer(
+        0,
+        "statement",
+        &[inspection, "--person", "钱守业", "--line", "备份之后补充的陈述。"],
+    )?;
+    let photo = media.photos[0].display().to_string();
+    let words = [
+        inspection,
+        "--file",
+        &photo,
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "整改后照片",
+        "--proves",
+        "整改情况",
+    ];
+    hand.as_officer(1, "capture", &words)?;
+    drain(stage, TABLETS[0])?;
+    let full = size(stage)?;
+    stage.stop_server()?;
+    fs::remove_dir_all(stage.path("server")).map_err(|e| e.to_string())?;
+    let restored = stage.server_command("server-restore", &["restore", "--from", &backup, "--dir", &server])?;
+    stage.serve("server")?;
+    for tablet in TABLETS {
+        drain(stage, tablet)?;
+    }
+    let healed = size(stage)?;
+    if full.1 != healed.1 {
+        return Err(format!(
+            "device chains before the wipe {:?}, after the tablets offered again {:?} ({restored})",
+            full.1, healed.1
+        ));
+    }
+    let checked = stage.server_command("server-fsck", &["fsck", "--dir", &server])?;
+    Ok(format!(
+        "backup at {} operations of tablet A3, wiped at {}, healed to {}; fsck: {checked}",
+        before.1, full.1, healed.1
+    ))
+}
+
+/// Log size, and operations of tablet A3 that the server holds.
+fn size(stage: &Stage) -> Told<(u64, u64)> {
+    let dir = stage.arg("tablets/a3");
+    let status = stage.fieldseal("device-status", "", &["device", "status", "--dir", &dir])?;
+    let counts = &status["counts"];
+    let held = counts["received"].as_u64().unwrap_or(0) + counts["in_log"].as_u64().unwrap_or(0);
+    Ok((0, held))
+}

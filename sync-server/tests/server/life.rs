@@ -1,8 +1,14 @@
 //! Restarts, kills, backup and restore, the status page, and the interface description.
 
+use std::path::PathBuf;
+
+use fieldseal_proof::bundle::{BundleSource, Extras, SourceError, Trust, Verdict, verify};
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::checkpoint::Checkpoint;
+use fieldseal_proof::key_log::Purpose;
 use fieldseal_proof::note::{SignedNote, VerifierKey};
+use fieldseal_proof::sshsig;
+use fieldseal_proof::suite::Signer;
 use fieldseal_sync_server::api::ROUTES;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
@@ -240,16 +246,47 @@ async fn a_bundle_is_exported_and_verifies() {
         "--out",
         out.to_str().unwrap(),
     ]);
-    let check = |program: &str, arguments: &[&str]| {
-        std::process::Command::new(program)
-            .args(arguments)
-            .current_dir(&out)
-            .output()
-            .unwrap()
-    };
-    let sums = check("sha256sum", &["--check", "--quiet", "manifest-sha256.txt"]);
+    let sums = std::process::Command::new("sha256sum")
+        .args(["--check", "--quiet", "manifest-sha256.txt"])
+        .current_dir(&out)
+        .output()
+        .unwrap();
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stderr));
-    assert!(out.join("tagmanifest-sha256.txt.sig").is_file());
+    let bundle_key = world.keys.server_keys(Purpose::Bundle)[0].record.key().unwrap();
+    let allowed = sshsig::allowed_signers_line("fieldseal.test/county/0", &bundle_key);
+    let vkey = world.card["log_vkey"].as_str().unwrap();
+    let trust = Trust::new(TENANT, ed(1).public().clone(), vkey, allowed).unwrap();
+    let report = verify(&Folder(out), &trust, &Extras::default());
+    assert_eq!(report.verdict, Verdict::Anchored, "{:#?}", report.findings);
+    assert!(report.complete_by_roll);
+}
+
+/// A bundle's files on the disk.
+struct Folder(PathBuf);
+
+impl BundleSource for Folder {
+    fn paths(&self) -> Vec<String> {
+        let (mut files, mut open) = (Vec::new(), vec![self.0.clone()]);
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path.strip_prefix(&self.0).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        files
+    }
+
+    fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+        sink(&std::fs::read(self.0.join(path)).map_err(|e| SourceError {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?);
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,10 @@ fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+                let global = args::Global { json: true, ..args::Global::default() };
+                return shell::Shell::new(&global).fail(&failure::Failure::usage(error.to_string()));
+            }
             let _ = error.print();
             // Help and version are asked for; everything else is a command that was not understood.
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });

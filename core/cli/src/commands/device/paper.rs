@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fieldseal_core::catalogue::{Lang, Param};
 use fieldseal_core::device::NewDocument;
 use fieldseal_core::domain::view::{InspectionView, Officer, People};
-use fieldseal_core::domain::{ChainStrip, DocumentContext, Minute, Strokes, document_data, obstacles};
+use fieldseal_core::domain::{ChainStrip, DocumentContext, Minute, Strokes, document_data};
 use fieldseal_core::pack::{DocumentDefinition, DocumentNumber, RulePack, format_number};
 use fieldseal_proof::hash::h;
 use fieldseal_proof::ids::{BlobHash, DocumentId, InspectionId, OpId, to_hex};
@@ -54,11 +54,9 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
         to,
         day,
     };
-    // A number is burnt once it is taken, so everything else that could stand in the way is looked at first.
+    // A number is burnt once it is taken, so whatever else could stand in the way is found first, under a likely one.
     let likely = likely_number(desk, &definition, &pack, year)?;
-    if let Some(first) = obstacles(&definition, &context(likely.as_ref())).into_iter().next() {
-        return Err(first.into());
-    }
+    document_data(&args.kind, &context(likely.as_ref())).map_err(first_of)?;
     let number = match (&definition.number, &likely) {
         (Some(series), Some(_)) => {
             let taken = device.take_number(series, year)?;

@@ -59,6 +59,11 @@ pub enum Command {
         #[command(subcommand)]
         command: commands::supervisor::SupervisorCommand,
     },
+    /// Turns foreign tables into files for batches
+    Import {
+        #[command(subcommand)]
+        command: commands::import::ImportCommand,
+    },
     /// Reads a device's folder or a bundle again and says what does not fit
     Fsck {
         /// Folder

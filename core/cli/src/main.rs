@@ -29,7 +29,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-                let global = args::Global { json: true, ..args::Global::default() };
+                let global = args::Global {
+                    json: true,
+                    ..args::Global::default()
+                };
                 return shell::Shell::new(&global).fail(&failure::Failure::usage(error.to_string()));
             }
             let _ = error.print();

@@ -4,6 +4,7 @@ pub mod admin;
 mod batch;
 pub mod device;
 pub mod fsck;
+pub mod import;
 pub mod pack;
 pub mod root;
 pub mod supervisor;
@@ -20,6 +21,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
         Command::Admin { command } => admin::run(shell, command),
         Command::Device { at, command } => device::run(shell, &at, command),
         Command::Supervisor { at, command } => supervisor::run(shell, &at, command),
+        Command::Import { command } => import::run(shell, command),
         Command::Fsck { dir } => fsck::run(shell, &dir),
         Command::Pack { command } => pack::run(shell, command),
         Command::Verify(args) => verify::run(shell, args),

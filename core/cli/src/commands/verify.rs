@@ -69,7 +69,14 @@ fn for_people(shell: &Shell, report: &Report, bundle: &str) -> Vec<String> {
     } else {
         Tone::Bad
     };
-    lines.push(shell.tone(tone, &format!("{}  {word}", shell.text(&key, &[]))));
+    let shown = shell.text(&key, &[]);
+    // The code word stands beside a translation, so that two readers of two languages can compare.
+    let shown = if shown == word {
+        shown
+    } else {
+        format!("{shown}  {word}")
+    };
+    lines.push(shell.tone(tone, &shown));
     lines.push(shell.text(&format!("{key}.sentence"), &names));
     for finding in &report.findings {
         lines.push(format!(

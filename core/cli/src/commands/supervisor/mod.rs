@@ -86,8 +86,8 @@ pub enum Decision {
 #[derive(Debug, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assign {
-    /// Enterprise of the registry
-    #[arg(long, value_name = "ID")]
+    /// Enterprise of the registry, by its id or exact name
+    #[arg(long, value_name = "ID|NAME")]
     pub enterprise: String,
     /// Tablets
     #[arg(long, value_name = "ID", required = true, num_args = 1..)]

@@ -41,7 +41,7 @@ pub fn run(desk: &Desk<'_>, officer: Option<&str>, decision: Decision) -> Result
 }
 
 fn assign(desk: &Desk<'_>, args: &Assign) -> Result<Outcome, Failure> {
-    let enterprise: EnterpriseId = id(&args.enterprise)?;
+    let enterprise = named_enterprise(desk, &args.enterprise)?;
     let devices = args
         .device
         .iter()
@@ -67,6 +67,20 @@ fn assign(desk: &Desk<'_>, args: &Assign) -> Result<Outcome, Failure> {
     let mut outcome = made(desk, inspection, operation);
     outcome.json["case"] = case.to_string().into();
     Ok(outcome)
+}
+
+/// An enterprise by its id, or by its exact name; of several with one name the one that stands first by id.
+fn named_enterprise(desk: &Desk<'_>, text: &str) -> Result<EnterpriseId, Failure> {
+    if let Ok(enterprise) = text.parse() {
+        return Ok(enterprise);
+    }
+    let rows = desk.device.enterprises(Some(text))?;
+    let found = rows
+        .iter()
+        .filter(|row| row.name.as_deref() == Some(text))
+        .filter_map(|row| row.enterprise)
+        .min();
+    found.ok_or_else(|| Failure::new("not_found", [("what", Param::text(text))]))
 }
 
 /// The value is one of those in conflict, or a new text.

@@ -21,6 +21,8 @@ use crate::shell::{Outcome, Shell, Tone};
 /// Numbers of one form that a tablet keeps in stock, and how many it asks for at a time.
 const NUMBERS_LEAST: u64 = 20;
 const NUMBERS_LEASED: u64 = 100;
+/// How long a sync waits for the log to take in what it has just sent.
+const SEAL_PATIENCE_S: u64 = 5;
 
 #[derive(Debug, Args)]
 pub struct EnrolArgs {
@@ -135,11 +137,11 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
         return Ok(Outcome::new(json).line(shell.text("awaiting_approval", &[])));
     }
     let device = Arc::clone(&desk.device);
-    let run = |options: SyncOptions| -> Result<SyncReport, Failure> {
+    let run = |options: SyncOptions, wait: Option<u64>| -> Result<SyncReport, Failure> {
         let endpoint = enrol::endpoint(&device);
         let mut port = SyncPort::new(Arc::clone(&device));
         let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
-        let report = match args.wait {
+        let report = match wait {
             Some(seconds) => {
                 let patience = Duration::from_secs(seconds);
                 sync_wait(&mut port, &endpoint, options, patience, &mut shown, &cancel)
@@ -149,13 +151,25 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
         shell.progress_over();
         Ok(report?)
     };
-    let mut report = run(options)?;
+    let mut report = run(options.clone(), args.wait)?;
+    if args.wait.is_none() && report.ending == Ending::Done && report.waiting.unsealed > 0 {
+        // What was received a moment ago is about to be sequenced; a short look saves the next sync.
+        let sealed = run(options, Some(SEAL_PATIENCE_S))?;
+        report = SyncReport {
+            sealed: report.sealed + sealed.sealed,
+            fetched: report.fetched + sealed.fetched,
+            waiting: sealed.waiting,
+            log_size: sealed.log_size,
+            ..report
+        };
+    }
     choose_pack(&device)?;
     if report.ending == Ending::Done && lease_numbers(&device, &cancel)? {
-        let leased = run(SyncOptions {
+        let records = SyncOptions {
             only_records: true,
             poll_s: 0,
-        })?;
+        };
+        let leased = run(records, Some(SEAL_PATIENCE_S))?;
         report.fetched += leased.fetched;
         report.received += leased.received;
         report.sealed += leased.sealed;

@@ -5,13 +5,13 @@ use std::fs;
 use super::cast::TABLETS;
 use super::field::{Hand, Media};
 use super::network::drain;
-use super::stage::{Stage, Told};
+use super::stage::{Stage, Told, copy_folder};
 
 /// Takes a backup, lets the tablets go on, wipes the server, restores, and lets the tablets offer again what is missing.
 pub fn restore(stage: &mut Stage, inspection: &str, media: &Media) -> Told<String> {
     let (server, backup) = (stage.arg("server"), stage.arg("backup"));
     stage.server_command("server-backup", &["backup", "--dir", &server, "--out", &backup])?;
-    let before = size(stage)?;
+    let before = acknowledged(stage)?;
     let hand = Hand::new(stage, TABLETS[0], "2026-12-01T09:00:00+08:00");
     hand.as_officer(
         0,
@@ -34,15 +34,18 @@ pub fn restore(stage: &mut Stage, inspection: &str, media: &Media) -> Told<Strin
     ];
     hand.as_officer(1, "capture", &words)?;
     drain(stage, TABLETS[0])?;
-    let full = size(stage)?;
+    let full = acknowledged(stage)?;
     stage.stop_server()?;
+    // The log's tiles are static files and mirrored apart from the database; everything else is gone.
+    copy_folder(&stage.path("server/tiles"), &stage.path("tiles-mirror")).map_err(|e| e.to_string())?;
     fs::remove_dir_all(stage.path("server")).map_err(|e| e.to_string())?;
+    copy_folder(&stage.path("tiles-mirror"), &stage.path("server/tiles")).map_err(|e| e.to_string())?;
     let restored = stage.server_command("server-restore", &["restore", "--from", &backup, "--dir", &server])?;
     stage.serve("server")?;
     for tablet in TABLETS {
         drain(stage, tablet)?;
     }
-    let healed = size(stage)?;
+    let healed = acknowledged(stage)?;
     if full.1 != healed.1 {
         return Err(format!(
             "device chains before the wipe {:?}, after the tablets offered again {:?} ({restored})",
@@ -56,11 +59,14 @@ pub fn restore(stage: &mut Stage, inspection: &str, media: &Media) -> Told<Strin
     ))
 }
 
-/// Log size, and operations of tablet A3 that the server holds.
-fn size(stage: &Stage) -> Told<(u64, u64)> {
-    let dir = stage.arg("tablets/a3");
-    let status = stage.fieldseal("device-status", "", &["device", "status", "--dir", &dir])?;
-    let counts = &status["counts"];
-    let held = counts["received"].as_u64().unwrap_or(0) + counts["in_log"].as_u64().unwrap_or(0);
-    Ok((0, held))
+/// Operations of both tablets that the server has acknowledged, by their own count.
+fn acknowledged(stage: &Stage) -> Told<u64> {
+    let mut sum = 0;
+    for tablet in TABLETS {
+        let dir = stage.arg(&format!("tablets/{}", tablet.name));
+        let status = stage.fieldseal("device-status", "", &["device", "status", "--dir", &dir])?;
+        let counts = &status["counts"];
+        sum += counts["received"].as_u64().unwrap_or(0) + counts["in_log"].as_u64().unwrap_or(0);
+    }
+    Ok(sum)
 }

@@ -83,6 +83,7 @@ pub struct Media {
 }
 
 /// A whole inspection with findings: credentials, checklist, findings, photographs, film, statement, order, three documents.
+/// It is closed later, when both tablets' work is together.
 pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path) -> Told<usize> {
     let shown = hand.as_officer(0, "credentials", &[inspection, "--shown-to", "钱守业"])?;
     hand.both_attest(&text(&shown, "operation")?)?;
@@ -203,7 +204,6 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
         )?;
         hand.both_attest(&operation)?;
     }
-    hand.as_officer(0, "close", &[inspection])?;
     Ok(sealed)
 }
 
@@ -299,9 +299,13 @@ pub fn same_stranger(stage: &Stage, code: &str, days: [&str; 2]) -> Told<[String
 
 /// Strokes of a signature in the signing box, as a pen would draw them.
 pub fn strokes() -> Value {
-    let stroke = |x0: u64, y0: u64, bend: u64| {
-        let points = (0..24u64).map(|i| json!([x0 + i * 90, y0 + (i * i * bend) / 24 % 2600, i * 11]));
+    let stroke = |n: u64, x0: u64, y0: u64, bend: u64| {
+        let points = (0..24u64).map(|i| json!([x0 + i * 90, y0 + (i * i * bend) / 24 % 2600, n * 400 + i * 11]));
         Value::Array(points.collect())
     };
-    json!([stroke(900, 3000, 40), stroke(3400, 2600, 65), stroke(6100, 3300, 30)])
+    json!([
+        stroke(0, 900, 3000, 40),
+        stroke(1, 3400, 2600, 65),
+        stroke(2, 6100, 3300, 30)
+    ])
 }

@@ -74,7 +74,7 @@ pub fn tell<W: Write>(
     network::drain(stage, TABLETS[0])?;
     steps.say(&format!(
         "tablet B7 sent {} operations and {} files",
-        b7["sent"], b7["blobs_sent"]
+        b7.operations, b7.blobs
     ));
 
     steps.begin("The supervisor decides, joins, sends back, freezes and exports");
@@ -95,7 +95,7 @@ pub fn tell<W: Write>(
         steps.say(&line);
     }
     steps.begin("Backup, wipe, restore");
-    steps.say(&disaster::restore(stage, &assigned[1], &media)?);
+    steps.say(&disaster::restore(stage, &assigned[2], &media)?);
 
     steps.begin("What is where");
     let lines = vec![
@@ -178,6 +178,13 @@ fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) ->
         "return",
         &[&assigned[1], "--reason", "缺少现场负责人身份信息，请补充"],
     )?;
+    office::supervisor(stage, "sync", &[])?;
+    network::drain(stage, TABLETS[0])?;
+    let closing = Hand::new(stage, TABLETS[0], "2026-11-28T08:30:00+08:00");
+    closing.as_officer(0, "close", &[&assigned[0]])?;
+    network::drain(stage, TABLETS[0])?;
+    office::supervisor(stage, "sync", &[])?;
+    steps.say("tablet A3 closes the inspection over everything that both tablets hold of it");
     office::supervisor(stage, "freeze", &[&case, "--reason", "拟作出处理决定，固定证据"])?;
     office::supervisor(stage, "sync", &[])?;
     network::drain(stage, TABLETS[1])?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::cast::{TABLETS, Tablet};
 use super::stage::{Stage, Told, list};
 use crate::proxy::Mode;
+use crate::steps::bytes;
 
 /// Lines that the killed tablet was writing.
 const LINES: usize = 400;
@@ -28,14 +29,25 @@ pub fn sync(stage: &Stage, tablet: Tablet) -> Told<Value> {
     }
 }
 
+/// What a tablet sent until nothing waited any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    /// Operations.
+    pub operations: u64,
+    /// Files.
+    pub blobs: u64,
+}
+
 /// Syncs until nothing waits; a story in which that takes more than a few rounds has failed.
-pub fn drain(stage: &Stage, tablet: Tablet) -> Told<Value> {
-    let mut last = Value::Null;
+pub fn drain(stage: &Stage, tablet: Tablet) -> Told<Sent> {
+    let (mut last, mut operations, mut blobs) = (Value::Null, 0, 0);
     for _ in 0..8 {
         last = sync(stage, tablet)?;
+        operations += last["sent"].as_u64().unwrap_or(0);
+        blobs += last["blobs_sent"].as_u64().unwrap_or(0);
         let waiting = &last["waiting"];
         if last["state"] == "done" && waiting["operations"] == 0 && waiting["blobs"] == 0 {
-            return Ok(last);
+            return Ok(Sent { operations, blobs });
         }
     }
     Err(format!("{} still has something to send: {last}", tablet.label))
@@ -112,12 +124,12 @@ pub fn cut_in_the_film(stage: &Stage, film_bytes: u64) -> Told<String> {
         ));
     }
     stage.proxy.set(Mode::Pass);
-    let done = drain(stage, tablet)?;
-    let after = stage.proxy.counts();
+    let rest = drain(stage, tablet)?;
+    let passed = stage.proxy.counts().to_server - before.to_server;
+    let sent = broken["blobs_sent"].as_u64().unwrap_or(0) + rest.blobs;
     Ok(format!(
-        "cut {} times; then {} blobs, {} bytes through the proxy in all; nothing waits",
+        "the connection broke {} times; {sent} files arrived once each, {} through the network in all; nothing waits",
         cut.cut - before.cut,
-        done["blobs_sent"],
-        after.to_server - before.to_server
+        bytes(passed)
     ))
 }

@@ -19,8 +19,10 @@ use super::wire::Missing;
 /// Times that one blob is begun anew in a session after the server found other bytes than named.
 const RESTARTS: u32 = 2;
 
+/// Whole slices in a row after which a line counts as calm.
+const CALM: u32 = 8;
+
 /// What the blob plane remembers within one session.
-#[derive(Default)]
 pub(super) struct BlobWork {
     offered: bool,
     more: bool,
@@ -34,7 +36,31 @@ pub(super) struct BlobWork {
     restarts: HashMap<BlobHash, u32>,
     skipped: HashSet<BlobHash>,
     slices: u64,
+    /// Most bytes of the next PATCH. A cut quarters it, eight whole slices in a row double it: what is sent and not yet
+    /// confirmed is what a cut costs, so on a line that is cut often little is at stake at a time.
+    slice: u64,
+    streak: u32,
     current: Option<(BlobClass, BlobHash)>,
+}
+
+impl Default for BlobWork {
+    fn default() -> Self {
+        Self {
+            offered: false,
+            more: false,
+            wanted: Default::default(),
+            held: VecDeque::new(),
+            offsets: HashMap::new(),
+            confirmed: HashMap::new(),
+            give_up: None,
+            restarts: HashMap::new(),
+            skipped: HashSet::new(),
+            slices: 0,
+            slice: limits::UPLOAD_SLICE,
+            streak: 0,
+            current: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +124,7 @@ impl SyncSession {
                 Payload::Empty,
             )));
         };
-        let length = (blob.size - offset).min(limits::UPLOAD_SLICE);
+        let length = (blob.size - offset).min(self.blobs.slice);
         let payload = Payload::Blob { sha256, offset, length };
         let mut draft = tus(BlobAsk::Send { blob: sha256, offset }, Method::Patch, path, payload);
         draft.headers.push(("Upload-Offset", offset.to_string()));
@@ -216,6 +242,9 @@ impl SyncSession {
         if offset < before && matches!(ask, BlobAsk::Send { .. }) {
             return Err(Fault::untrue("upload", "its offset went back"));
         }
+        if matches!(ask, BlobAsk::Send { .. }) {
+            self.blobs.grow();
+        }
         let gained = offset.saturating_sub(self.blobs.confirmed.get(&blob).copied().unwrap_or(before));
         self.report.blob_bytes += gained;
         self.blobs.offsets.insert(blob, offset);
@@ -331,6 +360,15 @@ impl BlobWork {
     pub(super) fn forget_offset(&mut self, ask: &BlobAsk) {
         if let BlobAsk::Send { blob, .. } = ask {
             self.offsets.remove(blob);
+            self.slice = (self.slice / 4).max(limits::UPLOAD_CHUNK as u64);
+            self.streak = 0;
+        }
+    }
+
+    fn grow(&mut self) {
+        self.streak += 1;
+        if self.streak.is_multiple_of(CALM) {
+            self.slice = (self.slice * 2).min(limits::UPLOAD_SLICE);
         }
     }
 }

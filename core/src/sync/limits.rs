@@ -11,9 +11,9 @@ pub const FEED_BYTES: usize = 1024 * 1024;
 /// Most hashes in one `have` question: 4,000 hex hashes are 264 KiB of JSON.
 pub const HAVE_HASHES: usize = 4_000;
 /// Bytes that one PATCH carries at most. Between two of them new records go first, so this bounds how long a record
-/// can wait behind a video: 64 s on a 1 Mbit/s link.
+/// can wait behind a video: 64 s on a 1 Mbit/s link. After cuts the slices are smaller, down to [`UPLOAD_CHUNK`].
 pub const UPLOAD_SLICE: u64 = 8 * 1024 * 1024;
-/// Bytes handed to the socket at a time: what a tablet holds in memory, and at most what a cut sends twice.
+/// Bytes handed to the socket at a time, and the least slice of an upload.
 pub const UPLOAD_CHUNK: usize = 256 * 1024;
 /// Of ten upload slices one belongs to video while other evidence waits, so that a day of photographs cannot starve it.
 pub const VIDEO_SHARE: u64 = 10;

@@ -401,3 +401,40 @@ fn any_cut_repetition_or_late_answer_converges_and_loses_nothing() {
         }
     }
 }
+
+/// A line that is cut after every megabyte: what is sent twice stays small, because slices shrink with the cuts.
+#[test]
+fn on_a_line_that_is_cut_often_little_is_sent_twice() {
+    let (agency, mut store, mut server) = scene();
+    let mut talk = session();
+    let (mut on_this_line, mut sent, mut lost) = (0, 0, 0);
+    let report = loop {
+        match talk.next_request(&mut store) {
+            Step::Done(report) => break report,
+            Step::Wait(_) => {}
+            Step::Send(request) => {
+                let length = match request.payload {
+                    Payload::Blob { length, .. } => length,
+                    _ => 0,
+                };
+                on_this_line += length;
+                sent += length;
+                if on_this_line > 1024 * 1024 {
+                    // Nothing of the cut slice arrives: a reset drops what the server had not read.
+                    lost += length.min(1024 * 1024);
+                    on_this_line = 0;
+                    talk.handle_response(&mut store, request.id, Err(NoAnswer::Offline("reset".into())));
+                    continue;
+                }
+                let answer = server.answer(&agency, &store, &request, u64::MAX);
+                talk.handle_response(&mut store, request.id, Ok(answer));
+            }
+        }
+    };
+    assert!(report.waiting.is_nothing(), "{report:?}");
+    assert!(
+        lost < 2 * report.blob_bytes,
+        "{lost} of {sent} bytes were lost for {}",
+        report.blob_bytes
+    );
+}

@@ -338,7 +338,7 @@ pub fn rescue(desk: &Desk<'_>, out: &PathBuf) -> Result<Outcome, Failure> {
     let params = [
         ("path", Param::text(out.display().to_string())),
         ("count", Param::Count(report.operations)),
-        ("files", Param::Count(report.blobs)),
+        ("bytes", Param::Bytes(report.bytes)),
     ];
     Ok(Outcome::new(json).line(desk.shell.text("rescue_written", &params)))
 }

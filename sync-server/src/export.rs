@@ -102,12 +102,7 @@ async fn write(
 
 async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportError> {
     let roll_leaf = write_roll(server, case).await?;
-    let mut published = server.published.clone();
-    let snapshot: Published = published
-        .wait_for(|now| now.size > roll_leaf)
-        .await
-        .map_err(|_| LogError::Frozen("the sequencer has stopped".into()))?
-        .clone();
+    let snapshot = timed_checkpoint(server, roll_leaf).await?;
     let (size, ledger) = (snapshot.size, &server.ledger);
     let tiles = &server.tiles;
     let rows: Vec<OperationRow> = ledger
@@ -180,6 +175,19 @@ async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportEr
         consistency,
         operations,
     })
+}
+
+/// A published checkpoint that holds the roll, with a time note of its very size: without one the newest operations would
+/// have no upper bound.
+async fn timed_checkpoint(server: &Arc<Server>, roll_leaf: u64) -> Result<Published, ExportError> {
+    let mut published = server.published.clone();
+    let snapshot = published
+        .wait_for(|now| now.size > roll_leaf)
+        .await
+        .map_err(|_| LogError::Frozen("the sequencer has stopped".into()))?
+        .clone();
+    server.time.of(&snapshot).await?;
+    Ok(snapshot)
 }
 
 /// Signs the roll of a case; returns its leaf.
@@ -255,7 +263,6 @@ async fn attestations(
     operations: &[LoggedOperation],
     size: u64,
 ) -> Result<Attested, ExportError> {
-    server.time.current().await?;
     let named: BTreeSet<Vec<u8>> = operations
         .iter()
         .filter_map(|o| o.operation.header().anchor)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fieldseal_core::clock::Clock;
 use fieldseal_proof::checkpoint::{AttestationKind, TimeNote, anchor};
+use fieldseal_proof::hash::Digest32;
 use fieldseal_proof::note::SignedNote;
 use fieldseal_proof::suite::Ed25519Signer;
 use tokio::sync::{Mutex, watch};
@@ -71,6 +72,25 @@ impl TimeNotes {
                 return Ok(given.note.clone());
             }
         }
+        let note = self.store(now, size, root).await?;
+        *last = Some(Given {
+            at_ms: now,
+            size,
+            note: note.clone(),
+        });
+        Ok(note)
+    }
+
+    /// A new note of exactly this published tree, for an export whose newest operations want an upper bound.
+    ///
+    /// # Errors
+    /// When it cannot be stored; then it is not given out.
+    pub async fn of(&self, published: &Published) -> Result<Vec<u8>, LogError> {
+        self.store(self.clock.now().wall_ms, published.size, published.root)
+            .await
+    }
+
+    async fn store(&self, now: u64, size: u64, root: Digest32) -> Result<Vec<u8>, LogError> {
         let text = TimeNote {
             origin: self.origin.clone(),
             unix_ms: now,
@@ -89,11 +109,6 @@ impl TimeNotes {
                 ..Commit::default()
             })
             .await?;
-        *last = Some(Given {
-            at_ms: now,
-            size,
-            note: note.clone(),
-        });
         Ok(note)
     }
 }

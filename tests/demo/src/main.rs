@@ -101,7 +101,7 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> ExitCode {
-    let mut steps = Steps::on_stdout(3 + story::STEPS);
+    let mut steps = Steps::on_stdout(3 + story::STEPS + usize::from(options.data.is_some()));
     steps.begin("Make sure of what this machine needs");
     let code = prepared(Purpose::Demo, |fact| steps.say(fact));
     if code != ExitCode::SUCCESS {

@@ -5,6 +5,7 @@ mod ceremony;
 mod disaster;
 mod field;
 mod hearing;
+mod mass;
 mod network;
 mod office;
 mod stage;
@@ -23,7 +24,7 @@ use crate::proxy::Mode;
 use crate::samples::{Kind, SampleSet};
 use crate::steps::Steps;
 
-/// How many steps the story has.
+/// How many steps the story has; real input is one more.
 pub const STEPS: usize = 12;
 
 /// A credit code that nobody imported: of an invented enterprise, both check digits right.
@@ -45,7 +46,6 @@ pub fn tell<W: Write>(
     data: Option<&Path>,
     steps: &mut Steps<W>,
 ) -> Told<Ending> {
-    let _ = data;
     let media = media(samples)?;
     steps.begin("The ceremony: root key offline, administrator, server with one command");
     steps.say(&ceremony::found(stage)?);
@@ -96,6 +96,13 @@ pub fn tell<W: Write>(
     }
     steps.begin("Backup, wipe, restore");
     steps.say(&disaster::restore(stage, &assigned[2], &media)?);
+
+    if let Some(data) = data {
+        steps.begin("Real input: public inspections and media");
+        for line in mass::run(stage, data, packs)? {
+            steps.say(&line);
+        }
+    }
 
     steps.begin("What is where");
     let lines = vec![

@@ -1,0 +1,315 @@
+//! Real input: hundreds of public inspections and a folder of real media, through the same programs. Every input is sealed or
+//! listed with a reason, and the counts must add up.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::cast::{TABLETS, Tablet};
+use super::ceremony::admin;
+use super::hearing;
+use super::network::drain;
+use super::office::{supervisor, tablet_ids};
+use super::stage::{Stage, Told, list, text};
+use crate::proxy::Mode;
+
+/// How many inspections are taken; the job asks for at least 200.
+const INSPECTIONS: u64 = 240;
+
+/// What the mass of real input came to, a line each.
+pub fn run(stage: &Stage, data: &Path, packs: &Path) -> Told<Vec<String>> {
+    let mut said = Vec::new();
+    let imported = import(stage, data, packs)?;
+    said.push(counts(stage, &imported)?);
+    let lines = assign(stage)?;
+    said.push(format!("{lines} inspections assigned to two tablets"));
+    let media = media_files(&data.join("media"))?;
+    stage.proxy.set(Mode::Down);
+    let (written, sealed) = write(stage, &media)?;
+    stage.proxy.set(Mode::Pass);
+    said.push(format!(
+        "{written} lines written without a network; {sealed} of {} media files sealed, broken ones as they are",
+        media.len()
+    ));
+    if sealed != media.len() {
+        return Err(format!(
+            "{} media files, {sealed} sealed: the counts do not add up",
+            media.len()
+        ));
+    }
+    let sent = TABLETS.map(|tablet| drain(stage, tablet));
+    let [a, b] = sent;
+    let (a, b) = (a?, b?);
+    said.push(format!(
+        "sent: {} operations, {} files",
+        a.operations + b.operations,
+        a.blobs + b.blobs
+    ));
+    said.push(judge(stage)?);
+    for (noun, dir) in [
+        ("supervisor", stage.arg("supervisor")),
+        ("device", stage.arg("tablets/a3")),
+        ("device", stage.arg("tablets/b7")),
+    ] {
+        stage.fieldseal("pack", "", &[noun, "pack", "--dir", &dir, "cn-work-safety"])?;
+    }
+    Ok(said)
+}
+
+fn import(stage: &Stage, data: &Path, packs: &Path) -> Told<Value> {
+    let file = |name: &str| data.join("inspections").join(name).display().to_string();
+    let (inspections, violations) = (file("osha_inspections.csv"), file("osha_violations.csv"));
+    let (pack, out, limit) = (
+        packs.join("us-osha").display().to_string(),
+        stage.arg("osha"),
+        INSPECTIONS.to_string(),
+    );
+    let mut words = vec![
+        "import",
+        "osha",
+        "--inspections",
+        &inspections,
+        "--violations",
+        &violations,
+        "--pack",
+        &pack,
+        "--limit",
+        &limit,
+        "--out",
+        &out,
+    ];
+    let ids = tablet_ids(stage)?;
+    let tablets: Vec<String> = ids
+        .iter()
+        .zip(TABLETS)
+        .map(|(id, t)| format!("{id}={},{}", t.officers[0].certificate, t.officers[1].certificate))
+        .collect();
+    tablets.iter().for_each(|tablet| words.extend(["--tablet", tablet]));
+    stage.fieldseal("import-osha", "", &words)
+}
+
+/// Rows in = rows taken + rows listed, for inspections and for citations.
+fn counts(stage: &Stage, imported: &Value) -> Told<String> {
+    let number = |what: &str, key: &str| {
+        imported[what][key]
+            .as_u64()
+            .ok_or_else(|| format!("the import does not say {what}.{key}: {imported}"))
+    };
+    let listed = fs::read_to_string(stage.path("osha/not_imported.jsonl")).map_err(|e| e.to_string())?;
+    let (mut over_limit, mut citations) = (0, 0);
+    for line in listed.lines() {
+        let row: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+        if row["code"] == "limit" {
+            over_limit += 1;
+            citations += row["citations"].as_u64().unwrap_or(0);
+        }
+    }
+    for (what, listed) in [("inspections", over_limit), ("violations", citations)] {
+        let (rows, taken, refused) = (number(what, "rows")?, number(what, "taken")?, number(what, "refused")?);
+        if rows != taken + refused + listed {
+            return Err(format!(
+                "{what}: {rows} rows, {taken} taken, {refused} refused, {listed} beyond the limit: the counts do not add up"
+            ));
+        }
+    }
+    Ok(format!(
+        "inspections: {} rows = {} taken + {} refused + {over_limit} listed as beyond the limit; citations: {} rows = {} + {} + {citations}",
+        number("inspections", "rows")?,
+        number("inspections", "taken")?,
+        number("inspections", "refused")?,
+        number("violations", "rows")?,
+        number("violations", "taken")?,
+        number("violations", "refused")?
+    ))
+}
+
+fn assign(stage: &Stage) -> Told<u64> {
+    admin(
+        stage,
+        "admin-import-osha",
+        "card.json",
+        &["import-enterprises", &stage.arg("osha/enterprises.csv")],
+    )?;
+    supervisor(stage, "sync", &[])?;
+    supervisor(stage, "pack", &["us-osha"])?;
+    let (file, names) = (stage.arg("osha/assignments.jsonl"), stage.arg("osha/names.json"));
+    let dir = stage.arg("supervisor");
+    let officer = super::cast::SUPERVISOR;
+    let words = [
+        "supervisor",
+        "batch",
+        "--dir",
+        &dir,
+        "--officer",
+        officer.certificate,
+        &file,
+        "--names",
+        &names,
+    ];
+    let done = batch(stage, "supervisor-batch", officer.pin, &words)?;
+    supervisor(stage, "sync", &["--wait", "20"])?;
+    for tablet in TABLETS {
+        drain(stage, tablet)?;
+        let dir = stage.arg(&format!("tablets/{}", tablet.name));
+        stage.fieldseal("device-pack", "", &["device", "pack", "--dir", &dir, "us-osha"])?;
+    }
+    Ok(done)
+}
+
+/// Both tablets write their inspections, with the media handed round; gives lines done and files sealed.
+fn write(stage: &Stage, media: &[PathBuf]) -> Told<(u64, usize)> {
+    let pins: BTreeMap<&str, &str> = TABLETS
+        .iter()
+        .flat_map(|t| t.officers)
+        .map(|o| (o.certificate, o.pin))
+        .collect();
+    let pins_file = stage.path("osha/pins.json");
+    fs::write(&pins_file, json!(pins).to_string()).map_err(|e| e.to_string())?;
+    let (mut done, mut sealed) = (0, 0);
+    for (n, tablet) in TABLETS.into_iter().enumerate() {
+        let file = stage.path(&format!("osha/tablet-{}.jsonl", n + 1));
+        let lines = fs::read_to_string(&file).map_err(|e| e.to_string())?;
+        let own: Vec<&PathBuf> = media.iter().skip(n).step_by(TABLETS.len()).collect();
+        fs::write(&file, with_captures(&lines, tablet, &own)?).map_err(|e| e.to_string())?;
+        let dir = stage.arg(&format!("tablets/{}", tablet.name));
+        let (file, names) = (file.display().to_string(), stage.arg("osha/names.json"));
+        let pins = pins_file.display().to_string();
+        let words = [
+            "device", "batch", "--dir", &dir, &file, "--names", &names, "--pins", &pins,
+        ];
+        done += batch(stage, &format!("{}-batch", tablet.name), tablet.officers[0].pin, &words)?;
+        sealed += own.len();
+    }
+    fs::remove_file(&pins_file).map_err(|e| e.to_string())?;
+    Ok((done, sealed))
+}
+
+/// The batch with a capture line for each file, handed round among its inspections; before the closing, because what comes
+/// after it is set aside.
+fn with_captures(lines: &str, tablet: Tablet, media: &[&PathBuf]) -> Told<String> {
+    let parsed: Vec<Value> = lines
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .map_err(|e| e.to_string())?;
+    let shown: Vec<&Value> = parsed.iter().filter(|l| l["command"] == "credentials").collect();
+    if shown.is_empty() {
+        return Err("the batch speaks of no inspection".into());
+    }
+    let mut waiting: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (n, file) in media.iter().enumerate() {
+        let begun = shown[n % shown.len()];
+        waiting
+            .entry(text(begun, "inspection")?)
+            .or_default()
+            .push(capture(begun, tablet, file));
+    }
+    let mut out = String::new();
+    for line in parsed {
+        if line["command"] == "close" {
+            let captures = waiting
+                .remove(line["inspection"].as_str().unwrap_or_default())
+                .unwrap_or_default();
+            captures.iter().for_each(|c| out.push_str(&format!("{c}\n")));
+        }
+        out.push_str(&format!("{line}\n"));
+    }
+    waiting.values().flatten().for_each(|c| out.push_str(&format!("{c}\n")));
+    Ok(out)
+}
+
+fn capture(begun: &Value, tablet: Tablet, file: &Path) -> Value {
+    const RECORDED: [&str; 12] = [
+        "mp4", "m4a", "wav", "avi", "mov", "mts", "mkv", "mp3", "aac", "flac", "ogg", "opus",
+    ];
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let recorded = RECORDED.iter().any(|e| name.to_lowercase().ends_with(e));
+    let (acquisition, kind) = if recorded {
+        ("recorder", "audio_visual")
+    } else {
+        ("imported", "electronic_data")
+    };
+    json!({
+        "command": "capture", "inspection": begun["inspection"], "file": file, "acquisition": acquisition, "kind": kind, "title": name,
+        "proves": "condition of the site", "officer": tablet.officers[1].certificate, "clock": begun["clock"],
+    })
+}
+
+/// Runs a batch in which no line may fail; gives how many lines were done.
+fn batch(stage: &Stage, name: &str, pin: &str, words: &[&str]) -> Told<u64> {
+    let finished = stage.try_fieldseal(name, pin, words)?;
+    let said = finished.text();
+    let summary: Value = said
+        .lines()
+        .last()
+        .and_then(|l| serde_json::from_str(l).ok())
+        .unwrap_or(Value::Null);
+    if finished.code() != Some(0) {
+        let wrong: Vec<&str> = said.lines().filter(|l| l.contains("\"error\"")).take(3).collect();
+        return Err(format!(
+            "{name} ended with {}: {summary}\n{}",
+            finished.status,
+            wrong.join("\n")
+        ));
+    }
+    summary["done"]
+        .as_u64()
+        .ok_or_else(|| format!("{name} said no summary: {summary}"))
+}
+
+/// The supervisor sees them all; a case with media is exported and verified.
+fn judge(stage: &Stage) -> Told<String> {
+    supervisor(stage, "sync", &["--wait", "20"])?;
+    let cases = supervisor(stage, "cases", &[])?;
+    let all = list(&cases, "items")?;
+    let osha: Vec<&Value> = all
+        .iter()
+        .filter(|c| c["title"].as_str().is_some_and(|t| t.starts_with("OSHA")))
+        .collect();
+    if (osha.len() as u64) < INSPECTIONS {
+        return Err(format!(
+            "{INSPECTIONS} inspections were imported, the supervisor sees {}",
+            osha.len()
+        ));
+    }
+    let most = osha
+        .iter()
+        .max_by_key(|c| c["evidence"].as_u64())
+        .ok_or("no case holds evidence")?;
+    let case = text(most, "case")?;
+    let out = stage.path("bundle-osha");
+    supervisor(stage, "export", &[&case, "--out", &out.display().to_string()])?;
+    let (code, report) = hearing::verify(stage, &out)?;
+    match code {
+        0 if report["counts"]["items"].as_u64() > Some(0) => Ok(format!(
+            "the supervisor sees {} of them; one with media exported: {} with {} items",
+            osha.len(),
+            report["verdict"],
+            report["counts"]["items"]
+        )),
+        _ => Err(format!(
+            "the bundle of {case} should be ANCHORED: {}",
+            report["findings"]
+        )),
+    }
+}
+
+/// Every file below a folder, in order of name; the manifest that describes them is none of them.
+fn media_files(folder: &Path) -> Told<Vec<PathBuf>> {
+    let mut out = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+            let path = entry.map_err(|e| e.to_string())?.path();
+            match path.is_dir() {
+                true => open.push(path),
+                false if path.file_name().is_some_and(|n| n == "manifest.json") => {}
+                false => out.push(path),
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}

@@ -1,5 +1,7 @@
 //! A small case, written as a bundle, judged by the verifier and by the commands that the bundle itself prints.
 
+#![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
+
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::process::Command;

@@ -2,8 +2,9 @@
 
 use crate::{SourceFile, files, no_faults};
 
-/// Lines of Rust in core/proof, without tests, blank lines and comments: what a court's expert can read in two days.
-const PROOF_LINES: usize = 3000;
+/// Lines of Rust in core/proof, without tests, blank lines and comments: what a court's expert has to read, by
+/// core/docs/adr/0004-size-of-proof.md.
+const PROOF_LINES: usize = 4800;
 /// Lines of one Rust file, tests included.
 const FILE_LINES: usize = 700;
 
@@ -121,7 +122,8 @@ fn proof_stays_readable_in_one_piece() {
         .collect();
     assert!(
         total < PROOF_LINES,
-        "core/proof has {total} lines of Rust (tests, blank lines and comments not counted); the promise is fewer than {PROOF_LINES}.\n{}\n\
+        "core/proof has {total} lines of Rust (tests, blank lines and comments not counted); the promise of core/docs/adr/0004-size-of-proof.md \
+         is fewer than {PROOF_LINES}.\n{}\n\
          Move what is not a format or its verification up into core.",
         list.join("\n")
     );

@@ -1,5 +1,7 @@
 //! The key ceremony through the shipped binary: what it writes, what it refuses, and what scripts can rely on.
 
+#![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,5 +1,7 @@
 //! A tablet through the shipped binary, with no network at all: nothing may wait for one, and nothing may be lost.
 
+#![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

@@ -242,7 +242,7 @@ fn another_merkle_tree_gives_the_same_roots_and_proofs() {
         let input = &vector["input"];
         let (index, size) = (input["index"].as_u64().unwrap(), input["size"].as_u64().unwrap());
         let mut tree = Tree::new();
-        (0..size).for_each(|i| tree.push(make_vectors::leaf(i).to_vec()));
+        (0..size).for_each(|i| tree.push(make_vectors::trees::leaf(i).to_vec()));
         let proof: Vec<u8> = input["proof"]
             .as_array()
             .unwrap()

@@ -146,7 +146,11 @@ impl SyncStore for SyncPort {
 
     fn checkpoint(&self) -> Kept<Option<HeldCheckpoint>> {
         let held = kept(self.device.store.newest_checkpoint())?;
-        Ok(held.map(|(size, root, note)| HeldCheckpoint { size, root, note }))
+        Ok(held.map(|kept| HeldCheckpoint {
+            size: kept.size,
+            root: kept.root,
+            note: kept.note,
+        }))
     }
 
     fn keep_checkpoint(&mut self, checkpoint: &HeldCheckpoint) -> Kept<()> {

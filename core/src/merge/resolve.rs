@@ -204,10 +204,10 @@ impl<'a> Graph<'a> {
     fn causal_order(&self) -> Vec<&'a Write> {
         let mut waits = vec![0usize; self.nodes.len()];
         let mut followers: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
-        for node in 0..self.nodes.len() {
+        for (node, waits) in waits.iter_mut().enumerate() {
             for earlier in self.superseded(node) {
                 followers[earlier].push(node);
-                waits[node] += 1;
+                *waits += 1;
             }
         }
         let ready = |node: usize| Reverse(((self.nodes[node].key, self.nodes[node].id), node));

@@ -182,7 +182,7 @@ fn only_an_administrator_or_the_root_publishes() {
             keys: if target.is_some() {
                 vec![]
             } else {
-                vec![KeyRecord::new(purpose, &key.public(), Custody::Software)]
+                vec![KeyRecord::new(purpose, key.public(), Custody::Software)]
             },
             role: (action == "officer").then(|| "officer".into()),
             incarnation: None,

@@ -28,6 +28,9 @@ pub enum AppendStep {
     Chained,
 }
 
+/// Writes rows inside an append's own transaction.
+pub(crate) type WriteRows<'a> = dyn Fn(&Transaction<'_>) -> Result<(), StoreError> + 'a;
+
 /// Everything an append may bring along.
 #[derive(Default)]
 pub(crate) struct AppendWith<'a> {
@@ -36,7 +39,7 @@ pub(crate) struct AppendWith<'a> {
     /// Drafts that become this operation, by path in its inspection.
     pub drafts: &'a [String],
     /// Rows written in the same transaction.
-    pub along: Option<&'a dyn Fn(&Transaction<'_>) -> Result<(), StoreError>>,
+    pub along: Option<&'a WriteRows<'a>>,
 }
 
 /// A person's signature to be wrapped in an attest operation.

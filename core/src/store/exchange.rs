@@ -18,6 +18,17 @@ pub struct OwnRun {
     pub frames: Vec<Vec<u8>>,
 }
 
+/// A checkpoint of the log as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCheckpoint {
+    /// Entries of the log.
+    pub size: u64,
+    /// Root of its tree.
+    pub root: [u8; 32],
+    /// The signed note, byte by byte.
+    pub note: Vec<u8>,
+}
+
 /// What is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PendingCounts {
@@ -318,15 +329,21 @@ impl Store {
         })
     }
 
-    /// The newest checkpoint: size, root, note.
+    /// The newest checkpoint.
     ///
     /// # Errors
     /// When the database does.
-    pub fn newest_checkpoint(&self) -> Result<Option<(u64, [u8; 32], Vec<u8>)>, StoreError> {
+    pub fn newest_checkpoint(&self) -> Result<Option<KeptCheckpoint>, StoreError> {
         let connection = self.connection();
         let row = connection
             .prepare_cached("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row([], |row| {
+                Ok(KeptCheckpoint {
+                    size: row.get(0)?,
+                    root: row.get(1)?,
+                    note: row.get(2)?,
+                })
+            })
             .optional()?;
         Ok(row)
     }

@@ -42,7 +42,7 @@ pub(crate) use blobs::insert_blob;
 pub use blobs::{BlobRow, BlobState};
 pub use check::{StoreCheck, StoreFault};
 pub use drafts::Draft;
-pub use exchange::{OwnRun, PendingCounts};
+pub use exchange::{KeptCheckpoint, OwnRun, PendingCounts};
 pub use insert::Imported;
 pub use numbers::LeasedNumber;
 pub use read::{OperationRow, Progress, StoredWrite};

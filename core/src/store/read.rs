@@ -193,14 +193,10 @@ impl Store {
         let mut held: Vec<(DeviceId, IncarnationId, u64, OpId)> = Vec::new();
         for row in rows {
             let row = row?;
-            match held.last_mut() {
-                Some(last) if (last.0, last.1) == (row.0, row.1) => {
-                    if row.2 == last.2 + 1 {
-                        *last = row;
-                    }
-                }
-                _ if row.2 == 0 => held.push(row),
-                _ => {}
+            match held.last_mut().filter(|last| (last.0, last.1) == (row.0, row.1)) {
+                Some(last) if row.2 == last.2 + 1 => *last = row,
+                None if row.2 == 0 => held.push(row),
+                Some(_) | None => {}
             }
         }
         Ok(held)

@@ -1,5 +1,7 @@
 //! Exchanges with a real TLS peer on the loopback: the pin, limits, cuts, streams, continued downloads.
 
+#![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
+
 use std::io::{Cursor, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

@@ -18,7 +18,7 @@ use crate::uploads::UploadError;
 pub struct Problem {
     status: StatusCode,
     message: Message,
-    more: Map<String, Json>,
+    more: Vec<(String, Json)>,
     retry_after_s: Option<u64>,
 }
 
@@ -31,7 +31,7 @@ impl Problem {
         Self {
             status,
             message: Message::new(code, params),
-            more: Map::new(),
+            more: Vec::new(),
             retry_after_s: None,
         }
     }
@@ -39,7 +39,7 @@ impl Problem {
     /// Another member of the JSON object.
     #[must_use]
     pub fn with(mut self, name: &str, value: Json) -> Self {
-        self.more.insert(name.to_owned(), value);
+        self.more.push((name.to_owned(), value));
         self
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Failure, Outcome, Report};
 use crate::config::{Config, Layout};
-use crate::ingest::check_frames;
+use crate::ingest::{CheckedFrames, check_frames};
 use crate::keys::ServerKeys;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Commit, KeyLogAppend, LedgerStore};
@@ -35,7 +35,7 @@ pub(super) async fn run(dir: &Path, file: &Path) -> Outcome {
         } else {
             KeyLog::read(&before).map_err(Failure::of)?
         };
-        let (next, frames, _) =
+        let CheckedFrames { next, frames, .. } =
             check_frames(&known, rest).map_err(|(index, why)| Failure::of(format!("entry {index}: {why}")))?;
         let leaf = *head_leaf(next.size(), &next.head()).as_bytes();
         let append = KeyLogAppend {

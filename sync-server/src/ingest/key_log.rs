@@ -74,8 +74,18 @@ impl KeyLogState {
     }
 }
 
-/// Checks frames against a key log and names the first that does not hold.
-pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<(KeyLog, Vec<Vec<u8>>, Vec<Entry>), (u64, String)> {
+/// Frames that continue a key log.
+pub(crate) struct CheckedFrames {
+    /// The log with them.
+    pub next: KeyLog,
+    /// Their bytes, in order.
+    pub frames: Vec<Vec<u8>>,
+    /// What they say, in the same order.
+    pub entries: Vec<Entry>,
+}
+
+/// Checks frames against a key log; an error is the index of the first that does not hold, and why.
+pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<CheckedFrames, (u64, String)> {
     let frames = cbor::split_sequence(sequence).map_err(|e| (log.size(), format!("not a sequence of frames: {e}")))?;
     let mut next = log.clone();
     let mut taken = Vec::new();
@@ -86,7 +96,11 @@ pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<(KeyLog, Vec
         entries.push(next.append(&frame).map_err(|e| (at, e.to_string()))?);
         taken.push(bytes.to_vec());
     }
-    Ok((next, taken, entries))
+    Ok(CheckedFrames {
+        next,
+        frames: taken,
+        entries,
+    })
 }
 
 impl Ingest {
@@ -106,7 +120,7 @@ impl Ingest {
             if rest.is_empty() {
                 return Ok(current.log.size());
             }
-            let (next, frames, entries) =
+            let CheckedFrames { next, frames, entries } =
                 check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
             let registers = consequences(self.ledger.clone(), entries).await?;
             let leaf = *head_leaf(next.size(), &next.head()).as_bytes();

@@ -19,7 +19,7 @@ pub use admit::{Admission, AdmitError, OperationResult};
 pub use author::{AuthorError, OwnOperation};
 pub use frames::FrameFault;
 pub(crate) use frames::without_body as bare;
-pub(crate) use key_log::check_frames;
+pub(crate) use key_log::{CheckedFrames, check_frames};
 pub use key_log::{KeyLogRefusal, KeyLogState};
 pub use lease::{Lease, LeaseRequest};
 pub use plan::Outcome;

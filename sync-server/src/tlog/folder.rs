@@ -116,7 +116,7 @@ impl TileFolder {
         while at < stop {
             let bundle = at / WIDTH;
             let end = ((bundle + 1) * WIDTH).min(stop);
-            let mut entries = if at % WIDTH == 0 {
+            let mut entries = if at.is_multiple_of(WIDTH) {
                 Vec::new()
             } else {
                 self.bundle(bundle, at % WIDTH)?

@@ -140,10 +140,10 @@ async fn nobody_writes_for_another_and_wrong_tokens_open_nothing() {
         ..first.clone()
     };
     let frame = first.open();
-    assert_eq!(world.push(&stolen, &[frame.clone()]).await.0, 403);
+    assert_eq!(world.push(&stolen, std::slice::from_ref(&frame)).await.0, 403);
     let under_its_own_name = second.clone();
     assert_eq!(
-        world.push(&under_its_own_name, &[frame.clone()]).await.1["code"],
+        world.push(&under_its_own_name, std::slice::from_ref(&frame)).await.1["code"],
         "frame_malformed"
     );
     for token in ["", "x", &"0".repeat(64), &"y".repeat(5000)] {

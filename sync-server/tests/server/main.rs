@@ -1,5 +1,7 @@
 //! The server as a process, driven over TLS by an honest and by a hostile client. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
+
 mod admission;
 mod life;
 mod stores;

@@ -146,7 +146,7 @@ fn init(shell: &Shell, out: &Path, name: &str) -> Result<Outcome, Failure> {
 
 impl Office {
     fn key(&self, shell: &Shell) -> Result<Ed25519Signer, Failure> {
-        key_file::open(&self.admin.join(ADMIN_KEY), &*shell.pin()?)
+        key_file::open(&self.admin.join(ADMIN_KEY), &shell.pin()?)
     }
 
     /// The server's card; remembered, so that later commands cannot be sent elsewhere by mistake.

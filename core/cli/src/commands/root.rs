@@ -80,7 +80,7 @@ fn init(shell: &Shell, out: &std::path::Path, name: &str) -> Result<Outcome, Fai
 }
 
 fn delegate(shell: &Shell, root: &std::path::Path, requests: &[PathBuf]) -> Result<Outcome, Failure> {
-    let key = key_file::open(&root.join(ROOT_KEY), &*shell.pin()?)?;
+    let key = key_file::open(&root.join(ROOT_KEY), &shell.pin()?)?;
     let mut log = KeyLogFile::open(&root.join(KEY_LOG))?;
     let mut lines = Vec::new();
     let wall_ms = wall_ms(shell)?;

@@ -15,7 +15,7 @@ mod notes;
 mod operations;
 mod receipts;
 mod story;
-mod trees;
+pub mod trees;
 mod trusts;
 
 use serde_json::{Map, Value, json};
@@ -115,11 +115,6 @@ pub fn all() -> Result<Vec<Vector>> {
     out.extend(facts::vectors()?);
     out.extend(bundles::vectors()?);
     Ok(out)
-}
-
-/// Leaf data of the trees in the vectors.
-pub fn leaf(i: u64) -> [u8; 32] {
-    trees::leaf(i)
 }
 
 /// Lower-case hex, as every binary field is written.

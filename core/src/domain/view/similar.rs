@@ -116,7 +116,7 @@ fn compare(first: (&EnterpriseView, &Traits), second: (&EnterpriseView, &Traits)
             [("name", name), ("address", address)],
         ));
     }
-    if first.1.name == second.1.name && !(addresses && !near) {
+    if first.1.name == second.1.name && (near || !addresses) {
         return similar(Message::new("similar.name", [("name", Param::text(first.0.name()))]));
     }
     None

@@ -42,6 +42,9 @@ impl Outcome {
 #[derive(Clone, Copy, Debug)]
 pub enum Tone {
     Good,
+    /// It holds, on the operator's word.
+    Known,
+    Caution,
     Bad,
     Strong,
 }
@@ -111,6 +114,8 @@ impl Shell {
         }
         let code = match tone {
             Tone::Good => "32",
+            Tone::Known => "34",
+            Tone::Caution => "33",
             Tone::Bad => "31",
             Tone::Strong => "1",
         };

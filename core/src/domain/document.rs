@@ -134,7 +134,7 @@ pub fn obstacles(definition: &DocumentDefinition, context: &DocumentContext<'_>)
     }
     let least = pack.thresholds().least_officers;
     let named = view
-        .officers
+        .present()
         .iter()
         .filter(|id| context.people.get(id).is_some())
         .count() as u64;
@@ -272,7 +272,8 @@ impl Builder<'_> {
                 "abate_by": due(finding),
             })
         });
-        let inspectors = view.officers.iter().filter_map(|id| self.context.people.get(id)).map(|officer| {
+        let present = view.present();
+        let inspectors = present.iter().filter_map(|id| self.context.people.get(id)).map(|officer| {
             json!({ "name": officer.name, "badge": officer.certificate, "key_fingerprint": officer.key_fingerprint })
         });
         let remedy = self
@@ -441,12 +442,8 @@ impl Builder<'_> {
     }
 
     fn officers(&self) -> Vec<Value> {
-        let known = self
-            .context
-            .view
-            .officers
-            .iter()
-            .filter_map(|id| self.context.people.get(id));
+        let present = self.context.view.present();
+        let known = present.iter().filter_map(|id| self.context.people.get(id));
         let drawn = |name: &str| {
             let mut of_officer = self
                 .signatures()

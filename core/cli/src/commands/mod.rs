@@ -8,6 +8,7 @@ pub mod import;
 pub mod pack;
 pub mod root;
 pub mod supervisor;
+mod verdict;
 pub mod verify;
 
 use crate::args::Command;

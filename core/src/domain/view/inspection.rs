@@ -93,6 +93,22 @@ impl InspectionView {
         }
     }
 
+    /// The officers who were there: those who showed their credentials, else those named for the inspection.
+    pub fn present(&self) -> Vec<OfficerId> {
+        let mut shown: Vec<OfficerId> = Vec::new();
+        for officer in self.credentials.iter().flat_map(|c| &c.officers) {
+            if !shown.contains(officer) {
+                shown.push(*officer);
+            }
+        }
+        if shown.is_empty() { self.officers.clone() } else { shown }
+    }
+
+    /// When it began on site, by the tablet's clock: the showing of credentials, else the first operation.
+    pub fn began_ms(&self) -> Option<u64> {
+        self.credentials.iter().map(|c| c.wall_ms).min().or(self.first_ms)
+    }
+
     /// The evidence of one id.
     pub fn evidence_of(&self, id: &EvidenceId) -> Option<&EvidenceView> {
         self.evidence.iter().find(|evidence| evidence.evidence == *id)

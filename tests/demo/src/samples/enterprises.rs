@@ -89,7 +89,7 @@ pub fn invent(seed: u64, count: usize) -> Vec<Enterprise> {
 
 /// The register as CSV, with a header line.
 pub fn csv(enterprises: &[Enterprise]) -> String {
-    let mut text = "name,credit_code,address,legal_representative,phone,industry\n".to_owned();
+    let mut text = "name,credit_code,address,head,phone,industry\n".to_owned();
     for enterprise in enterprises {
         let Enterprise {
             name,

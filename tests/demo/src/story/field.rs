@@ -187,6 +187,12 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
         } else {
             "responsible"
         };
+        for (which, officer_role) in ["officer", "second_officer"].into_iter().enumerate() {
+            let name = hand.tablet.officers[which].name;
+            let mut words = vec![document.as_str(), "--role", officer_role, "--name", name];
+            words.extend(["--strokes", &strokes, "--out", &out]);
+            hand.as_officer(which, "sign", &words)?;
+        }
         hand.as_officer(
             0,
             "sign",

@@ -35,7 +35,15 @@ pub fn assign(stage: &Stage, most: usize) -> Told<Vec<String>> {
     let mut assigned = Vec::new();
     for (n, enterprise) in list(&known, "items")?.iter().take(most).enumerate() {
         let id = text(enterprise, "id")?;
-        let mut words = vec!["--enterprise", &id, "--planned", "2026-11-24", "--device"];
+        let mut words = vec![
+            "--enterprise",
+            &id,
+            "--planned",
+            "2026-11-24",
+            "--place",
+            "生产车间、仓库和罐区",
+            "--device",
+        ];
         let own = n % 2;
         if n == 0 {
             words.extend(tablets.iter().map(String::as_str));

@@ -42,7 +42,7 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
     let day = device.today(&pack);
     let minute = |ms: Option<u64>| ms.and_then(|ms| Minute::of_ms(ms, pack.head().utc_offset_minutes));
     let year = u64::try_from(day.date().year()).unwrap_or_default();
-    let (from, to) = (minute(view.first_ms), minute(view.last_ms));
+    let (from, to) = (minute(view.began_ms()), minute(view.last_ms));
     let context = |number| DocumentContext {
         view: &view,
         pack: &pack,

@@ -28,7 +28,7 @@ class Report:
             _check_paper(paper, chains, findings)
         organisations = _organisations(record, trust)
         self.verdict = findings.verdict()
-        if self.verdict == ANCHORED and trust.quorum is not None and len(organisations) >= trust.quorum:
+        if self.verdict == ANCHORED and trust.quorum and len(organisations) >= trust.quorum:
             self.verdict = WITNESSED
         self.time = brackets.basis()
         self.complete_by_roll = rolls > 0

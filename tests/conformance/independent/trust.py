@@ -35,7 +35,7 @@ class Trust:
         if policy is not None:
             need(type(policy) is dict and type(policy.get("witnesses")) is list, "policy")
             self.quorum = policy.get("quorum")
-            need(type(self.quorum) is int and self.quorum > 0, "policy", "quorum")
+            need(type(self.quorum) is int and self.quorum >= 0, "policy", "quorum")
             self.witnesses = [Witness(one) for one in policy["witnesses"]]
 
     @classmethod

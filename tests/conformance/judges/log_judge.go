@@ -8,6 +8,10 @@
 // Usage:
 //
 //	log_judge -log DIR|URL -vkey FILE [-ca FILE] [-old CHECKPOINT]... [-leaf HEX -index N] [-proof FILE -leaf HEX]
+//	          [-leaves FILE]
+//
+// A file of leaves has lines "HEX INDEX PROOF_FILE": each leaf must be in this log at that index, and its proof must
+// hold.
 //
 // The log is laid out as C2SP tlog-tiles: checkpoint, tile/<L>/<N>[.p/<W>], tile/entries/<N>[.p/<W>]. One line is
 // printed for each check. Exit code 0: all hold; 1: one fails, with the reason; 64: usage.
@@ -50,6 +54,7 @@ func main() {
 	leaf := flag.String("leaf", "", "the 32 bytes of a leaf, in hex")
 	index := flag.Int64("index", -1, "the index of that leaf")
 	proof := flag.String("proof", "", "a C2SP tlog-proof for that leaf")
+	leaves := flag.String("leaves", "", "a file with lines of leaf, index and proof")
 	var olds list
 	flag.Var(&olds, "old", "an older checkpoint that this log must extend")
 	flag.Parse()
@@ -87,13 +92,7 @@ func main() {
 	entries(source, tree, hashes)
 
 	if *index >= 0 {
-		data := decode(*leaf)
-		if *index >= tree.N {
-			fail("inclusion", "index %d is outside a tree of %d", *index, tree.N)
-		}
-		path, err := tlog.ProveRecord(tree.N, *index, hashes)
-		must("inclusion", err)
-		must("inclusion", tlog.CheckRecord(path, tree.N, tree.Hash, *index, tlog.RecordHash(data)))
+		included(decode(*leaf), *index, tree, hashes)
 		say("inclusion: leaf %s… is number %d", (*leaf)[:8], *index)
 	}
 	if *proof != "" {
@@ -102,6 +101,9 @@ func main() {
 		at, size, err := checkProof(string(file), decode(*leaf), verifier)
 		must("proof", err)
 		say("proof: leaf %s… is number %d in a tree of %d", (*leaf)[:8], at, size)
+	}
+	if *leaves != "" {
+		listed(*leaves, tree, hashes, verifier)
 	}
 	for _, name := range olds {
 		file, err := os.ReadFile(name)
@@ -134,6 +136,42 @@ func open(signed []byte, verifier note.Verifier) (tlog.Tree, error) {
 		return tlog.Tree{}, fmt.Errorf("%q is no root: %v", lines[2], err)
 	}
 	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// included proves from the tiles that a leaf has an index in the tree.
+func included(leaf []byte, index int64, tree tlog.Tree, hashes tlog.HashReader) {
+	if index < 0 || index >= tree.N {
+		fail("inclusion", "index %d is outside a tree of %d", index, tree.N)
+	}
+	path, err := tlog.ProveRecord(tree.N, index, hashes)
+	must("inclusion", err)
+	must("inclusion", tlog.CheckRecord(path, tree.N, tree.Hash, index, tlog.RecordHash(leaf)))
+}
+
+// listed checks every line of a file of leaves, by the tiles and by the proof; a file without any is refused.
+func listed(name string, tree tlog.Tree, hashes tlog.HashReader, verifier note.Verifier) {
+	list, err := os.ReadFile(name)
+	must("leaves", err)
+	count := 0
+	for _, line := range strings.Split(strings.TrimSpace(string(list)), "\n") {
+		words := strings.SplitN(line, " ", 3)
+		if len(words) != 3 {
+			fail("leaves", "%q is not leaf, index and proof", line)
+		}
+		leaf := decode(words[0])
+		index, err := strconv.ParseInt(words[1], 10, 64)
+		must("leaves", err)
+		included(leaf, index, tree, hashes)
+		file, err := os.ReadFile(words[2])
+		must("leaves", err)
+		at, _, err := checkProof(string(file), leaf, verifier)
+		must("proof "+words[2], err)
+		if at != index {
+			fail("proof "+words[2], "it names index %d, the list %d", at, index)
+		}
+		count++
+	}
+	say("leaves: %d are in the log where their proofs say, and the proofs hold", count)
 }
 
 // entries reads every entry bundle, derives the tree from the entries alone, and compares.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the commands that the bundle's own README.md prints, as a court's expert would: each fenced block that is
-# marked ```sh, in the bundle's folder, under bash -euo pipefail, with TRUST naming the trust folder.
+# marked ```sh, in the bundle's folder, under bash -euo pipefail, with TRUST naming the trust folder; each marked ```python
+# with python3.
 #
 #   openssl_head.sh BUNDLE TRUST
 #
@@ -16,26 +17,31 @@ export TRUST
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# Block n goes to $work/n.sh.
+# Block n goes to $work/n.sh or $work/n.python.
 awk -v work="$work" '
-  /^```sh[ \t\r]*$/ && !inside { inside = 1; file = work "/" (++count) ".sh"; printf "" > file; next }
+  /^```(sh|python)[ \t\r]*$/ && !inside {
+    inside = 1; file = work "/" (++count) (/^```sh/ ? ".sh" : ".python"); printf "" > file; next
+  }
   /^```/ && inside { inside = 0; close(file); next }
   inside { sub(/\r$/, ""); print > file }
   END { print count + 0 > (work "/count"); if (inside) print "open" > (work "/open") }
 ' "$bundle/README.md"
 
 count=$(cat "$work/count")
-[ "$count" -gt 0 ] || { echo "FAIL README.md prints no commands (no block marked sh)"; exit 1; }
+[ "$count" -gt 0 ] || { echo "FAIL README.md prints no commands (no block marked sh or python)"; exit 1; }
 [ ! -e "$work/open" ] || { echo "FAIL README.md: the last block is never closed"; exit 1; }
 grep -qs openssl "$work"/*.sh || { echo "FAIL README.md: no command calls openssl"; exit 1; }
 mkdir "$work/tmp"
 for number in $(seq 1 "$count"); do
+  block=$work/$number.sh
+  with=(bash -euo pipefail)
+  [ -f "$block" ] || { block=$work/$number.python; with=(python3 -B); }
   # Blocks may write below TMPDIR, never into the bundle.
-  if (cd "$bundle" && TMPDIR="$work/tmp" bash -euo pipefail "$work/$number.sh") >"$work/said" 2>&1 </dev/null; then
-    echo "ok   block $number of $count: $(grep -v '^ *\(#\|$\)' "$work/$number.sh" | head -n 1 | cut -c 1-90)"
+  if (cd "$bundle" && TMPDIR="$work/tmp" "${with[@]}" "$block") >"$work/said" 2>&1 </dev/null; then
+    echo "ok   block $number of $count: $(grep -v '^ *\(#\|$\)' "$block" | head -n 1 | cut -c 1-90)"
   else
     echo "FAIL block $number of $count ended with an error. Its commands:"
-    sed 's/^/       /' "$work/$number.sh"
+    sed 's/^/       /' "$block"
     echo "     What it said:"
     sed 's/^/       /' "$work/said"
     exit 1

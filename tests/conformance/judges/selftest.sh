@@ -50,6 +50,12 @@ expect accept "a log with inclusion, proof and consistency" \
 expect refuse "a leaf at another index" log -log "$work/data/log" -leaf "$leaf" -index 518
 expect refuse "another leaf" log -log "$work/data/log" -leaf "${leaf//[0-4]/5}" -index 517
 expect refuse "a fork" log -log "$work/data/log" -old "$work/data/fork"
+echo "$leaf 517 $work/data/proof" >"$work/leaves"
+expect accept "a list of leaves" log -log "$work/data/log" -leaves "$work/leaves"
+echo "$leaf 518 $work/data/proof" >"$work/leaves"
+expect refuse "a list with a leaf at another index" log -log "$work/data/log" -leaves "$work/leaves"
+: >"$work/leaves"
+expect refuse "an empty list of leaves" log -log "$work/data/log" -leaves "$work/leaves"
 for file in checkpoint tile/0/002 tile/0/003.p/232 tile/1/000.p/3 tile/entries/001; do
   fresh data/log spoilt
   spoil "$work/spoilt/$file" 60
@@ -91,6 +97,10 @@ false
 ```sh
 test -f "$TRUST/allowed_signers"
 ```
+
+```python
+assert open('data/photo.txt').read() == 'a photograph\n'
+```
 README
 (cd "$bag" && sha256sum data/photo.txt >manifest-sha256.txt && sha256sum README.md bagit.txt manifest-sha256.txt >tagmanifest-sha256.txt)
 ssh-keygen -q -t ed25519 -N '' -C '' -f "$work/key"
@@ -123,7 +133,10 @@ fresh bag spoilt
 spoil "$work/spoilt/data/photo.txt" 0
 expect refuse "a README whose openssl command fails" readme "$work/spoilt"
 fresh bag spoilt
-sed -i 's/^```sh/```/' "$work/spoilt/README.md"
+sed -i 's/^assert open/assert not open/' "$work/spoilt/README.md"
+expect refuse "a README whose Python fails" readme "$work/spoilt"
+fresh bag spoilt
+sed -i 's/^```\(sh\|python\)/```/' "$work/spoilt/README.md"
 expect refuse "a README without commands" readme "$work/spoilt"
 
 # The upload.

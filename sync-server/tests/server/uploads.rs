@@ -1,5 +1,7 @@
 //! Evidence bytes: cut at every class of byte, resumed, preempted, damaged.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use fieldseal_proof::cbor::Value;
@@ -250,4 +252,41 @@ async fn wrong_bytes_unnamed_hashes_and_foreign_uploads_are_refused() {
         )
         .header("tus-resumable", "1.0.0");
     assert_eq!(gone.send().await.unwrap().status(), 204);
+}
+
+/// The tus project's own client against this server. `tests/run` makes its Python environment and names the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn tuspy_resumes_an_upload() {
+    let Some(tools) = std::env::var_os("FIELDSEAL_TOOLS").map(PathBuf::from) else {
+        println!("SKIPPED tuspy: FIELDSEAL_TOOLS names no folder with it; tests/run does");
+        return;
+    };
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    let data = bytes(700_001, 3);
+    named(&world, &mut device, &data).await;
+    let (token, film) = (world.folder.path().join("token"), world.folder.path().join("film"));
+    std::fs::write(&token, &device.token).unwrap();
+    std::fs::write(&film, &data).unwrap();
+    let judge = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance/judges/tus_judge.py");
+    let told = Command::new(tools.join("python/bin/python"))
+        .arg("-B")
+        .arg(judge)
+        .arg(format!("{}/v1/uploads", world.url))
+        .args([&token, &film])
+        .arg("300001")
+        .arg("--ca")
+        .arg(world.dir().join("keys/tls.crt"))
+        .output()
+        .expect("the Python environment of tests/conformance/judges/setup.sh");
+    let said = String::from_utf8_lossy(&told.stdout);
+    println!("{said}");
+    assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
+    let asked = json!({ "sha256": [hex::encode(sha256(&data))] });
+    let request = world.ask(Method::POST, "/v1/blobs/have", &device.token).json(&asked);
+    assert_eq!(
+        world.json(request).await.1["missing"],
+        json!([]),
+        "the whole file is there"
+    );
 }

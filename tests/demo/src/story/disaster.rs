@@ -12,7 +12,7 @@ pub fn restore(stage: &mut Stage, inspection: &str, media: &Media) -> Told<Strin
     let (server, backup) = (stage.arg("server"), stage.arg("backup"));
     stage.server_command("server-backup", &["backup", "--dir", &server, "--out", &backup])?;
     let before = acknowledged(stage)?;
-    let hand = Hand::new(stage, TABLETS[0], "2026-12-01T09:00:00+08:00");
+    let hand = Hand::new(stage, TABLETS[0], "2026-12-01", (9, 0));
     hand.as_officer(
         0,
         "statement",

@@ -1,5 +1,6 @@
 //! The days in the field: no network, two officers on each tablet, everything an inspection needs.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,30 +14,40 @@ pub struct Hand<'a> {
     stage: &'a Stage,
     tablet: Tablet,
     dir: String,
-    clock: String,
+    day: String,
+    minute: Cell<u32>,
 }
 
 impl<'a> Hand<'a> {
-    /// The tablet, with its clock port set by hand.
-    pub fn new(stage: &'a Stage, tablet: Tablet, clock: &str) -> Self {
+    /// The tablet on a day, from an hour and minute on, with its clock port set by hand.
+    pub fn new(stage: &'a Stage, tablet: Tablet, day: &str, start: (u32, u32)) -> Self {
+        let dir = stage.arg(&format!("tablets/{}", tablet.name));
         Self {
             stage,
             tablet,
-            dir: stage.arg(&format!("tablets/{}", tablet.name)),
-            clock: clock.to_owned(),
+            dir,
+            day: day.to_owned(),
+            minute: Cell::new(start.0 * 60 + start.1),
         }
+    }
+
+    /// What the tablet's clock port says now; every act takes two minutes of the story.
+    fn clock(&self) -> String {
+        let now = self.minute.get();
+        self.minute.set(now + 2);
+        format!("{}T{:02}:{:02}:00+08:00", self.day, now / 60 % 24, now % 60)
     }
 
     /// A command of one of its two officers.
     pub fn as_officer(&self, which: usize, verb: &str, words: &[&str]) -> Told<Value> {
-        let officer = self.tablet.officers[which];
+        let (officer, clock) = (self.tablet.officers[which], self.clock());
         let mut all = vec![
             "device",
             verb,
             "--dir",
             &self.dir,
             "--clock",
-            &self.clock,
+            &clock,
             "--officer",
             officer.certificate,
         ];
@@ -47,7 +58,8 @@ impl<'a> Hand<'a> {
 
     /// A command that no officer signs.
     pub fn run(&self, verb: &str, words: &[&str]) -> Told<Value> {
-        let mut all = vec!["device", verb, "--dir", &self.dir, "--clock", &self.clock];
+        let clock = self.clock();
+        let mut all = vec!["device", verb, "--dir", &self.dir, "--clock", &clock];
         all.extend(words);
         self.stage.fieldseal(&format!("{}-{verb}", self.tablet.name), "", &all)
     }
@@ -268,23 +280,23 @@ pub fn inspect_refused(hand: &Hand<'_>, inspection: &str, media: &Media) -> Told
 }
 
 /// Both tablets visit the same enterprise: they answer one item differently, and neither knows of the other.
-pub fn disagree(stage: &Stage, inspection: &str, days: [&str; 2]) -> Told<()> {
-    for ((tablet, clock), result) in TABLETS.into_iter().zip(days).zip(["violation", "ok"]) {
-        let hand = Hand::new(stage, tablet, clock);
+pub fn disagree(stage: &Stage, inspection: &str, day: &str) -> Told<()> {
+    for ((tablet, start), result) in TABLETS.into_iter().zip([(9, 0), (9, 30)]).zip(["violation", "ok"]) {
+        let hand = Hand::new(stage, tablet, day, start);
         hand.as_officer(0, "check", &[inspection, "r4", result])?;
     }
     Ok(())
 }
 
 /// Both tablets meet an enterprise that nobody knows and begin an inspection there; gives the two inspections.
-pub fn same_stranger(stage: &Stage, code: &str, days: [&str; 2]) -> Told<[String; 2]> {
+pub fn same_stranger(stage: &Stage, code: &str, day: &str) -> Told<[String; 2]> {
     let mut begun = Vec::new();
-    for ((tablet, clock), name) in TABLETS
+    for ((tablet, start), name) in TABLETS
         .into_iter()
-        .zip(days)
+        .zip([(14, 0), (14, 20)])
         .zip(["云岭县新合木业有限公司", "云岭新合木业有限公司"])
     {
-        let hand = Hand::new(stage, tablet, clock);
+        let hand = Hand::new(stage, tablet, day, start);
         let words = [
             "--title",
             name,

@@ -154,23 +154,15 @@ fn media(samples: &SampleSet) -> Told<Media> {
 fn field_days<W: Write>(stage: &Stage, assigned: &[String], media: &Media, steps: &mut Steps<W>) -> Told<usize> {
     let strokes = stage.path("strokes.json");
     fs::write(&strokes, field::strokes().to_string()).map_err(|e| e.to_string())?;
-    let first = Hand::new(stage, TABLETS[0], "2026-11-24T09:10:00+08:00");
+    let first = Hand::new(stage, TABLETS[0], "2026-11-24", (9, 10));
     let mut sealed = field::inspect(&first, &assigned[0], media, &strokes)?;
     steps.say("day 1, tablet A3: a whole inspection with findings, film, statement, order, three signed documents");
-    let second = Hand::new(stage, TABLETS[1], "2026-11-25T10:00:00+08:00");
+    let second = Hand::new(stage, TABLETS[1], "2026-11-25", (10, 0));
     sealed += field::inspect_refused(&second, &assigned[1], media)?;
     steps.say("day 2, tablet B7: the person in charge refuses to sign; reason, witness and evidence stand in place");
-    field::disagree(
-        stage,
-        &assigned[0],
-        ["2026-11-26T09:00:00+08:00", "2026-11-26T09:30:00+08:00"],
-    )?;
+    field::disagree(stage, &assigned[0], "2026-11-26")?;
     steps.say("day 3: both tablets answer the same item of the same inspection differently");
-    field::same_stranger(
-        stage,
-        STRANGER,
-        ["2026-11-27T14:00:00+08:00", "2026-11-27T14:20:00+08:00"],
-    )?;
+    field::same_stranger(stage, STRANGER, "2026-11-27")?;
     steps.say("day 4: both tablets create the same unknown enterprise");
     Ok(sealed)
 }
@@ -187,7 +179,7 @@ fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) ->
     )?;
     office::supervisor(stage, "sync", &[])?;
     network::drain(stage, TABLETS[0])?;
-    let closing = Hand::new(stage, TABLETS[0], "2026-11-28T08:30:00+08:00");
+    let closing = Hand::new(stage, TABLETS[0], "2026-11-28", (8, 30));
     closing.as_officer(0, "close", &[&assigned[0]])?;
     network::drain(stage, TABLETS[0])?;
     office::supervisor(stage, "sync", &[])?;
@@ -195,7 +187,7 @@ fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) ->
     office::supervisor(stage, "freeze", &[&case, "--reason", "拟作出处理决定，固定证据"])?;
     office::supervisor(stage, "sync", &[])?;
     network::drain(stage, TABLETS[1])?;
-    let hand = Hand::new(stage, TABLETS[1], "2026-11-28T09:00:00+08:00");
+    let hand = Hand::new(stage, TABLETS[1], "2026-11-28", (9, 0));
     let returned = hand.run("show", &[&assigned[1]])?;
     if returned["returns"].as_array().is_none_or(Vec::is_empty) {
         return Err(format!(

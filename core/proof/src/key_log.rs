@@ -400,6 +400,9 @@ impl KeyLog {
             .verify(dsse::KEY_LOG_ENTRY, &frame.entry, &frame.signature)
             .map_err(|error| KeyLogError::Signature { index, error })?;
         check_shape(&entry).map_err(rule)?;
+        if entry.action == "revoke" {
+            self.check_revocation(&entry).map_err(rule)?;
+        }
         for (i, record) in entry.keys.iter().enumerate() {
             if self.keys.contains_key(&record.id()) || entry.keys[..i].iter().any(|r| r.public == record.public) {
                 return Err(rule("a key is enrolled twice"));
@@ -439,6 +442,21 @@ impl KeyLog {
             _ => Err("its signer is neither root nor administrator"),
         }?;
         signer.record.key().map_err(|_| "its signer's key is malformed")
+    }
+
+    /// A key is revoked once, and those that the root enrolled only by the root: an administrator must not be able to lock
+    /// out the root, the server or another administrator.
+    fn check_revocation(&self, entry: &Entry) -> Result<(), &'static str> {
+        let target = entry
+            .target
+            .and_then(|id| self.keys.get(&id))
+            .filter(|key| key.revoked_at.is_none());
+        let target = target.ok_or("its target is not an enrolled key, or was revoked before")?;
+        let by_root = self.root().is_some_and(|root| root.record.id() == entry.signer);
+        match matches!(target.action.as_str(), "root" | "admin" | "server") && !by_root {
+            true => Err("an administrator may not do this; the root key must"),
+            false => Ok(()),
+        }
     }
 
     fn take(&mut self, entry: &Entry, frame: &KeyLogFrame) {
@@ -594,7 +612,7 @@ fn check_shape(entry: &Entry) -> Result<(), &'static str> {
         }
         "officer" => subject && entry.role.is_some() && entry.attrs_root.is_some() && purposes == [Purpose::Officer],
         "revoke" => entry.target.is_some() && entry.keys.is_empty(),
-        "succession" => entry.name.is_some() && entry.attrs_root.is_some(),
+        "succession" => entry.name.is_some() && entry.attrs_root.is_some() && entry.keys.is_empty(),
         _ => true,
     };
     good.then_some(())

@@ -95,9 +95,9 @@ def _check_fields(entry):
         holds(entry.subject and entry.role, "subject and role")
         holds(purposes == ["officer"] and entry.attrs_root, "one officer key and attrs_root")
     elif entry.action == "revoke":
-        holds(entry.target, "target")
+        holds(entry.target and not purposes, "target and no keys")
     elif entry.action == "succession":
-        holds(entry.name is not None, "name")
+        holds(entry.name is not None and not purposes, "name and no keys")
 
 
 class KeyLog:
@@ -134,6 +134,8 @@ class KeyLog:
         signer = self._signer(entry)
         _check_fields(entry)
         keys.verify(signer.suite, signer.public, keys.KEY_LOG_ENTRY, entry.raw, signature)
+        if entry.action == "revoke":
+            self._check_target(entry, signer)
         if attributes is not None:
             need(entry.attrs_root is not None, "attributes", "without a root")
             need(bodies.parse(attributes).root == entry.attrs_root, "attributes")
@@ -142,9 +144,7 @@ class KeyLog:
             key.entry, key.enrolled_at = entry, index
             self.by_id[key.id] = key
         if entry.action == "revoke":
-            target = self.by_id.get(entry.target)
-            if target is not None and target.revoked_at is None:
-                target.revoked_at = index
+            self.by_id[entry.target].revoked_at = index
         self.heads.append(H("fieldseal/v0/key-log", self.head(), entry.raw, signature))
         self.entries.append(entry)
 
@@ -158,6 +158,12 @@ class KeyLog:
         need(signer.purpose in ("root", "admin"), "signer-not-allowed", signer.purpose)
         need(signer.purpose == "root" or entry.action not in ONLY_ROOT, "admin-not-allowed", entry.action)
         return signer
+
+    def _check_target(self, entry, signer):
+        target = self.by_id.get(entry.target)
+        need(target is not None and target.revoked_at is None, "revoke-target")
+        of_root = target.entry.action in ("root", "admin", "server")
+        need(signer.purpose == "root" or not of_root, "admin-not-allowed", "revoke")
 
     @property
     def size(self):

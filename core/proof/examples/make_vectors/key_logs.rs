@@ -508,6 +508,52 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "key-log-fields",
         ),
         bad(
+            "revoke-of-nobody",
+            "A revocation of a key that was never enrolled.",
+            plus(
+                |log| Ok(revoke(log, third.public().key_id(), admin.public())),
+                None,
+                &admin,
+            )?,
+            "revoke-target",
+        ),
+        bad(
+            "revoke-twice",
+            "A revocation of a key that was revoked before.",
+            {
+                let mut log = ceremony()?;
+                log.add(&revoke(&log, tablet, admin.public()), &admin)?;
+                log.add(&revoke(&log, tablet, admin.public()), &admin)?;
+                log.bytes()
+            },
+            "revoke-target",
+        ),
+        bad(
+            "admin-revokes-root",
+            "An administrator revokes the root key.",
+            plus(
+                |log| Ok(revoke(log, root.public().key_id(), admin.public())),
+                None,
+                &admin,
+            )?,
+            "admin-not-allowed",
+        ),
+        bad(
+            "revoke-with-keys",
+            "A revocation that carries a key of purpose admin.",
+            plus(
+                |log| {
+                    Ok(Entry {
+                        keys: vec![record(Purpose::Admin, third.public())],
+                        ..revoke(log, tablet, admin.public())
+                    })
+                },
+                None,
+                &admin,
+            )?,
+            "key-log-fields",
+        ),
+        bad(
             "unknown-purpose",
             "A device with a key of unknown purpose.",
             unknown_purpose()?,

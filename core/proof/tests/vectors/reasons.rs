@@ -71,6 +71,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("second-root", &["a second root entry"]),
     ("signer-unknown", &["its signer is not enrolled"]),
     ("signer-not-allowed", &["neither root nor administrator"]),
+    ("revoke-target", &["its target is not an enrolled key"]),
     ("signer-revoked", &["its signer was revoked"]),
     ("admin-not-allowed", &["an administrator may not do this"]),
     ("note-line", &["a signature line is malformed"]),

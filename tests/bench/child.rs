@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fieldseal_core::clock::SystemClock;
-use fieldseal_core::device::{FieldDevice, NewEvidence, NewStatement, Ports, SyncPort};
+use fieldseal_core::device::{FieldDevice, NewEnterprise, NewEvidence, NewInspection, NewStatement, Ports, SyncPort};
 use fieldseal_core::random::OsRandom;
 use fieldseal_core::sync::{Ending, SyncOptions};
 use fieldseal_core::vault::FileSystem;
@@ -31,7 +31,14 @@ pub fn run(words: &[String]) -> Done {
     let get = |name: &str| options.get(name).copied().ok_or(format!("child: {name} is missing"));
     let (device, opening_s) = open(Path::new(get("dir")?))?;
     let mut said = match words.first().map(String::as_str) {
-        Some("fill") => fill(&device, inspection(&device, &get)?, get("count")?.parse()?),
+        Some("fill") => {
+            let each = get("each").unwrap_or("0").parse()?;
+            let each = Each {
+                count: each,
+                officer: get("officer")?,
+            };
+            fill(&device, inspection(&device, &get)?, get("count")?.parse()?, &each)
+        }
         Some("capture") => {
             let seed: u64 = get("seed")?.parse()?;
             capture(
@@ -73,11 +80,20 @@ fn inspection<'a>(
     Ok(get("inspection")?.parse()?)
 }
 
+/// After how many operations a new inspection is begun (0: never), and by whom.
+struct Each<'a> {
+    count: usize,
+    officer: &'a str,
+}
+
 /// Statements of one line, each a durable operation, as an inspector writes them.
-fn fill(device: &FieldDevice, inspection: InspectionId, count: usize) -> Done {
+fn fill(device: &FieldDevice, mut inspection: InspectionId, count: usize, each: &Each<'_>) -> Done {
     let mut taken = Vec::with_capacity(count);
     let begun = Instant::now();
     for n in 0..count {
+        if each.count > 0 && n % each.count == 0 {
+            inspection = next_inspection(device, each.officer)?;
+        }
         let line = format!("{n}. {LINE}");
         let said = NewStatement {
             person: "钱守业",
@@ -96,6 +112,24 @@ fn fill(device: &FieldDevice, inspection: InspectionId, count: usize) -> Done {
         "seconds": all, "p50_ms": quantile(&mut taken, 0.5), "p99_ms": quantile(&mut taken, 0.99),
         "first_tenth_ms": quantile(&mut first, 0.5), "last_tenth_ms": quantile(&mut last, 0.5),
     }))
+}
+
+/// An inspection of an enterprise that nobody knew.
+fn next_inspection(device: &FieldDevice, officer: &str) -> Result<InspectionId, Box<dyn Error>> {
+    let new = NewEnterprise {
+        name: "近水化工厂",
+        ..NewEnterprise::default()
+    };
+    let pack = device.pack()?;
+    let items: Vec<&str> = pack.items().iter().take(1).map(|item| item.id.as_str()).collect();
+    let new = NewInspection {
+        enterprise: Some(device.enterprise_add(&new)?.0),
+        title: "年度检查",
+        items: &items,
+        certificates: &[officer],
+        ..NewInspection::default()
+    };
+    Ok(device.begin(&new)?.1)
 }
 
 /// A stream of a camera's kind: bytes that do not compress, none of them held.

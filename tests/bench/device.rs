@@ -24,12 +24,17 @@ pub fn append(town: &Town, site: &Site, scale: &Scale) -> Result<Vec<Figure>, Bo
     let mut cipher = Rows::open(folder.path(), "cipher", true)?;
     let mut plain = Rows::open(folder.path(), "plain", false)?;
     for _ in 0..scale.rounds {
-        let mut beside = [
-            cipher.commits_ms(scale.appends)?,
-            plain.commits_ms(scale.appends)?,
-            fdatasync_ms(folder.path(), scale.appends)?,
-        ];
+        // Half of each limit before and half after, because the disk and the other programs change within seconds.
+        let half = scale.appends.div_ceil(2);
+        let mut limits = || -> Result<[Vec<f64>; 3], Box<dyn Error>> {
+            let (cipher, plain) = (cipher.commits_ms(half)?, plain.commits_ms(half)?);
+            Ok([cipher, plain, fdatasync_ms(folder.path(), half)?])
+        };
+        let mut beside = limits()?;
         let said = town.at_site(site, "fill", &[format!("count={}", scale.appends)]);
+        for (all, later) in beside.iter_mut().zip(limits()?) {
+            all.extend(later);
+        }
         p50.round(
             number(&said, "p50_ms"),
             &beside.each_mut().map(|all| quantile(all, 0.5)),

@@ -155,7 +155,7 @@ fn measure(scale: &Scale, quiet: bool, only: Option<&str>) -> Result<Value, Box<
     }
     if wanted("upload") {
         let case = town.begin("duty", "平湖仓储公司");
-        town.fill(&case, 1_000);
+        town.fill(&case, 1_000, 0);
         report.area("Upload of evidence", wire::upload(&town, &case, scale)?, quiet);
         let laptop = town.laptop();
         let bundle = town.export(&laptop, &case);

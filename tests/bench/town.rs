@@ -168,10 +168,10 @@ impl Town {
         self.child(site.tablet, verb, &words)
     }
 
-    /// Writes operations without waiting for the disk: in memory where the system offers a folder there, then moved back.
+    /// Writes operations, `each` to an inspection (0: all into this one), without waiting for the disk: in memory where the system offers a folder there, then moved back.
     /// For what is measured afterwards; the time of an append is an area of its own.
-    pub fn fill(&self, site: &Site, count: usize) {
-        let options = [format!("count={count}")];
+    pub fn fill(&self, site: &Site, count: usize, each: usize) {
+        let options = [format!("count={count}"), format!("each={each}")];
         let Ok(memory) = tempfile::Builder::new()
             .prefix("fieldseal-bench-")
             .tempdir_in("/dev/shm")

@@ -11,6 +11,9 @@ use crate::machine::{Rows, sha256_seconds, store_seconds, verify_strict_per_seco
 use crate::report::Figure;
 use crate::town::{Site, Town};
 
+/// Operations of one inspection in the pushes: a large one.
+const PER_INSPECTION: usize = 500;
+
 /// Records: push by the tablet, pull by a laptop that has seen nothing; in each round the ledger is longer.
 pub fn records(town: &mut Town, site: &Site, scale: &Scale) -> Result<(Vec<Figure>, Vec<Figure>), Box<dyn Error>> {
     let count = scale.operations;
@@ -36,7 +39,7 @@ pub fn records(town: &mut Town, site: &Site, scale: &Scale) -> Result<(Vec<Figur
     let mut rows = Rows::open(folder.path(), "bulk", false)?;
     let usage = town.server_usage();
     for _ in 0..scale.rounds {
-        town.fill(site, count);
+        town.fill(site, count, PER_INSPECTION);
         let beside = [verify_strict_per_second(5_000), rows.bulk_per_second(count)?];
         usage.forget_peak();
         let (used, moved) = (usage.cpu_seconds(), loopback_bytes());

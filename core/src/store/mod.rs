@@ -10,6 +10,7 @@
 
 mod append;
 mod blobs;
+mod brackets;
 mod check;
 mod connect;
 mod drafts;

@@ -121,11 +121,12 @@ fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
         format!("{} · {how}{supplied}", shell.tone(Tone::Strong, title)),
         format!("  SHA-256 {}", item.sha256.as_deref().unwrap_or("-")),
         format!("  {}", bracket_text(shell, &item.bracket)),
-        format!("  {}", clock_text(shell, item)),
+        format!("  {}", clock_text(shell, item.clock_ms, &item.bracket)),
     ]
 }
 
-fn bracket_text(shell: &Shell, bracket: &TimeBracket) -> String {
+/// When something was sealed, as text.
+pub fn bracket_text(shell: &Shell, bracket: &TimeBracket) -> String {
     let time = |bound: Bound| Param::text(moment(bound.unix_ms));
     let by = |bound: Bound| Param::text(basis(shell, bound.basis));
     match (bracket.not_before, bracket.not_after) {
@@ -144,14 +145,15 @@ fn bracket_text(shell: &Shell, bracket: &TimeBracket) -> String {
     }
 }
 
-fn clock_text(shell: &Shell, item: &ItemReport) -> String {
-    let time = ("time", Param::text(moment(item.clock_ms)));
-    let (low, high) = (item.bracket.not_before, item.bracket.not_after);
+/// What the tablet's clock claims, beside the bracket.
+pub fn clock_text(shell: &Shell, clock_ms: u64, bracket: &TimeBracket) -> String {
+    let time = ("time", Param::text(moment(clock_ms)));
+    let (low, high) = (bracket.not_before, bracket.not_after);
     let before = low
-        .and_then(|bound| bound.unix_ms.checked_sub(item.clock_ms))
+        .and_then(|bound| bound.unix_ms.checked_sub(clock_ms))
         .filter(|span| *span > 0);
     let after = high
-        .and_then(|bound| item.clock_ms.checked_sub(bound.unix_ms))
+        .and_then(|bound| clock_ms.checked_sub(bound.unix_ms))
         .filter(|span| *span > 0);
     match (before, after) {
         (Some(span), _) => shell.text("clock.before", &[time, ("span", Param::Span(span))]),

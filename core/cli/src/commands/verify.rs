@@ -55,7 +55,8 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
     })
 }
 
-fn bracket(bracket: &TimeBracket) -> Value {
+/// A bracket for scripts.
+pub fn bracket(bracket: &TimeBracket) -> Value {
     let bound =
         |bound: Option<bundle::Bound>| bound.map(|b| json!({ "unix_ms": b.unix_ms, "basis": b.basis.as_str() }));
     json!({ "not_before": bound(bracket.not_before), "not_after": bound(bracket.not_after) })

@@ -195,6 +195,18 @@ fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) ->
         ));
     }
     steps.say("one inspection sent back for correction; tablet B7 sees why");
+    let seen = office::supervisor(stage, "show", &[&case])?;
+    let bounded = |e: &&Value| e["bracket"]["not_after"]["unix_ms"].is_u64();
+    let evidence = stage::list(&seen, "evidence")?;
+    if evidence.is_empty() || !evidence.iter().all(|e| bounded(&e)) {
+        return Err(format!(
+            "the supervisor should see when each piece of evidence was sealed at the latest: {evidence:?}"
+        ));
+    }
+    steps.say(&format!(
+        "she sees {} pieces of evidence, each with custody and time bracket",
+        evidence.len()
+    ));
     let exported = office::export(stage, &case)?;
     steps.say(&format!(
         "evidence frozen; bundle of {} files, {} bytes",

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::commands::device::paper::people;
 use crate::commands::device::read::{self, shown};
 use crate::commands::device::write::id;
+use crate::commands::verdict;
+use crate::commands::verify::bracket;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::shell::{Outcome, Tone};
@@ -91,14 +93,27 @@ pub fn show(desk: &Desk<'_>, case: &str) -> Result<Outcome, Failure> {
     for one in &quarantined {
         outcome = outcome.line(format!("  {}  {one}", shell.say("暂不采用", "set aside")));
     }
+    let mut brackets = Vec::new();
     for evidence in &view.view.evidence {
+        let sealed = desk.device.store().bracket(evidence.operation)?;
         let word = shell.text(
             &format!("acquisition.{}", evidence.acquisition.as_deref().unwrap_or_default()),
             &[],
         );
-        outcome = outcome.line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()));
+        let custody = shell.say("保管记录", "custody events");
+        outcome = outcome
+            .line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()))
+            .line(format!("    {}", verdict::bracket_text(shell, &sealed)))
+            .line(format!("    {custody}  {}", evidence.custody.len()));
+        if let Some(clock) = evidence.claimed_ms {
+            outcome = outcome.line(format!("    {}", verdict::clock_text(shell, clock, &sealed)));
+        }
+        brackets.push(bracket(&sealed));
     }
     let mut json = json!(view.view);
+    for (evidence, sealed) in json["evidence"].as_array_mut().into_iter().flatten().zip(brackets) {
+        evidence["bracket"] = sealed;
+    }
     json["case"] = case.to_string().into();
     json["inspections"] = view
         .inspections

@@ -3,6 +3,8 @@
 //! The file is written after each commit and never synced: after a cut it may be behind the database, never ahead of it. A
 //! database that is behind the file was put back from a copy.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fieldseal_proof::ids::{IncarnationId, Link};
@@ -38,7 +40,10 @@ impl TailFile {
 
     /// Writes it. A failure is of no consequence: the file is then behind, as after a cut.
     pub fn write(&self, tail: Tail) {
-        let text = format!("{} {} {} end\n", tail.incarnation, tail.next_seq, tail.link);
-        let _ = std::fs::write(&self.0, text);
+        // Always the same length, written over the old text: truncating first would cost a second wait for the disk's journal.
+        let text = format!("{} {:>20} {} end\n", tail.incarnation, tail.next_seq, tail.link);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).open(&self.0);
+        let _ = file.and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use rustls_pki_types::pem::PemObject;
@@ -65,6 +66,8 @@ impl Serve {
         let app = crate::api::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let service = axum_server::from_tcp_rustls(listener, tls)
             .map_err(Failure::of)?
+            // An answer of a few hundred bytes must not wait 40 ms for the client's delayed acknowledgement.
+            .map(|tls| tls.acceptor(NoDelayAcceptor::new()))
             .handle(handle);
         service.serve(app).await.map_err(Failure::of)?;
         workers.stop().await;

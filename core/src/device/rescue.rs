@@ -228,7 +228,8 @@ impl<R: Read> RescueReader<R> {
         Ok(())
     }
 
-    fn broken(&self) -> DeviceError {
+    /// `rescue_broken` at the place that was reached: what to say when the bytes of a blob end too early.
+    pub fn broken(&self) -> DeviceError {
         DeviceError::new(
             "rescue_broken",
             [

@@ -57,7 +57,7 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let _turn = app.pools.blobs()?;
-    let (_, device) = caller.device()?;
+    let (caller, device) = caller.device()?;
     version(&headers)?;
     let size = number(&headers, &LENGTH)?.ok_or_else(|| Problem::bad_request("Upload-Length is missing"))?;
     if size > SIZE_MOST {
@@ -66,7 +66,9 @@ pub async fn create(
     }
     let (sha256, media_type) = metadata(&headers)?;
     let refs = app.server.ledger.blob_refs(sha256).await?;
-    if !refs.iter().any(|named| named.device == device) {
+    // A supervisor hands in the files of another device with its rescue file.
+    let handing_in = caller.token.role == "supervisor";
+    if !refs.iter().any(|named| handing_in || named.device == device) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "blob_unnamed", []));
     }
     if app.server.uploads.blob(&sha256).await?.is_some() {

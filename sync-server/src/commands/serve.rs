@@ -13,6 +13,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::{Failure, Outcome, Report};
 use crate::config::Layout;
 use crate::server::Server;
@@ -52,6 +54,8 @@ impl Serve {
         let address = listener.local_addr().map_err(Failure::of)?;
         let tls = tls(&server.layout)?;
         let handle = Handle::new();
+        // Before anybody hears that the server is there: whoever does may stop it at once.
+        let terminate = signal(SignalKind::terminate()).map_err(Failure::of)?;
         println!("listening on https://{address}");
         if listen.ends_with(":0") {
             note_address(&server.layout, address);
@@ -62,7 +66,7 @@ impl Serve {
                 .and_then(|()| std::fs::rename(&temporary, path))
                 .map_err(Failure::of)?;
         }
-        tokio::spawn(stop(handle.clone(), server.clone()));
+        tokio::spawn(stop(handle.clone(), server.clone(), terminate));
         let app = crate::api::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let service = axum_server::from_tcp_rustls(listener, tls)
             .map_err(Failure::of)?
@@ -99,18 +103,10 @@ pub(super) fn tls(layout: &Layout) -> Result<RustlsConfig, Failure> {
 }
 
 /// SIGTERM, Ctrl-C or a failed worker ends the server: no new connections, running requests get [`DRAIN`].
-async fn stop(handle: Handle<SocketAddr>, server: Arc<Server>) {
+async fn stop(handle: Handle<SocketAddr>, server: Arc<Server>, mut terminate: Signal) {
     let mut failed = server.failed.subscribe();
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        () = terminated => {}
+        _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = failed.wait_for(Option::is_some) => {}
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{Assignment, RescueReader, RescueRecord};
+use fieldseal_core::sync::Fault;
 use fieldseal_core::sync::limits::{PUSH_BYTES, PUSH_OPERATIONS};
 use fieldseal_core::sync::message::Expect;
 use fieldseal_proof::cbor::Value as Cbor;
@@ -215,8 +216,17 @@ pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
                 batch.flush(&caller)?;
                 // Read once only, so it is laid down before it is sent; its hash is checked on the way.
                 let mut spool = tempfile_in(file)?;
-                std::io::copy(&mut reader.blob(), &mut spool.0).map_err(|error| Failure::file(&spool.1, &error))?;
-                let sent = caller.upload(sha256, size, &spool.1);
+                let copied = std::io::copy(&mut reader.blob(), &mut spool.0);
+                let sent = match copied {
+                    Ok(_) => match caller.upload(sha256, size, &spool.1) {
+                        // The server has it already: handed in before, or synced by the tablet itself.
+                        Err(Fault::Refused { code, .. }) if code == "already_done" => Ok(()),
+                        sent => sent.map_err(Failure::from),
+                    },
+                    // The stick ends inside the file: the stick is what is broken, not the spool.
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(reader.broken().into()),
+                    Err(error) => Err(Failure::file(&spool.1, &error)),
+                };
                 let _ = std::fs::remove_file(&spool.1);
                 sent?;
                 blobs += 1;

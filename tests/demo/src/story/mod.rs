@@ -1,14 +1,14 @@
 //! The main job, told through the shipped programs: two tablets without a network, one ledger, a bundle that a stranger verifies.
 
-mod cast;
-mod ceremony;
-mod disaster;
-mod field;
-mod hearing;
-mod mass;
-mod network;
-mod office;
-mod stage;
+pub mod cast;
+pub mod ceremony;
+pub mod disaster;
+pub mod field;
+pub mod hearing;
+pub mod mass;
+pub mod network;
+pub mod office;
+pub mod stage;
 
 use std::fs;
 use std::io::Write;

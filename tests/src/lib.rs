@@ -9,6 +9,8 @@
     reason = "a harness reports a broken set-up by panicking"
 )]
 
+pub mod world;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -195,6 +197,22 @@ impl Said {
             self.stderr
         );
         self
+    }
+
+    /// Panics unless it failed with exit code `exit` and the stable `code`, and says a sentence; gives the sentence.
+    #[track_caller]
+    pub fn refused(self, exit: i32, code: &str) -> String {
+        let said = self.expect_code(exit);
+        let error = &said.json["error"];
+        let text = error["text"].as_str().unwrap_or_default();
+        assert!(
+            error["code"] == code && !text.is_empty() && !text.contains('{'),
+            "{}\nshould say {code} with a sentence:\n{}\n{}",
+            said.call,
+            said.stdout,
+            said.stderr
+        );
+        text.to_owned()
     }
 
     /// Panics unless it ended with 0; gives the JSON.

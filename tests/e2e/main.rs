@@ -1,0 +1,8 @@
+//! The main job through the shipped programs: what the demo does not show.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod arriving;
+mod hearing;
+mod office;
+mod pins;

@@ -1,0 +1,111 @@
+//! What the office sees and settles: records that came after a closing, and what a last visit left open.
+
+use fieldseal_tests::world::{A, B, World, text, until};
+use serde_json::Value;
+
+fn quarantined(world: &World, case: &str) -> Vec<Value> {
+    world.drain_laptop();
+    let shown = world.supervisor(&["show", case]).ok();
+    shown["quarantined"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_written_after_another_tablet_closed_is_set_aside_until_the_supervisor_releases_it() {
+    let mut world = World::new("e2e-closed", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    world.officer(A, &["check", &inspection, "s1", "ok"]).ok();
+    world.officer(A, &["close", &inspection]).ok();
+    world.drain(A);
+    // Tablet B has not heard of it and goes on.
+    let words = ["statement", &inspection, "--person", "钱守业", "--line", "之后的话"];
+    let late = text(&world.officer(B, &words).ok()["operation"]);
+    world.drain(B);
+    // The server judges after it has received, so the laptop may have to ask again.
+    let aside = until("the quarantine reaches the laptop", || {
+        Some(quarantined(&world, &case)).filter(|aside| !aside.is_empty())
+    });
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(
+        (text(&aside[0]["operation"]), text(&aside[0]["reason"])),
+        (late.clone(), "closed".into())
+    );
+    let statements = |dir: String| {
+        let shown = world.fieldseal("", &["supervisor", "show", &case, "--dir", &dir]).ok();
+        shown["statements"].as_array().unwrap().len()
+    };
+    let laptop = world.arg("supervisor");
+    assert_eq!(statements(laptop.clone()), 0, "it does not count yet");
+    let told = |count: u64| {
+        until("the author is told", || {
+            world.drain(B);
+            (world.device(B, &["status"]).ok()["quarantined"] == count).then_some(())
+        });
+    };
+    told(1);
+    world
+        .supervisor(&["quarantine", &late, "release", "--reason", "关闭前已到现场，未联网"])
+        .ok();
+    until("the release comes back", || {
+        quarantined(&world, &case).is_empty().then_some(())
+    });
+    assert_eq!(statements(laptop), 1, "it counts again");
+    told(0);
+    assert_eq!(statements(world.tablet(B).display().to_string()), 1);
+    world.offline(|world| world.arrived_once(&case, &[late]));
+    world.server_clean();
+}
+
+#[test]
+fn open_orders_of_the_last_visit_show_at_the_next_inspection_of_the_same_enterprise() {
+    let world = World::new("e2e-orders", 1);
+    let first = world.inspections[0].clone();
+    let words = [
+        "finding",
+        &first,
+        "--item",
+        "e1",
+        "--text",
+        "疏散通道被堵塞",
+        "--grade",
+        "larger",
+        "--place",
+        "二车间",
+    ];
+    let clock = ["--clock", "2026-11-24T09:00:00+08:00"];
+    let finding = text(&world.officer(A, &[&words[..], &clock].concat()).ok()["id"]);
+    let words = [
+        "order",
+        &first,
+        "--finding",
+        &finding,
+        "--text",
+        "清理疏散通道",
+        "--due",
+        "2026-12-12",
+    ];
+    world.officer(A, &[&words[..], &clock].concat()).ok();
+    world.officer(A, &["close", &first]).ok();
+    world.drain(A);
+    // The next visit, begun by the other tablet, weeks later, knowing only what came over the wire.
+    world.drain(B);
+    let listed = world.device(B, &["inspections"]).ok();
+    let enterprise = text(&listed["items"][0]["enterprise"]);
+    let clock = ["--clock", "2027-01-11T09:00:00+08:00"];
+    let begun = world
+        .officer(
+            B,
+            &[&["begin", "--enterprise", &enterprise, "--title", "复查"][..], &clock].concat(),
+        )
+        .ok();
+    let second = text(&begun["id"]);
+    let shown = world.device(B, &["show", &second]).ok();
+    let orders = shown["open_orders"].as_array().unwrap();
+    assert_eq!(orders.len(), 1, "{shown}");
+    let item = &orders[0]["items"][0];
+    assert_eq!(
+        (text(&item["text"]), text(&item["due"])),
+        ("清理疏散通道".into(), "2026-12-12".into())
+    );
+    assert_ne!(orders[0]["case"], begun["case"], "it belongs to the first case");
+}

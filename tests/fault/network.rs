@@ -1,0 +1,92 @@
+//! The network goes down, goes silent, and is cut within an upload.
+
+use std::fs;
+
+use fieldseal_demo::proxy::Mode;
+use fieldseal_tests::world::{A, World, long, number, text};
+
+use crate::{capture, noise, statements};
+
+/// Most bytes that a cut may cost, besides what TLS and the questions around an upload take.
+const PER_CUT: u64 = 1 << 20;
+
+#[test]
+fn without_a_network_everything_is_kept_and_said() {
+    let mut world = World::new("fault-down", 1);
+    let inspection = world.inspections[0].clone();
+    let ids: Vec<String> = world
+        .batch(A, &statements(&inspection, 3))
+        .iter()
+        .filter_map(|answer| answer["operation"].as_str().map(str::to_owned))
+        .collect();
+    world.stage.proxy.set(Mode::Down);
+    let said = world.device(A, &["sync", "--lang", "en"]).expect_code(75);
+    assert_eq!(
+        (text(&said.json["state"]), number(&said.json["waiting"]["operations"])),
+        ("offline".into(), 3)
+    );
+    world.stage.proxy.set(Mode::Pass);
+    // A server that was stopped in good order.
+    world.stage.stop_server().unwrap();
+    let said = world.device(A, &["sync"]).expect_code(75);
+    assert_eq!(
+        (text(&said.json["state"]), number(&said.json["waiting"]["operations"])),
+        ("offline".into(), 3)
+    );
+    world.device_clean(A);
+    world.serve();
+    world.drain(A);
+    let case = world.case(A, &inspection);
+    world.offline(|world| world.arrived_once(&case, &ids));
+}
+
+#[test]
+fn a_cut_within_an_upload_costs_little() {
+    let mut world = World::new("fault-cut", 1);
+    let inspection = world.inspections[0].clone();
+    let mut ids = Vec::new();
+    for (n, after) in [100_u64 << 10, 700 << 10, 1500 << 10].into_iter().enumerate() {
+        let size = 4 << 20;
+        let file = world.arg("film.bin");
+        fs::write(&file, noise(n as u64, size)).unwrap();
+        ids.push(text(&world.officer(A, &capture(&inspection, &file)).ok()["operation"]));
+        let before = world.stage.proxy.counts();
+        world.stage.proxy.set(Mode::CutAfter { client_bytes: after });
+        world.device(A, &["sync"]);
+        world.stage.proxy.set(Mode::Pass);
+        world.drain(A);
+        let counts = world.stage.proxy.counts();
+        let cuts = counts.cut - before.cut;
+        let over = (counts.to_server - before.to_server).saturating_sub(size as u64);
+        println!("cut after {after}: {cuts} cuts, {over} bytes more than the file");
+        assert!(cuts > 0, "the upload was cut");
+        assert!(
+            over <= cuts * PER_CUT + (256 << 10),
+            "{over} bytes sent again in {cuts} cuts"
+        );
+    }
+    let case = world.case(A, &inspection);
+    world.offline(|world| world.arrived_once(&case, &ids));
+    world.server_clean();
+}
+
+/// A black hole: 20 s to a TLS connection, 30 s of silence on one. A session tries six times, which is longer than an
+/// ordinary run may take, so only a soak looks.
+#[test]
+fn a_silent_network_is_offline() {
+    if !long() {
+        println!("SKIPPED: a silent network takes a session some minutes; FIELDSEAL_LONG=1 runs it");
+        return;
+    }
+    let world = World::new("fault-stall", 1);
+    world.batch(A, &statements(&world.inspections[0], 3));
+    world.stage.proxy.set(Mode::Stall);
+    let said = world.device(A, &["sync"]).expect_code(75);
+    assert_eq!(
+        (text(&said.json["state"]), number(&said.json["waiting"]["operations"])),
+        ("offline".into(), 3)
+    );
+    println!("offline after {:.0} s of silence", said.took.as_secs_f64());
+    world.stage.proxy.set(Mode::Pass);
+    world.drain(A);
+}

@@ -126,7 +126,10 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         // The shared memory file beside the database is made longer before anything else: where a full disk is met first.
         let shm_size = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
-        if error.sqlite_error().is_some_and(|inner| inner.extended_code == shm_size) {
+        if error
+            .sqlite_error()
+            .is_some_and(|inner| inner.extended_code == shm_size)
+        {
             return Self::NoSpace;
         }
         match error.sqlite_error_code() {

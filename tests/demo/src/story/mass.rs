@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::cast::{TABLETS, Tablet};
 use super::ceremony::admin;
 use super::hearing;
-use super::network::drain;
+use super::network::{drain, fetch};
 use super::office::{supervisor, tablet_ids};
 use super::stage::{Stage, Told, list, text};
 use crate::proxy::Mode;
@@ -149,9 +149,21 @@ fn assign(stage: &Stage) -> Told<u64> {
         &names,
     ];
     let done = batch(stage, "supervisor-batch", officer.pin, &words)?;
-    supervisor(stage, "sync", &["--wait", "20"])?;
-    for tablet in TABLETS {
-        drain(stage, tablet)?;
+    let assignments = fs::read_to_string(stage.path("osha/assignments.jsonl")).map_err(|e| e.to_string())?;
+    supervisor(stage, "sync", &[])?;
+    for (tablet, id) in TABLETS.into_iter().zip(tablet_ids(stage)?) {
+        let known = stage.fieldseal(
+            "device-inspections",
+            "",
+            &[
+                "device",
+                "inspections",
+                "--dir",
+                &stage.arg(&format!("tablets/{}", tablet.name)),
+            ],
+        )?;
+        let new = assignments.lines().filter(|line| line.contains(&id)).count();
+        fetch(stage, tablet, list(&known, "items")?.len() + new)?;
         let dir = stage.arg(&format!("tablets/{}", tablet.name));
         stage.fieldseal("device-pack", "", &["device", "pack", "--dir", &dir, "us-osha"])?;
     }

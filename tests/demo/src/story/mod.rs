@@ -56,7 +56,12 @@ pub fn tell<W: Write>(
 
     steps.begin("The supervisor assigns; the tablets fetch and lose the network");
     let assigned = office::assign(stage, 12)?;
-    for tablet in TABLETS {
+    // The first goes to both tablets, the others in turn.
+    for (tablet, own) in TABLETS
+        .into_iter()
+        .zip([assigned.len().div_ceil(2), assigned.len() / 2 + 1])
+    {
+        network::fetch(stage, tablet, own)?;
         network::drain(stage, tablet)?;
     }
     stage.proxy.set(Mode::Down);

@@ -9,6 +9,24 @@ use super::stage::{Stage, Told, list};
 use crate::proxy::Mode;
 use crate::steps::bytes;
 
+/// Syncs until a tablet knows of so many inspections: the feed shows an assignment only once the server has judged it.
+pub fn fetch(stage: &Stage, tablet: Tablet, expected: usize) -> Told<()> {
+    let dir = stage.arg(&format!("tablets/{}", tablet.name));
+    let mut known = 0;
+    for _ in 0..60 {
+        stage.fieldseal("device-sync", "", &["device", "sync", "--dir", &dir, "--wait", "1"])?;
+        let said = stage.fieldseal("device-inspections", "", &["device", "inspections", "--dir", &dir])?;
+        known = list(&said, "items")?.len();
+        if known >= expected {
+            return Ok(());
+        }
+    }
+    Err(format!(
+        "{} was to know {expected} inspections and knows {known}",
+        tablet.label
+    ))
+}
+
 /// Lines that the killed tablet was writing.
 const LINES: usize = 400;
 

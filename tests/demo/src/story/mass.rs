@@ -11,7 +11,7 @@ use super::cast::{TABLETS, Tablet};
 use super::ceremony::admin;
 use super::hearing;
 use super::network::{drain, fetch};
-use super::office::{supervisor, tablet_ids};
+use super::office::{supervisor, sync_until, tablet_ids};
 use super::stage::{Stage, Told, list, text};
 use crate::proxy::Mode;
 
@@ -273,7 +273,14 @@ fn batch(stage: &Stage, name: &str, pin: &str, words: &[&str]) -> Told<u64> {
 
 /// The supervisor sees them all; a case with media is exported and verified.
 fn judge(stage: &Stage) -> Told<String> {
-    supervisor(stage, "sync", &["--wait", "20"])?;
+    sync_until(stage, "evidence of the imported inspections", || {
+        let cases = supervisor(stage, "cases", &[])?;
+        let osha = |c: &&Value| c["title"].as_str().is_some_and(|t| t.starts_with("OSHA"));
+        Ok(list(&cases, "items")?
+            .iter()
+            .filter(osha)
+            .any(|c| c["evidence"].as_u64() > Some(0)))
+    })?;
     let cases = supervisor(stage, "cases", &[])?;
     let all = list(&cases, "items")?;
     let osha: Vec<&Value> = all

@@ -173,8 +173,15 @@ fn field_days<W: Write>(stage: &Stage, assigned: &[String], media: &Media, steps
 }
 
 fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) -> Told<String> {
-    office::supervisor(stage, "sync", &[])?;
     let case = office::case_of(stage, &assigned[0])?;
+    office::sync_until(stage, "the disagreement", || {
+        let shown = office::supervisor(stage, "show", &[&case])?;
+        Ok(!stage::list(&shown, "conflicts")?.is_empty())
+    })?;
+    office::sync_until(stage, "the double enterprise", || {
+        let known = office::supervisor(stage, "enterprises", &[])?;
+        Ok(!stage::list(&known, "duplicates")?.is_empty())
+    })?;
     steps.say(&office::decide(stage, &case)?);
     steps.say(&office::join(stage)?);
     office::supervisor(

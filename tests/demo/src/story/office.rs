@@ -62,6 +62,17 @@ pub fn assign(stage: &Stage, most: usize) -> Told<Vec<String>> {
     Ok(assigned)
 }
 
+/// Syncs until the supervisor's view of something holds: what tablets sent shows once the server has judged it.
+pub fn sync_until(stage: &Stage, what: &str, holds: impl Fn() -> Told<bool>) -> Told<()> {
+    for _ in 0..60 {
+        supervisor(stage, "sync", &["--wait", "1"])?;
+        if holds()? {
+            return Ok(());
+        }
+    }
+    Err(format!("the supervisor was to see {what}, and does not"))
+}
+
 /// The case of an inspection.
 pub fn case_of(stage: &Stage, inspection: &str) -> Told<String> {
     let cases = supervisor(stage, "cases", &[])?;

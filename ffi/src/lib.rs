@@ -1,1 +1,1 @@
-//! Placeholder while the room is being built.
+//! Reserved for the bindings (UniFFI over `FieldDevice`); the next issue builds them. Nothing depends on this crate.

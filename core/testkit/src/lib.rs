@@ -1,1 +1,1 @@
-//! Placeholder while the room is being built.
+//! Reserved for builders, a seeded clock and faulty disks that several rooms share; each room still brings its own. Never shipped.

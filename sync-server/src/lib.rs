@@ -1,14 +1,15 @@
 //! The sync server with the central case ledger.
 //!
 //! ```text
-//! api → projection → ingest → tlog → ledger        each uses only what stands to its right
+//! console → api → projection → ingest → tlog → ledger        each uses only what stands to its right
 //! ```
 //! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
-//! `api` the only part that knows HTTP. `uploads` is the blob plane beside `ingest`.
+//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`.
 
 pub mod api;
 pub mod commands;
 pub mod config;
+pub mod console;
 pub mod export;
 pub mod ingest;
 pub mod keys;

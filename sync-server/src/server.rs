@@ -172,6 +172,18 @@ impl Server {
         Ok((server, Workers { stop, tasks }))
     }
 
+    /// SHA-256 of the certificate that clients see, hex: what the card says.
+    ///
+    /// # Errors
+    /// When the certificate cannot be read.
+    pub fn tls_sha256(&self) -> std::io::Result<String> {
+        use rustls_pki_types::pem::PemObject;
+        let text = std::fs::read(self.layout.certificate())?;
+        let first = rustls_pki_types::CertificateDer::from_pem_slice(&text)
+            .map_err(|e| std::io::Error::other(format!("the TLS certificate: {e:?}")))?;
+        Ok(hex::encode(fieldseal_proof::hash::sha256(&first)))
+    }
+
     /// Ends the process soon: its state on disk is unknown until it is read again.
     fn fail(&self, what: &str, error: &dyn std::fmt::Display) {
         tracing::error!(worker = what, %error, "a worker stopped");

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Lang, Param};
 
 /// Group name and file. A group is only a place to look; codes are unique over all of them.
-pub(super) const GROUPS: [(&str, &str); 9] = [
+pub(super) const GROUPS: &[(&str, &str)] = &[
     ("labels", include_str!("messages/labels.toml")),
     ("input", include_str!("messages/input.toml")),
     ("device", include_str!("messages/device.toml")),
@@ -18,6 +18,9 @@ pub(super) const GROUPS: [(&str, &str); 9] = [
     ("case", include_str!("messages/case.toml")),
     ("trust", include_str!("messages/trust.toml")),
     ("time", include_str!("messages/time.toml")),
+    ("console", include_str!("messages/console.toml")),
+    ("console_act", include_str!("messages/console_act.toml")),
+    ("console_case", include_str!("messages/console_case.toml")),
 ];
 
 #[derive(Debug, Deserialize)]

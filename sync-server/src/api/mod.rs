@@ -135,6 +135,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/healthz", get(status::health))
         .route("/metrics", get(status::metrics))
         .route("/openapi.json", get(status::openapi))
+        .merge(crate::console::router(&app))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::around))

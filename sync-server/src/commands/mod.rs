@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backup;
+mod console_password;
 mod export;
 mod fsck;
 mod init;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Serves until SIGTERM.
     Serve(serve::Serve),
+    /// Makes an account of the console, or gives one a new password; the password comes from standard input.
+    ConsolePassword(console_password::ConsolePassword),
     /// Copies everything, and reads the copy back.
     Backup {
         #[arg(long)]
@@ -147,6 +150,7 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             Command::Init(init) => init.run(),
             Command::Adopt { dir, key_log } => adopt::run(&dir, &key_log).await,
             Command::Serve(serve) => serve.run().await,
+            Command::ConsolePassword(password) => password.run().await,
             Command::Backup { dir, out } => backup::run(&dir, &out).await,
             Command::Restore { from, dir } => restore::run(&from, &dir).await,
             Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,

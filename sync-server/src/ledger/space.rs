@@ -34,3 +34,9 @@ pub const NUMBER: &str = "number";
 pub const CARRIED: &str = "carried";
 /// Inspection → the operation that closed it. Derived.
 pub const CLOSING: &str = "closing";
+/// User name in lower case → a person's account in the console.
+pub const ACCOUNT: &str = "account";
+/// SHA-256 of a session's token → whose it is, since when.
+pub const SESSION: &str = "session";
+/// First two bytes of a user name's SHA-256 → wrong passwords in a row, and until when nobody may try.
+pub const LOCKOUT: &str = "lockout";

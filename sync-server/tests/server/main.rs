@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
 
 mod admission;
+mod console;
 mod life;
 mod stores;
 mod uploads;

@@ -1,0 +1,96 @@
+//! Stylesheet, scripts and icon: part of the program, served under a name that carries their hash, so that a browser keeps them for ever.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use fieldseal_proof::hash::sha256;
+
+use super::error::PageError;
+
+struct Asset {
+    name: String,
+    media: &'static str,
+    bytes: &'static [u8],
+}
+
+/// Paths of the assets, for the shell.
+#[derive(Debug)]
+pub struct Paths {
+    pub css: String,
+    pub trusted: String,
+    pub htmx: String,
+    pub app: String,
+}
+
+const FAVICON: &[u8] = include_bytes!("assets/favicon.svg");
+const CSS: &[u8] = include_bytes!("assets/app.css");
+const TRUSTED: &[u8] = include_bytes!("assets/trusted.js");
+const HTMX: &[u8] = include_bytes!("assets/htmx.min.js");
+const APP: &[u8] = include_bytes!("assets/app.js");
+
+static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+    let script = "text/javascript; charset=utf-8";
+    [
+        asset("app", "css", "text/css; charset=utf-8", CSS),
+        asset("trusted", "js", script, TRUSTED),
+        asset("htmx", "js", script, HTMX),
+        asset("app", "js", script, APP),
+    ]
+});
+
+static PATHS: LazyLock<Paths> = LazyLock::new(|| {
+    let path = |at: usize| format!("/assets/{}", ASSETS[at].name);
+    Paths {
+        css: path(0),
+        trusted: path(1),
+        htmx: path(2),
+        app: path(3),
+    }
+});
+
+fn asset(stem: &str, ending: &str, media: &'static str, bytes: &'static [u8]) -> Asset {
+    let hash = hex::encode(&sha256(bytes)[..8]);
+    Asset {
+        name: format!("{stem}-{hash}.{ending}"),
+        media,
+        bytes,
+    }
+}
+
+/// Where the assets are.
+pub fn paths() -> &'static Paths {
+    &PATHS
+}
+
+/// `GET /assets/{name}`
+pub async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
+    let found = ASSETS
+        .iter()
+        .find(|asset| asset.name == name)
+        .ok_or(PageError::NotFound)?;
+    Ok(kept(found.media, found.bytes, "public, max-age=31536000, immutable"))
+}
+
+/// `GET /favicon.svg`
+pub async fn favicon() -> Response {
+    kept("image/svg+xml", FAVICON, "public, max-age=86400")
+}
+
+fn kept(media: &'static str, bytes: &'static [u8], keep: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, keep)], bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn htmx_is_the_pinned_file_and_our_script_stays_small() {
+        let pinned = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130";
+        assert_eq!(hex::encode(sha256(HTMX)), pinned);
+        assert!(include_str!("assets/README.md").contains(pinned));
+        assert!(APP.len() <= 6 * 1024, "app.js has {} bytes", APP.len());
+    }
+}

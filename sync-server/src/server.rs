@@ -216,7 +216,8 @@ fn lock(layout: &Layout) -> Result<std::fs::File, OpenError> {
     }
 }
 
-async fn epoch(ledger: &dyn LedgerStore, random: &dyn Random) -> Result<Epoch, OpenError> {
+/// The server's epoch; made at the first start.
+pub(crate) async fn epoch(ledger: &dyn LedgerStore, random: &dyn Random) -> Result<Epoch, OpenError> {
     if let Some(register) = ledger.register(space::META, EPOCH_KEY.to_vec()).await? {
         let bytes = register
             .value

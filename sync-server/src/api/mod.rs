@@ -24,6 +24,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use crate::server::Server;
 
 pub use caller::AdminToken;
+pub use enrol::{Enrolment, Invitation};
 pub use limits::Pools;
 pub use problem::Problem;
 
@@ -33,6 +34,10 @@ pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
     metrics: PrometheusHandle,
+    /// What the console has prepared and not written yet.
+    pub office: Arc<crate::console::act::office::Office>,
+    /// Enrolment codes that are on a screen.
+    pub codes: Arc<crate::console::enrolment::Codes>,
 }
 
 /// Every route, for the test that compares them with `openapi.json`.
@@ -82,6 +87,8 @@ pub fn router(server: Arc<Server>) -> Router {
         server,
         pools: Arc::new(Pools::default()),
         metrics: handle,
+        office: Arc::default(),
+        codes: Arc::default(),
     };
     let json = DefaultBodyLimit::max(limits::JSON_BODY);
     Router::new()

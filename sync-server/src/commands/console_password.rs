@@ -72,6 +72,9 @@ impl ConsolePassword {
         account.changed_ms = now;
         account.closed = false;
         account.role = role.unwrap_or(account.role);
+        if account.certificate.is_none() {
+            account.certificate = Some(self.user.trim().to_owned());
+        }
         if let Some(name) = &self.name {
             account.name.clone_from(name);
         }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backup;
+mod console_device;
 mod console_password;
 mod export;
 mod fsck;
@@ -47,6 +48,11 @@ enum Command {
     },
     /// Serves until SIGTERM.
     Serve(serve::Serve),
+    /// Makes the console a device: keys that the server holds, and a request for an administrator to approve.
+    ConsoleDevice {
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Makes an account of the console, or gives one a new password; the password comes from standard input.
     ConsolePassword(console_password::ConsolePassword),
     /// Copies everything, and reads the copy back.
@@ -150,6 +156,7 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             Command::Init(init) => init.run(),
             Command::Adopt { dir, key_log } => adopt::run(&dir, &key_log).await,
             Command::Serve(serve) => serve.run().await,
+            Command::ConsoleDevice { dir } => console_device::run(&dir).await,
             Command::ConsolePassword(password) => password.run().await,
             Command::Backup { dir, out } => backup::run(&dir, &out).await,
             Command::Restore { from, dir } => restore::run(&from, &dir).await,

@@ -50,6 +50,12 @@ pub struct Account {
     pub name: String,
     pub role: Role,
     pub password: Hashed,
+    /// As it is printed and enrolled; the user name in lower case is only for signing in.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// Id in the key log, once a key was asked for.
+    #[serde(default)]
+    pub officer: Option<String>,
     /// Sessions begun before it are over.
     pub changed_ms: u64,
     #[serde(default)]
@@ -67,10 +73,19 @@ impl Account {
             name: name.to_owned(),
             role,
             password,
+            certificate: None,
+            officer: None,
             changed_ms: now_ms,
             closed: false,
             shortcuts: true,
         }
+    }
+}
+
+impl Account {
+    /// Certificate number for the key log.
+    pub fn certificate(&self) -> String {
+        self.certificate.clone().unwrap_or_else(|| self.user.clone())
     }
 }
 

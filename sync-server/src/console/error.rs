@@ -30,6 +30,11 @@ pub enum PageError {
     Conflict {
         kept: Vec<(String, String)>,
     },
+    /// Device or person cannot sign yet; the word is the code of the sentence that says what is missing.
+    NotYet {
+        word: &'static str,
+        kept: Vec<(String, String)>,
+    },
     /// The disk is full.
     Full {
         kept: Vec<(String, String)>,
@@ -49,16 +54,22 @@ impl PageError {
         Self::Internal { incident }
     }
 
+    /// Something is missing before anything can be signed; the code of the sentence that says what.
+    pub fn not_yet(word: &'static str) -> Self {
+        Self::NotYet { word, kept: Vec::new() }
+    }
+
     pub fn bad_request(why: impl Into<String>) -> Self {
         Self::BadRequest(why.into())
     }
 
-    /// Puts what the person wrote beside a conflict or a full disk, so that it is not lost.
+    /// Puts what the person wrote beside an error that it can survive, so that it is not lost.
     #[must_use]
     pub fn keeping(self, words: Vec<(String, String)>) -> Self {
         match self {
             Self::Conflict { .. } => Self::Conflict { kept: words },
             Self::Full { .. } => Self::Full { kept: words },
+            Self::NotYet { word, .. } => Self::NotYet { word, kept: words },
             other => other,
         }
     }
@@ -69,7 +80,7 @@ impl PageError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_) | Self::ElsewhereOrigin => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Conflict { .. } | Self::NotYet { .. } => StatusCode::CONFLICT,
             Self::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -214,6 +225,7 @@ async fn page_of(app: &App, visitor: &Visitor, error: PageError) -> Response {
         ),
         PageError::ElsewhereOrigin => ("console.error.elsewhere", words.t("console.error.elsewhere_text")),
         PageError::BadRequest(_) => ("console.error.bad_request", words.t("console.error.bad_request_text")),
+        PageError::NotYet { word, .. } => ("console.not_yet", words.t(word)),
         PageError::Conflict { .. } => ("console.error.conflict", words.t("console.error.conflict_text")),
         PageError::Full { .. } => ("console.error.full", words.t("console.error.full_text")),
         PageError::Internal { .. } => ("console.error.internal", words.t("console.error.internal_text")),
@@ -232,7 +244,7 @@ async fn page_of(app: &App, visitor: &Visitor, error: PageError) -> Response {
             _ => None,
         },
         kept: match &error {
-            PageError::Conflict { kept } | PageError::Full { kept } => kept.clone(),
+            PageError::Conflict { kept } | PageError::Full { kept } | PageError::NotYet { kept, .. } => kept.clone(),
             _ => Vec::new(),
         },
     };

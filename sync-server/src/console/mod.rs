@@ -7,8 +7,11 @@
 
 pub mod access;
 pub mod accounts;
+pub mod act;
 mod assets;
+pub mod enrolment;
 pub mod error;
+pub mod form;
 mod headers;
 mod language;
 pub mod lockout;
@@ -40,6 +43,10 @@ pub fn router(app: &App) -> Router<App> {
         .route("/console/sign-out", post(sign_in::leave))
         .route("/console/worklist", get(work::first))
         .route("/console/worklist/{list}", get(work::list))
+        .merge(act::routes())
+        .route("/console/enrolment", get(enrolment::page))
+        .route("/console/enrolment/invite", post(enrolment::invite))
+        .route("/console/enrolment/revoke", get(enrolment::revoke))
         .route("/console/settings", get(settings::page).post(settings::change))
         .route("/console/{*rest}", any(error::no_such_page))
         .route("/assets/{name}", get(assets::serve))

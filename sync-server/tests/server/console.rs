@@ -30,7 +30,7 @@ impl Browser {
         }
     }
 
-    fn cookie(&self) -> String {
+    pub fn cookie(&self) -> String {
         let pairs: Vec<String> = self
             .cookies
             .iter()

@@ -4,6 +4,7 @@
 
 mod admission;
 mod console;
+mod console_sign;
 mod life;
 mod stores;
 mod uploads;

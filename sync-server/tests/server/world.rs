@@ -116,6 +116,49 @@ impl World {
         self.append(entry, signer)
     }
 
+    /// The administrator approves everybody who asks, as `fieldseal admin approve --all` does.
+    pub async fn approve_all(&mut self) {
+        let admin = self.admin_token();
+        let (_, asking) = self.json(self.ask(Method::GET, "/v1/admin/enrolments", &admin)).await;
+        for one in asking["items"].as_array().unwrap().clone() {
+            let key = |name: &str, purpose| KeyRecord {
+                purpose,
+                suite: one[name]["suite"].as_u64().unwrap_or(1),
+                public: hex::decode(one[name]["public"].as_str().unwrap()).unwrap(),
+                custody: Custody::from_word(one["custody"].as_str().unwrap_or("software")).unwrap(),
+            };
+            let id = |name: &str| one[name].as_str().unwrap().parse::<ItemId>().unwrap();
+            let officer = one["kind"] == "officer";
+            let attrs = officer.then(|| {
+                Body::decode(&fieldseal_proof::encoding::from_base64(one["attrs"].as_str().unwrap()).unwrap()).unwrap()
+            });
+            let entry = Entry {
+                tenant: TENANT,
+                index: self.keys.size(),
+                prev: self.keys.head(),
+                action: one["kind"].as_str().unwrap().into(),
+                subject: Some(*id(if officer { "officer" } else { "device" }).as_bytes()),
+                keys: match officer {
+                    true => vec![key("key", Purpose::Officer)],
+                    false => vec![key("operation", Purpose::Operation), key("cosigner", Purpose::Cosigner)],
+                },
+                role: Some(one["role"].as_str().unwrap().into()),
+                incarnation: (!officer).then(|| IncarnationId::from_bytes(*id("incarnation").as_bytes())),
+                attrs_root: attrs.as_ref().map(Body::root),
+                signer: ed(2).public().key_id(),
+                wall_ms: 0,
+                target: None,
+                name: None,
+            };
+            let frame = KeyLogFrame::sign(&entry, attrs, &ed(2)).unwrap();
+            self.keys.append(&frame).unwrap();
+            self.frames.extend_from_slice(&frame.encode());
+            let post = self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame.encode());
+            let (status, answer) = self.json(post).await;
+            assert_eq!(status, 200, "{answer}");
+        }
+    }
+
     /// Revokes a key.
     pub fn revoke(&mut self, key: KeyId) -> Vec<u8> {
         let entry = Entry {

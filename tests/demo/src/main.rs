@@ -152,17 +152,21 @@ fn play(options: &Options) -> ExitCode {
         duration(steps.elapsed()),
         out.display()
     );
-    stay(stage, options.once)
+    stay(stage, &ending.closed, options.once)
 }
 
 /// Keeps the server up until somebody ends the demo, unless it was to be told once.
-fn stay(mut stage: Stage, once: bool) -> ExitCode {
+fn stay(mut stage: Stage, closed: &str, once: bool) -> ExitCode {
     if once {
         return stage
             .stop_server()
             .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
     }
-    println!("{}", story::what_next(&stage));
+    let opened = story::console::leave_work(&stage, closed).and_then(|()| story::console::open(&stage));
+    match opened {
+        Ok(people) => println!("{}", story::what_next(&stage, &people)),
+        Err(error) => return failed(&error),
+    }
     let Some(server) = stage.take_server() else {
         return ExitCode::SUCCESS;
     };

@@ -247,6 +247,9 @@ struct Asking {
     key: Option<PublicJson>,
     #[serde(default)]
     attrs: Option<String>,
+    /// Who keeps the private half, where it is not a file of the device: `hardware` or `server`.
+    #[serde(default)]
+    custody: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -280,7 +283,11 @@ impl Asking {
     /// The entry that enrols it. Names stand in the attributes, which the entry only commits to.
     fn entry(&self, log: &KeyLog, signer: KeyId, wall_ms: u64) -> Result<(Entry, Option<Body>), Failure> {
         let lacks = |what: &str| Failure::usage(format!("request {} carries no {what}", self.request));
-        let custody = Custody::Software;
+        let custody = self
+            .custody
+            .as_deref()
+            .and_then(Custody::from_word)
+            .unwrap_or(Custody::Software);
         if self.kind == "device" {
             let cosigner = self.cosigner.as_ref().ok_or_else(|| lacks("cosigner key"))?.key()?;
             let subject = id(self.device.as_deref().ok_or_else(|| lacks("device"))?)?;

@@ -1,4 +1,4 @@
-// What pages do beyond reading. Every page reads, filters and pages without this file; only signing needs it.
+// What pages do beyond reading; only signing needs this file.
 "use strict";
 (() => {
   const all = (sel, root = document) => [...root.querySelectorAll(sel)];
@@ -13,13 +13,16 @@
     button.dataset.done = "";
   });
 
-  // Text that would be lost.
+  // Unsaved text.
   let unsaved = false;
   document.addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) unsaved = true; });
   document.addEventListener("submit", () => { unsaved = false; });
   addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 
-  // After a swap the reader continues at the heading or result that came.
+  // Counts are asked for once a minute while somebody looks.
+  setInterval(() => { if (!document.hidden) all("[data-poll]").forEach((e) => e.dispatchEvent(new Event("refresh"))); }, 60000);
+
+  // After a swap the reader goes on at the result.
   document.addEventListener("htmx:after:swap", (event) => {
     const root = event.target instanceof Element ? event.target : document;
     ready(root);
@@ -28,7 +31,7 @@
   });
   document.querySelector(".summary[autofocus]")?.focus();
 
-  // Single keys, only where they are switched on and nobody is typing. None of them signs, releases, revokes or deletes.
+  // Single keys, where they are switched on and nobody types. None signs, releases, revokes or deletes.
   if ("shortcuts" in document.body.dataset) {
     let prefix = false, row = -1;
     const go = { w: "worklist", c: "cases", a: "assign", d: "devices", h: "hearing" };
@@ -48,6 +51,71 @@
       else if (key === "[") document.querySelector("a[rel=prev]")?.click();
       else if (key === "]") document.querySelector("a[rel=next]")?.click();
       else if (key === "?") location.href = "/console/settings";
+    });
+  }
+
+  // The supervisor's key: P-256, not exportable, in this browser's IndexedDB.
+  const store = (mode, act) => new Promise((done, fail) => {
+    const open = indexedDB.open("fieldseal", 1);
+    open.onupgradeneeded = () => open.result.createObjectStore("keys", { keyPath: "public" });
+    open.onerror = () => fail(open.error);
+    open.onsuccess = () => {
+      const asked = act(open.result.transaction("keys", mode).objectStore("keys"));
+      asked.onsuccess = () => { open.result.close(); done(asked.result); };
+      asked.onerror = () => fail(asked.error);
+    };
+  });
+  const hex = (bytes) => [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
+  const show = (form, name) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = false; });
+  const hide = (form, name) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = true; });
+  const curve = { name: "ECDSA", namedCurve: "P-256" };
+
+  // r ‖ s with s in the lower half of the order: the one form that the format takes.
+  const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const lowS = (raw) => {
+    const s = BigInt("0x" + hex(raw.slice(32)));
+    return hex(raw.slice(0, 32)) + (s > ORDER / 2n ? ORDER - s : s).toString(16).padStart(64, "0");
+  };
+
+  if (isSecureContext && window.indexedDB) {
+    for (const form of all("form[data-sign]")) (async () => {
+      hide(form, "sign-missing");
+      const known = Object.fromEntries(form.dataset.keys.trim().split(" ").map((pair) => pair.split("=")));
+      const held = (await store("readonly", (keys) => keys.getAll())).find((key) => known[key.public]);
+      if (!held) return show(form, "sign-nokey");
+      show(form, "sign-with");
+      form.querySelector(`[data-fingerprint="${held.public}"]`).hidden = false;
+      form.querySelector("button").disabled = false;
+      form.addEventListener("submit", async (event) => {
+        if (form.elements.signature.value) return;
+        event.preventDefault();
+        const bytes = Uint8Array.from(atob(form.dataset.sign), (c) => c.charCodeAt(0));
+        try {
+          const raw = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, held.pair.privateKey, bytes);
+          form.elements.key.value = known[held.public];
+          form.elements.signature.value = lowS(new Uint8Array(raw));
+          form.submit();
+        } catch { show(form, "sign-failed"); }
+      });
+    })();
+    for (const form of all("form[data-make-key]")) {
+      hide(form, "sign-missing");
+      form.querySelector("button").disabled = false;
+      form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        try {
+          const pair = await crypto.subtle.generateKey(curve, false, ["sign", "verify"]);
+          const raw = new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey));
+          const point = hex([2 + (raw[64] & 1), ...raw.slice(1, 33)]);
+          await store("readwrite", (keys) => keys.put({ public: point, pair, user: form.dataset.makeKey }));
+          if (!(await navigator.storage?.persist?.())) show(form, "persist");
+          form.elements.public.value = point;
+          form.submit();
+        } catch { show(form, "sign-failed"); }
+      });
+    }
+    if (document.querySelector("[data-here]")) store("readonly", (keys) => keys.getAllKeys()).then((held) => {
+      all("[data-here]").forEach((tag) => { tag.hidden = !held.includes(tag.dataset.here); });
     });
   }
 })();

@@ -2,6 +2,7 @@
 
 pub mod cast;
 pub mod ceremony;
+pub mod console;
 pub mod disaster;
 pub mod field;
 pub mod hearing;
@@ -32,6 +33,8 @@ const STRANGER: &str = "91530100MA6K5XJ37C";
 
 /// What the listener gets at the end.
 pub struct Ending {
+    /// An inspection that was closed: what comes for it later is set aside.
+    pub closed: String,
     /// Lines of the summary.
     pub lines: Vec<String>,
     /// The verdict on the bundle.
@@ -123,15 +126,26 @@ pub fn tell<W: Write>(
     ];
     lines.iter().for_each(|line| steps.say(line));
     steps.end();
-    Ok(Ending { lines, verdict })
+    let closed = assigned[0].clone();
+    Ok(Ending { closed, lines, verdict })
 }
 
 /// What to try on the server that stays up.
-pub fn what_next(stage: &Stage) -> String {
+pub fn what_next(stage: &Stage, people: &[console::SignIn]) -> String {
     let program = stage.binaries.fieldseal.display();
     let out = stage.out.display();
+    let accounts: Vec<String> = people
+        .iter()
+        .map(|one| format!("  {:13} {}  {}  ({})", one.role, one.user, one.password, one.name))
+        .collect();
     format!(
-        "The server stays up at https://{} (Ctrl-C ends it). Try:\n  {program} verify {out}/bundle --trust {out}/trust\n  {program} supervisor cases --dir {out}/supervisor\n  {program} device status --dir {out}/tablets/a3\n  curl --insecure https://{}/checkpoint",
+        "The console is at https://{}/console (its certificate is self-signed: compare it with server/card.json). Sign in as\n{}\n\
+         The supervisor first makes a signing key there (登记 → 我的签名密钥); the administrator approves it with\n  \
+         FIELDSEAL_PIN='{}' {program} admin approve --all --admin {out}/admin --card {out}/admin/card.json\n\n\
+         The server stays up at https://{} (Ctrl-C ends it). Try:\n  {program} verify {out}/bundle --trust {out}/trust\n  {program} supervisor cases --dir {out}/supervisor\n  {program} device status --dir {out}/tablets/a3\n  curl --insecure https://{}/checkpoint",
+        stage.server_at(),
+        accounts.join("\n"),
+        cast::CEREMONY_PASSWORD,
         stage.server_at(),
         stage.server_at()
     )

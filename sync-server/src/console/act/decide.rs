@@ -1,0 +1,273 @@
+//! The conflict decision: values side by side, who said each and what they saw, then a choice and a reason. Nothing is preselected.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use fieldseal_core::catalogue::Message;
+use fieldseal_core::domain::view::People;
+use fieldseal_core::merge::State as Folded;
+use fieldseal_core::merge::{FieldClass, Held};
+use fieldseal_proof::ids::{CaseId, OpId};
+use fieldseal_proof::operation::Operation;
+use serde::Deserialize;
+
+use super::super::accounts::Role;
+use super::super::error::PageError;
+use super::super::form::Fields;
+use super::super::page::{Area, Page, html};
+use super::super::visitor::Desk;
+use super::super::words::Words;
+use super::action::{Action, Choice, choice_id};
+use super::prepared;
+use super::readable::{label, text};
+use super::simple::device_name;
+use super::state;
+use crate::api::App;
+
+/// One value that stands.
+struct Side {
+    letter: String,
+    id: String,
+    value: String,
+    /// Who, tablet, what they saw, received, claimed, records.
+    cells: Vec<String>,
+}
+
+/// A row of the comparison: what all sides say about one question.
+struct Row {
+    name: String,
+    same: bool,
+    cells: Vec<Cell>,
+}
+
+struct Cell {
+    letter: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "act/decide.html")]
+struct DecidePage {
+    page: Page,
+    case: String,
+    path: String,
+    field: String,
+    party: String,
+    sides: Vec<Side>,
+    rows: Vec<Row>,
+    chosen: String,
+    other: String,
+    reason: String,
+    seen: String,
+    /// A person can settle it; otherwise it is a contradiction of sealed facts.
+    decidable: bool,
+    /// Several values still stand.
+    open: bool,
+    inspection: Option<String>,
+    problem: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Subject {
+    case: String,
+    path: String,
+}
+
+/// `GET /console/act/decide?case=&path=`
+pub async fn form(State(app): State<App>, desk: Desk, Query(about): Query<Subject>) -> Result<Response, PageError> {
+    let case = about.case.parse().map_err(|_| PageError::NotFound)?;
+    shown(&app, &desk, case, &about.path, &Fields(Vec::new()), None).await
+}
+
+/// `POST /console/act/decide`
+pub async fn send(
+    State(app): State<App>,
+    desk: Desk,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let fields = Fields(form);
+    let case: CaseId = fields.id("case")?;
+    let path = fields.text("path").to_owned();
+    let choice = match fields.text("choice") {
+        "" => {
+            let message = Message::new("console.act.choose", []);
+            return shown(&app, &desk, case, &path, &fields, Some(message)).await;
+        }
+        "other" => Choice::Other(fields.text("other").to_owned()),
+        held => Choice::Held(held.to_owned()),
+    };
+    let action = Action::Decide {
+        case,
+        path: path.clone(),
+        choice,
+        reason: fields.text("reason").to_owned(),
+    };
+    prepared(&app, &desk, action, fields.text("seen"), async |message| {
+        shown(&app, &desk, case, &path, &fields, Some(message)).await
+    })
+    .await
+}
+
+async fn shown(
+    app: &App,
+    desk: &Desk,
+    case: CaseId,
+    path: &str,
+    fields: &Fields,
+    message: Option<Message>,
+) -> Result<Response, PageError> {
+    desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
+    let words = desk.words();
+    let fold = state::of(app, case).await?.ok_or(PageError::NotFound)?;
+    let resolved = fold.get(path).ok_or(PageError::NotFound)?;
+    let people = People::of(&app.server.ingest.key_log().log);
+    let mut sides: Vec<Side> = Vec::new();
+    for (at, held) in resolved.held().iter().enumerate() {
+        sides.push(side(app, words, &people, &fold, path, at, held).await?);
+    }
+    let names = ["who", "tablet", "saw", "received", "claimed", "records"]
+        .map(|row| words.t(&format!("console.act.row.{row}")));
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    let same = |row: usize| sides.windows(2).all(|pair| pair[0].cells[row] == pair[1].cells[row]);
+    order.sort_by_key(|row| same(*row));
+    let rows = order
+        .iter()
+        .map(|row| Row {
+            name: names[*row].clone(),
+            same: same(*row),
+            cells: sides
+                .iter()
+                .map(|side| Cell {
+                    letter: side.letter.clone(),
+                    text: side.cells[*row].clone(),
+                })
+                .collect(),
+        })
+        .collect();
+    let party = fold.text("party/name").unwrap_or_else(|| case.to_string());
+    let field = label(words, path);
+    let mut page = Page::of(
+        app,
+        desk,
+        Area::Work,
+        words.t1("console.act.decide.title", "field", &field),
+    )
+    .await?;
+    page = page
+        .crumb("/console/worklist/conflicts", words.t("console.work.conflicts"))
+        .crumb(format!("/console/cases/{case}"), party.clone());
+    page.error = message.is_some();
+    let probe = Action::Decide {
+        case,
+        path: path.to_owned(),
+        choice: Choice::Other(String::new()),
+        reason: String::new(),
+    };
+    let first = resolved.held().iter().flat_map(|held| &held.by).next();
+    let inspection = match first {
+        Some(id) => state::header(app, *id).await?.and_then(|header| header.inspection),
+        None => None,
+    };
+    html(&DecidePage {
+        case: case.to_string(),
+        path: path.to_owned(),
+        field,
+        party,
+        rows,
+        chosen: fields.text("choice").to_owned(),
+        other: fields.text("other").to_owned(),
+        reason: fields.text("reason").to_owned(),
+        seen: match fields.text("seen") {
+            "" => probe.seen(app).await?,
+            seen => seen.to_owned(),
+        },
+        decidable: FieldClass::of(path) == FieldClass::Legal,
+        open: sides.len() > 1,
+        inspection: inspection.map(|id| id.to_string()),
+        problem: message.map(|message| message.text(words.lang)),
+        sides,
+        page,
+    })
+}
+
+async fn side(
+    app: &App,
+    words: Words,
+    people: &People,
+    fold: &Folded,
+    path: &str,
+    at: usize,
+    held: &Held,
+) -> Result<Side, PageError> {
+    let value = held.decoded();
+    let (mut who, mut tablets, mut received, mut claimed, mut saw) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for id in &held.by {
+        let rows = app.server.ledger.operation(*id).await?;
+        let Some(row) = rows.first() else { continue };
+        let Ok(operation) = Operation::parse(&row.frame) else {
+            continue;
+        };
+        let header = operation.header();
+        who.extend(signers(fold, people, words, *id));
+        tablets.push(device_name(app, &header.device.to_string()).await?);
+        received.push(words.moment(row.received_ms));
+        claimed.push(words.moment(header.clock.wall_ms));
+        for earlier in &header.supersedes {
+            saw.extend(value_of(app, words, people, *earlier, path).await?);
+        }
+    }
+    if who.is_empty() {
+        who.push(words.t("console.act.unsigned"));
+    }
+    if saw.is_empty() {
+        saw.push(words.t("console.act.saw_nothing"));
+    }
+    let joint = if words.zh() { "、" } else { ", " };
+    let joined = |mut all: Vec<String>| {
+        all.dedup();
+        all.join(joint)
+    };
+    let ids = held.by.iter().map(|id| id.to_string()[..16].to_owned()).collect();
+    Ok(Side {
+        letter: letter(words, at),
+        id: value.as_ref().map(choice_id).unwrap_or_default(),
+        value: value.map_or_else(|| words.t("value.withheld"), |value| text(words, people, &value)),
+        cells: vec![
+            joined(who),
+            joined(tablets),
+            joined(saw),
+            joined(received),
+            joined(claimed),
+            joined(ids),
+        ],
+    })
+}
+
+/// Whose keys signed an operation.
+fn signers(fold: &Folded, people: &People, words: Words, id: OpId) -> Vec<String> {
+    fold.attests(&id)
+        .into_iter()
+        .map(|attest| {
+            let name = people
+                .get(&attest.officer)
+                .map_or_else(|| attest.officer.to_string(), |o| o.name.clone());
+            words.t1("console.act.by_key", "name", name)
+        })
+        .collect()
+}
+
+/// What an earlier operation said about the path: the version that the author saw.
+async fn value_of(app: &App, words: Words, people: &People, id: OpId, path: &str) -> Result<Option<String>, PageError> {
+    let rows = app.server.ledger.operation(id).await?;
+    let operation = rows.first().and_then(|row| Operation::parse(&row.frame).ok());
+    let value = operation.and_then(|operation| operation.body().and_then(|body| body.get(path)));
+    Ok(value.map(|value| text(words, people, &value)))
+}
+
+/// 甲 乙 丙 …, A B C ….
+fn letter(words: Words, at: usize) -> String {
+    let letters: Vec<char> = words.t("console.act.letters").chars().collect();
+    letters.get(at).map_or_else(|| (at + 1).to_string(), char::to_string)
+}

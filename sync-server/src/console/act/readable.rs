@@ -1,0 +1,103 @@
+//! The readable form of exactly the bytes that are signed.
+
+use fieldseal_core::catalogue::{Lang, exists};
+use fieldseal_core::domain::view::People;
+use fieldseal_proof::cbor::Value;
+use fieldseal_proof::ids::{OfficerId, to_hex};
+use fieldseal_proof::operation::Operation;
+
+use super::super::words::Words;
+
+/// One field of an operation.
+pub struct Line {
+    pub path: String,
+    pub label: String,
+    pub value: String,
+}
+
+/// An operation as a person reads it; made from its encoded bytes, not from the form.
+pub struct Readable {
+    pub kind: String,
+    pub id: String,
+    pub lines: Vec<Line>,
+    pub place: Vec<(String, String)>,
+    pub header_hex: String,
+}
+
+impl Readable {
+    /// Reads an operation back from its bytes.
+    pub fn of(operation: &Operation, words: Words, people: &People) -> Self {
+        let shown = Operation::parse(&operation.frame()).unwrap_or_else(|_| operation.clone());
+        let header = shown.header();
+        let fields = shown.body().map(|body| body.fields()).unwrap_or_default();
+        let lines = fields.iter().filter(|field| !field.path.is_empty()).map(|field| Line {
+            label: label(words, &field.path),
+            value: shown
+                .body()
+                .and_then(|body| body.get(&field.path))
+                .map_or_else(|| words.t("value.withheld"), |value| text(words, people, &value)),
+            path: field.path.clone(),
+        });
+        let lines = lines.collect();
+        let mut place = vec![
+            (words.t("console.sign.seq"), header.seq.to_string()),
+            (words.t("console.sign.claimed"), words.moment(header.clock.wall_ms)),
+        ];
+        place.extend(header.case.map(|case| (words.t("console.sign.case"), case.to_string())));
+        place.extend(
+            header
+                .inspection
+                .map(|id| (words.t("console.sign.inspection"), id.to_string())),
+        );
+        if !header.supersedes.is_empty() {
+            place.push((words.t("console.sign.supersedes"), header.supersedes.len().to_string()));
+        }
+        Self {
+            kind: kind(words, &header.kind),
+            id: shown.id().to_string(),
+            lines,
+            place,
+            header_hex: to_hex(shown.header_bytes()),
+        }
+    }
+}
+
+/// Name of a kind; one that the catalogue does not know stays as it is.
+pub fn kind(words: Words, kind: &str) -> String {
+    let code = format!("kind.{kind}");
+    if exists(&code) { words.t(&code) } else { kind.to_owned() }
+}
+
+/// Name of a path: its last segment's label, else the path.
+pub fn label(words: Words, path: &str) -> String {
+    let last = path.rsplit('/').next().unwrap_or(path);
+    for code in [format!("label.{last}"), format!("field.{last}")] {
+        if exists(&code) {
+            return words.t(&code);
+        }
+    }
+    path.to_owned()
+}
+
+/// A value for people: names for officers, hex for other bytes.
+pub fn text(words: Words, people: &People, value: &Value) -> String {
+    let joint = if words.lang == Lang::Zh { "、" } else { ", " };
+    match value {
+        Value::Uint(n) => n.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_slice()) {
+            Ok(id) => people.get(&OfficerId::from_bytes(id)).map_or_else(
+                || OfficerId::from_bytes(id).to_string(),
+                |o| format!("{} {}", o.name, o.certificate),
+            ),
+            Err(_) => to_hex(bytes),
+        },
+        Value::Array(all) => all
+            .iter()
+            .map(|one| text(words, people, one))
+            .collect::<Vec<_>>()
+            .join(joint),
+        other => other.as_int().map_or_else(|| words.t("value.empty"), |n| n.to_string()),
+    }
+}

@@ -105,7 +105,8 @@ fn exit_of(code: &str) -> u8 {
         "usage" => USAGE,
         "missing_tool" | "font_missing" => MISSING,
         "storage_full" | "storage_short" | "disk_full" => NO_SPACE,
-        "offline" | "server_unreachable" | "server_busy" | "captive_portal" | "db_locked" | "pin_wait" => LATER,
+        "offline" | "server_unreachable" | "server_busy" | "server_full" | "captive_portal" | "db_locked"
+        | "pin_wait" => LATER,
         _ => FAILED,
     }
 }
@@ -155,7 +156,7 @@ impl From<Fault> for Failure {
                 detail: text,
             } => Self::new("server_answer", [detail(format!("{status} {code} {text}"))]),
             Fault::Untrue { what, why } => Self::new("server_answer", [detail(format!("{what}: {why}"))]),
-            Fault::Store(fault) => Self::new(fault.code, [detail(fault.detail)]),
+            Fault::Store(fault) => Self::new(fault.code, [("path", Param::text("")), detail(fault.detail)]),
             Fault::Cancelled => Self::new("cancelled", []),
         }
     }

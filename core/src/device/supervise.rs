@@ -66,7 +66,7 @@ impl FieldDevice {
     /// stream of one inspection of the case.
     ///
     /// # Errors
-    /// A path or reason that is not accepted.
+    /// `not_found` for a path that has no value in this case; a value or reason that is not accepted.
     pub fn decide(
         &self,
         case: CaseId,
@@ -75,6 +75,10 @@ impl FieldDevice {
         value: Value,
         reason: &str,
     ) -> Result<OpId, DeviceError> {
+        let state = self.store.state(Scope::Case(case))?;
+        if !state.paths().any(|(held, _)| held == path) {
+            return Err(DeviceError::not_found(path));
+        }
         let decide = FieldDecide {
             id: ItemId::from_bytes(self.fresh_id()?),
             path: path.to_owned(),

@@ -378,6 +378,15 @@ impl Table {
                 }),
             }
         }
+        // A file that was cut off within quotation marks: what the last row holds runs on to the end, so it is no row.
+        if csv.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+            && let Some(row) = table.rows.pop()
+        {
+            table.broken.push(RefusedRow {
+                line: row.line,
+                reason: broken(row.line, &"\""),
+            });
+        }
         Ok(table)
     }
 }

@@ -287,7 +287,7 @@ impl Store {
                 .prepare("SELECT 1 FROM packs WHERE hash = ?1")?
                 .exists([pack.as_bytes()])?
             {
-                return Err(StoreError::Absent("the rule pack"));
+                return Err(StoreError::Absent(pack.to_string()));
             }
             put_meta(tx, "pack", pack.as_bytes())
         })

@@ -90,7 +90,7 @@ pub enum StoreError {
     Unknown(OpId),
     /// Something that a caller asked by name is not there.
     #[error("{0} is not held here")]
-    Absent(&'static str),
+    Absent(String),
     /// No leased number is left.
     #[error("no leased number is left for form {form}")]
     NoNumber {

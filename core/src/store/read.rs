@@ -54,11 +54,9 @@ impl Store {
         let connection = self.connection();
         let mut query = connection.prepare_cached(concat_columns!("WHERE operations.id = ?1"))?;
         query
-            .query_row([id.as_bytes()], |row| Ok(row_of(row)))?
-            .map_err(|e| match e {
-                StoreError::Sqlite(rusqlite::Error::QueryReturnedNoRows) => StoreError::Unknown(id),
-                other => other,
-            })
+            .query_row([id.as_bytes()], |row| Ok(row_of(row)))
+            .optional()?
+            .unwrap_or(Err(StoreError::Unknown(id)))
     }
 
     /// All operations of a scope, in order of arrival.
@@ -125,7 +123,7 @@ impl Store {
             )?
             .query_row([inspection.as_bytes()], |row| Ok(CaseId::from_bytes(row.get(0)?)))
             .optional()?;
-        case.ok_or(StoreError::Absent("the inspection"))
+        case.ok_or_else(|| StoreError::Absent(inspection.to_string()))
     }
 
     /// Effective writes of paths that begin with `prefix`, by path.
@@ -250,7 +248,7 @@ impl Store {
             .prepare_cached("SELECT file FROM packs WHERE hash = ?1")?
             .query_row([pack.as_bytes()], |row| row.get(0))
             .optional()?;
-        file.map(Arc::from).ok_or(StoreError::Absent("the rule pack"))
+        file.map(Arc::from).ok_or_else(|| StoreError::Absent(pack.to_string()))
     }
 
     /// Hashes of the packs held, oldest first.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use fieldseal_core::sync::fault::{Fault, StoreFault, checked};
+use fieldseal_core::sync::fault::{Fault, checked};
 use fieldseal_core::sync::limits::UPLOAD_SLICE;
 use fieldseal_core::sync::message::{Expect, Method, Payload, Request, Response, upload_path};
 use fieldseal_proof::encoding::base64;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::TransportError;
 use crate::cancel::Cancel;
-use crate::connection::{Connection, Endpoint, runtime};
+use crate::connection::{Connection, Endpoint, local, runtime};
 
 /// Most bytes of an answer that is read into memory.
 const ANSWER: usize = 64 * 1024 * 1024;
@@ -90,12 +90,7 @@ impl Caller {
                 .save(path, media_type, &mut file, &self.cancel, progress),
         );
         let bytes = saved?;
-        file.sync_all().map_err(|why| {
-            Fault::Store(StoreFault {
-                code: "io_failed",
-                detail: why.to_string(),
-            })
-        })?;
+        file.sync_all().map_err(|why| local(&why))?;
         Ok(bytes)
     }
 
@@ -123,12 +118,7 @@ impl Caller {
                 ("Upload-Offset", offset.to_string()),
                 ("Content-Type", "application/offset+octet-stream".to_owned()),
             ];
-            let unreadable = |why: std::io::Error| {
-                Fault::Store(StoreFault {
-                    code: "io_failed",
-                    detail: why.to_string(),
-                })
-            };
+            let unreadable = |why: std::io::Error| local(&why);
             let mut reader = File::open(file).map_err(unreadable)?;
             reader.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
             let answer = self.tus(Method::Patch, &place, headers, payload, Some(Box::new(reader)))?;

@@ -165,13 +165,7 @@ impl Connection {
                 .map_err(|_| NoAnswer::Offline("silence".into()))?
                 .map_err(|why| self.no_answer(&why))?;
             let Some(chunk) = chunk else { return Ok(bytes) };
-            let failed = |why: std::io::Error| {
-                Fault::Store(StoreFault {
-                    code: "io_failed",
-                    detail: why.to_string(),
-                })
-            };
-            std::io::Write::write_all(file, &chunk).map_err(failed)?;
+            std::io::Write::write_all(file, &chunk).map_err(|why| local(&why))?;
             bytes += chunk.len() as u64;
             progress(bytes);
         }
@@ -283,4 +277,15 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, TransportError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|why| TransportError::SetUp(why.to_string()))
+}
+/// A file of this machine could not be read or written.
+pub(crate) fn local(why: &std::io::Error) -> Fault {
+    let code = match why.kind() {
+        std::io::ErrorKind::StorageFull => "storage_full",
+        _ => "io_failed",
+    };
+    Fault::Store(StoreFault {
+        code,
+        detail: why.to_string(),
+    })
 }

@@ -177,8 +177,15 @@ pub async fn enterprises(State(app): State<App>, caller: Caller, body: Bytes) ->
         column(&["industry", "行业"]),
     ];
     let (mut taken, mut refused, mut step) = (0usize, Vec::new(), Vec::new());
-    for (row, record) in (2u64..).zip(reader.records()) {
+    // Cut off within quotation marks: the last row runs on to the end of the file, so it is none.
+    let torn = text.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+    let mut records = (2u64..).zip(reader.records()).peekable();
+    while let Some((row, record)) = records.next() {
+        let last = torn && records.peek().is_none();
         let made = record.map_err(|e| e.to_string()).and_then(|record| {
+            if last {
+                return Err("the table ends within quotation marks".to_owned());
+            }
             let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
             let line = |field, at: Option<usize>| {
                 cell(at)

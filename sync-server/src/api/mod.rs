@@ -145,6 +145,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .merge(crate::console::router(&app))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(axum::middleware::map_response(problem::spelled_out))
         .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::around))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(problem::panicked))
         .with_state(app)

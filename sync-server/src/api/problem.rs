@@ -13,6 +13,9 @@ use crate::ledger::blob::BlobError;
 use crate::tlog::LogError;
 use crate::uploads::UploadError;
 
+/// Most bytes of a sentence of the framework; it may repeat what was sent.
+const SENTENCE_MOST: usize = 1000;
+
 /// An answer that says what happened, what is safe, and what to do.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -203,6 +206,29 @@ impl From<UploadError> for Problem {
 
 pub fn checksum_mismatch() -> StatusCode {
     StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+/// What an extractor refused is a plain sentence of the framework: the same sentence as a problem.
+pub async fn spelled_out(response: Response) -> Response {
+    let status = response.status();
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media| media.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || !plain {
+        return response;
+    }
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(status, "body_too_large", []).into_response();
+    }
+    let said = axum::body::to_bytes(response.into_body(), SENTENCE_MOST).await;
+    let said = said.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Problem::new(
+        status,
+        "bad_request",
+        [("detail", Param::text(said.unwrap_or_default()))],
+    )
+    .into_response()
 }
 
 pub async fn no_such_page() -> Problem {

@@ -37,7 +37,10 @@ pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
 }
 
 async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
-    let manifest: Manifest = serde_json::from_slice(&std::fs::read(from.join(MANIFEST))?)?;
+    let listed = from.join(MANIFEST);
+    let manifest = std::fs::read(&listed).map_err(|error| format!("{}: {error}", listed.display()))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&manifest).map_err(|error| format!("{}: {error}", listed.display()))?;
     let wrong = verify(from, &manifest)?;
     if !wrong.is_empty() {
         return Err(format!("the backup was changed: {}", wrong.join(", ")).into());

@@ -100,7 +100,8 @@ fn allowed(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), PageEr
         .authority()
         .map(|a| a.as_str().to_owned())
         .or_else(|| said(header::HOST).map(str::to_owned));
-    let same = said(header::ORIGIN).map(|origin| {
+    // Our own Referrer-Policy makes browsers say `null` for the origin of our own forms, so that alone says nothing.
+    let same = said(header::ORIGIN).filter(|origin| *origin != "null").map(|origin| {
         host.as_deref().is_some_and(|host| {
             origin
                 .strip_prefix("https://")
@@ -165,6 +166,7 @@ mod tests {
         let (own, other) = ("https://fs.example:8443", "https://evil.example");
         assert!(with(&[("sec-fetch-site", "same-origin")]));
         assert!(with(&[("sec-fetch-site", "same-origin"), ("origin", own)]));
+        assert!(with(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
         assert!(with(&[("origin", own)]));
         assert!(!with(&[]));
         assert!(!with(&[("origin", other)]));
@@ -172,6 +174,7 @@ mod tests {
         assert!(!with(&[("origin", "http://fs.example:8443")]));
         assert!(!with(&[("sec-fetch-site", "same-site"), ("origin", own)]));
         assert!(!with(&[("sec-fetch-site", "none")]));
+        assert!(!with(&[("sec-fetch-site", "cross-site"), ("origin", "null")]));
         assert!(!with(&[("sec-fetch-site", "same-origin"), ("origin", other)]));
         assert!(allowed(&Method::GET, &uri, &HeaderMap::new()).is_ok());
     }

@@ -73,10 +73,7 @@ impl TileFolder {
     /// # Errors
     /// When the disk refuses; the old checkpoint then stays.
     pub fn publish_checkpoint(&self, note: &[u8]) -> Result<(), TileError> {
-        self.replace("checkpoint", note)?;
-        File::open(&self.root)
-            .and_then(|f| f.sync_all())
-            .map_err(|e| io("checkpoint", &e))
+        self.replace("checkpoint", note)
     }
 
     /// Writes the tiles and bundles that `leaves` complete or extend, beginning at `range`, and returns the range after them.
@@ -174,14 +171,24 @@ impl TileFolder {
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TileError> {
         let target = self.root.join(name);
         let temporary = self.root.join(format!(".{}.new", name.replace('/', "-")));
+        let folder = target.parent().unwrap_or(&self.root);
         let write = || -> std::io::Result<()> {
-            if let Some(folder) = target.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
+            let new = !folder.is_dir();
+            std::fs::create_dir_all(folder)?;
             let mut file = File::create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_data()?;
-            std::fs::rename(&temporary, &target)
+            std::fs::rename(&temporary, &target)?;
+            // A checkpoint must never be on disk before the names of the tiles it speaks of.
+            File::open(folder)?.sync_all()?;
+            let above = folder
+                .ancestors()
+                .skip(1)
+                .take_while(|above| above.starts_with(&self.root));
+            for above in above.filter(|_| new) {
+                File::open(above)?.sync_all()?;
+            }
+            Ok(())
         };
         write().map_err(|e| io(name, &e))?;
         // A whole tile makes its partial ones superfluous (C2SP tlog-tiles, "Partial Tiles").

@@ -5,6 +5,7 @@
 mod admission;
 mod console;
 mod console_sign;
+mod hostile;
 mod life;
 mod stores;
 mod uploads;

@@ -250,8 +250,9 @@ impl World {
     /// SIGTERM; the exit must be clean.
     pub fn stop(&mut self) {
         let mut child = self.running.take().unwrap();
-        let sent = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
+        // The shell's own kill: a bare Debian has no program of that name.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &child.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());

@@ -43,9 +43,14 @@ pub fn run(shell: &Shell, command: PackCommand) -> Result<Outcome, Failure> {
                 return Ok(describe(shell, &parse(&build(&pack)?)?, None));
             }
             let bytes = files::read(&pack)?;
+            let named = |error| content(format!("{}: {error}", pack.display()));
             match PackFile::decode(&bytes) {
-                Ok(file) => Ok(describe(shell, &parse(file.pack())?, Some(true))),
-                Err(_) => Ok(describe(shell, &parse(&bytes)?, Some(false))),
+                Ok(file) => Ok(describe(
+                    shell,
+                    &RulePack::parse(file.pack()).map_err(named)?,
+                    Some(true),
+                )),
+                Err(_) => Ok(describe(shell, &RulePack::parse(&bytes).map_err(named)?, Some(false))),
             }
         }
     }

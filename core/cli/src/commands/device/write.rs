@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use fieldseal_core::catalogue::Lang;
+use fieldseal_core::catalogue::{Lang, Param};
 use fieldseal_core::device::{
     NewCredentials, NewEnterprise, NewEvidence, NewFinding, NewInspection, NewOrderItem, NewStatement,
 };
@@ -189,6 +189,13 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
         transcript_of: id_opt(args.transcript_of.as_deref())?,
         duration_ms: args.duration_ms,
     };
+    // A kind that no list has is a slip of the pen: said before a byte is read, while the file still lies where it lay.
+    if let Ok(pack) = desk.device.pack()
+        && pack.evidence_kind(&args.kind).is_none()
+    {
+        let params = [("what", Param::label("kind")), ("id", Param::text(&args.kind))];
+        return Err(Failure::new("not_in_pack", params));
+    }
     let captured = desk.device.capture(inspection, &mut *source, &new)?;
     let mut outcome = made(desk, captured.evidence, captured.operation)
         .line(format!("SHA-256  {}", captured.sha256))

@@ -149,14 +149,17 @@ pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failur
     let mut shown = |bytes: u64| desk.shell.progress(&Param::Bytes(bytes).shown(desk.shell.lang));
     let saved = caller.save(&format!("/v1/cases/{case}/export"), "application/zip", file, &mut shown);
     desk.shell.progress_over();
-    let bytes = match saved {
-        Ok(bytes) => bytes,
-        Err(fault) => {
-            let _ = std::fs::remove_file(&zip_path);
-            return Err(fault.into());
-        }
-    };
-    let count = unpack(&zip_path, out)?;
+    // Of a bundle that did not come whole nothing is left, so that the next try finds an empty place.
+    let whole = saved
+        .map_err(|fault| match fault {
+            Fault::Refused { status: 404, .. } => Failure::new("not_found", [("what", Param::text(case.to_string()))]),
+            other => other.into(),
+        })
+        .and_then(|bytes| Ok((bytes, unpack(&zip_path, out)?)));
+    let (bytes, count) = whole.inspect_err(|_| {
+        let _ = std::fs::remove_file(&zip_path);
+        let _ = std::fs::remove_dir_all(out);
+    })?;
     let tag_manifest = files::read(&out.join("tagmanifest-sha256.txt"))?;
     let params = [
         ("path", Param::text(out.display().to_string())),

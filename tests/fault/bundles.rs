@@ -6,9 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use fieldseal_demo::samples::Kind;
+use fieldseal_demo::story::hearing;
 use fieldseal_demo::story::stage::copy_folder;
 use fieldseal_tests::Said;
-use fieldseal_tests::world::{A, World};
+use fieldseal_tests::world::{A, World, told};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
@@ -39,6 +40,18 @@ fn harmful_bundles_are_refused_by_name() {
     let inspection = world.inspections[0].clone();
     let photo = world.samples.of(Kind::Photo).next().unwrap().path.display().to_string();
     world.officer(A, &capture(&inspection, &photo)).ok();
+    let finding = [
+        "finding",
+        &inspection,
+        "--item",
+        "e1",
+        "--text",
+        "通道堵塞",
+        "--grade",
+        "general",
+    ];
+    world.officer(A, &finding).ok();
+    world.officer(A, &["check", &inspection, "s1", "ok"]).ok();
     world.drain(A);
     world.drain_laptop();
     let case = world.case(A, &inspection);
@@ -49,6 +62,10 @@ fn harmful_bundles_are_refused_by_name() {
     let whole = world.at("bundle.zip");
     for good in [&bundle, &whole] {
         verify(&world, good).expect_code(0);
+    }
+    // A bit here and there, an item left out and all signed anew, the whole signed by its bearer.
+    for said in told(hearing::attack(&world.stage)) {
+        println!("{said}");
     }
 
     // Folders.
@@ -76,8 +93,8 @@ fn harmful_bundles_are_refused_by_name() {
     let linked = copy("linked");
     let target = linked.join("data/evidence/link");
     symlink("/etc/hostname", &target).unwrap();
-    let told = verify(&world, &linked).refused(1, "bundle_unreadable");
-    assert!(told.contains("data/evidence/link"), "{told}");
+    let said = verify(&world, &linked).refused(1, "bundle_unreadable");
+    assert!(said.contains("data/evidence/link"), "{said}");
 
     // Zips.
     let bytes = fs::read(&whole).unwrap();
@@ -115,8 +132,8 @@ fn harmful_bundles_are_refused_by_name() {
     invalid(said, "bag.");
     let lying = with("lying.zip", "data/evidence/bomb", &noise(1, 1000));
     claim_more(&lying);
-    let told = verify(&world, &lying).refused(1, "bundle_unreadable");
-    assert!(told.contains("bomb"), "{told}");
+    let said = verify(&world, &lying).refused(1, "bundle_unreadable");
+    assert!(said.contains("bomb"), "{said}");
 }
 
 /// The same archive with one entry more.

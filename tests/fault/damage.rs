@@ -1,7 +1,7 @@
 //! A full disk and a database with bytes of somebody else's in it: what was acknowledged is there in the end.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -100,6 +100,77 @@ fn a_full_disk_says_so_and_loses_nothing() {
     run(&["sync", "--wait", "60"]).ok();
     let case = world.case(A, &inspection);
     println!("{} acknowledged on a disk that became full twice", ids.len());
+    world.offline(|world| world.arrived_once(&case, &ids));
+    world.server_clean();
+}
+
+#[test]
+fn a_servers_full_disk_is_said_and_everything_follows_once_there_is_room() {
+    let mut world = World::new("fault-server-full", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    let Some(disk) = SmallDisk::mount(&world.at("disk"), 64) else {
+        return;
+    };
+    let moved = disk.0.join("server");
+    world.offline(|world| {
+        copy_folder(&world.at("server"), &moved).unwrap();
+        fs::rename(world.at("server"), world.at("server-before")).unwrap();
+        symlink(&moved, world.at("server")).unwrap();
+    });
+    world.drain(A);
+    let ballast = disk.0.join("ballast");
+    fill(&ballast);
+    let file = world.arg("film.bin");
+    fs::write(&file, noise(11, 4 << 20)).unwrap();
+    let mut ids = vec![text(&world.officer(A, &capture(&inspection, &file)).ok()["operation"])];
+    let answers = world.batch(A, &statements(&inspection, 40));
+    ids.extend(
+        answers
+            .iter()
+            .filter_map(|answer| answer["operation"].as_str().map(str::to_owned)),
+    );
+    let said = world.device(A, &["sync"]);
+    println!("with a full disk: {:?} {}", said.code, said.stdout.trim());
+    assert_eq!(said.code, Some(75), "{}", said.stdout);
+    assert_eq!(said.json["fault"]["code"], "server_full", "{}", said.stdout);
+    assert!(
+        said.json["waiting"]["blobs"] == 1 || said.json["waiting"]["operations"] != 0,
+        "{}",
+        said.stdout
+    );
+    world.device_clean(A);
+    // Half of the film fits: what fits is kept, the rest is told again.
+    fs::remove_file(&ballast).unwrap();
+    world.drain(A);
+    // Nobody's word is needed to make a backup on a full disk fail aloud.
+    fill(&ballast);
+    let cli = fieldseal_tests::Cli::server(world.at("server-logs"));
+    let out = disk.0.join("backup").display().to_string();
+    let said = cli.run(["backup", "--dir", &world.arg("server"), "--out", &out]);
+    assert!(matches!(said.code, Some(1 | 73)), "{:?} {}", said.code, said.stdout);
+    assert!(said.stdout.contains("error"), "{} {}", said.stdout, said.stderr);
+    fs::remove_file(&ballast).unwrap();
+    // A stick of the supervisor's and the tablet's own that is too small.
+    world.drain_laptop();
+    let Some(stick) = SmallDisk::mount(&world.at("stick"), 1) else {
+        return;
+    };
+    let at = |name: &str| stick.0.join(name).display().to_string();
+    let said = world.supervisor(&["export", &case, "--out", &at("bundle")]);
+    assert_eq!(said.code, Some(73), "{} {}", said.stdout, said.stderr);
+    assert!(
+        !stick.0.join("bundle").exists() && !stick.0.join("bundle.zip").exists(),
+        "half a bundle is left"
+    );
+    let said = world.device(A, &["rescue", "--out", &at("stick.fsr")]);
+    println!("a rescue of what is received: {:?} {}", said.code, said.stdout.trim());
+    fs::write(&file, noise(12, 4 << 20)).unwrap();
+    world.officer(A, &capture(&inspection, &file)).ok();
+    world
+        .device(A, &["rescue", "--out", &at("second.fsr")])
+        .refused(73, "storage_full");
+    world.drain(A);
     world.offline(|world| world.arrived_once(&case, &ids));
     world.server_clean();
 }

@@ -5,9 +5,12 @@
 mod bundles;
 mod clocks;
 mod damage;
+mod doors;
 mod input;
 mod kills;
 mod network;
+mod power;
+mod preload;
 
 use fieldseal_tests::world::World;
 use serde_json::{Value, json};

@@ -154,6 +154,27 @@ pub const NEEDS: &[Need] = &[
         probe: Probe::Command("strace"),
     },
     Need {
+        what: "Chromium",
+        why: "the console is driven in a real browser",
+        purpose: Purpose::Tests,
+        packages: &["chromium"],
+        probe: Probe::Command("chromium"),
+    },
+    Need {
+        what: "Node.js",
+        why: "drives the browser",
+        purpose: Purpose::Tests,
+        packages: &["nodejs"],
+        probe: Probe::Command("node"),
+    },
+    Need {
+        what: "npm",
+        why: "brings playwright-core and axe-core, for the tests only",
+        purpose: Purpose::Tests,
+        packages: &["npm"],
+        probe: Probe::Command("npm"),
+    },
+    Need {
         what: "curl",
         why: "tests speak to the server as a stranger would",
         purpose: Purpose::Tests,

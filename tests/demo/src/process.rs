@@ -247,13 +247,14 @@ impl Running {
 
     /// SIGTERM, then waits for the orderly end, at most until `deadline` from now.
     pub fn stop(self, deadline: Duration) -> Result<Finished, ProcessError> {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
+        // The shell's own kill: a bare Debian has no program of that name.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &self.id().to_string()])
             .stderr(Stdio::null())
             .status();
         if let Err(error) = sent {
             return Err(ProcessError::Start {
-                name: "kill".to_owned(),
+                name: "sh -c kill".to_owned(),
                 error,
             });
         }

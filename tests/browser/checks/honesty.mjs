@@ -1,0 +1,87 @@
+// What the console says of trust, word for word: verdicts, brackets, acquisition. Whatever else is met is an error, so an unknown
+// verdict cannot slip through as a good one.
+const VERDICTS = {
+  INVALID: { zh: ['无效', '检验不通过：至少一处字节、签名或证明不符。'], en: ['Failed: at least one byte, signature or proof does not match.'], tone: 'bad', shape: 'octagon' },
+  DIVERGED: { zh: ['相互矛盾', '各项单独通过，但两项已签名的事实互相矛盾'], en: ['Each part passes, but two signed facts contradict'], tone: 'bad' },
+  UNANCHORED: { zh: ['未锚定', '内容前后一致，但连不到您提供的信任根或日志；持有人重新签署也会如此。'], en: ['Consistent, but not tied to the trust root or log you supplied; a bundle re-signed by its bearer looks like this.'], tone: 'warn' },
+  ANCHORED: { zh: ['已锚定', '密钥连到您提供的信任根，各项已列入日志；时间与日志完整性由运营方自述。'], en: ["Keys chain to your trust root and items are in the log; time, and that there is only one log, are the operator's word."], tone: 'info' },
+  WITNESSED: { zh: ['已见证', '家独立机构'], en: ['independent organisations'], tone: 'ok' },
+  unchecked: { zh: ['未检验', '读到了，但没有检验。'], en: ['Read but not checked.'], tone: 'none' },
+  withheld: { zh: ['依法不予提供', '其余内容仍可检验'], en: ['the rest still verifies'], tone: 'none' },
+};
+const BRACKET = {
+  zh: [/^固化时间区间：不早于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(（|.*（依据：)/, /无可证下界/, /尚未列入日志/, /只能证明先后，不能证明时刻/],
+  en: [/^Sealed not before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*\(by: /, /No proven lower bound/, /Not yet sealed in the log/, /Order only, no time/],
+};
+const MEANING = {
+  zh: '内容最迟在上界前已存在；内容本身可能早于下界（例如导入、翻拍）。',
+  en: 'The content existed by the upper bound; it may be older than the lower bound (imported, re-photographed).',
+};
+const MADE = { zh: { 现场拍摄: 0, 现场录制: 0, 导入: 1, 扫描: 1, 他人提供: 1 }, en: { captured: 0, recorded: 0, imported: 1, scanned: 1, received: 1 } };
+const NOT_PROVEN = {
+  zh: ['画面真实、未经摆拍', '取证程序合法', '违法事实成立'],
+  en: ['that the scene is true or unstaged', 'that collection was lawful', 'that the violation is made out'],
+};
+
+export async function check({ site, pages, say }) {
+  const problems = [];
+  let verdicts = 0, brackets = 0, tags = 0, limits = 0, imported = 0;
+  for (const lang of ['zh', 'en']) {
+    const { context, page } = await site.person('supervisor', { lang });
+    for (const one of pages.filter((one) => one.who === 'supervisor')) {
+      await site.open(page, one.path, null);
+      const at = `${one.path} ${lang}`;
+      const found = await page.evaluate(() => {
+        const text = (node) => node.innerText.replace(/\s+/g, ' ').trim();
+        return {
+          verdicts: [...document.querySelectorAll('.verdict')].map((node) => ({ text: text(node), tone: node.className, shape: node.querySelector('svg.shape')?.getAttribute('class') ?? '' })),
+          tags: [...document.querySelectorAll('.verdict-tag')].map((node) => ({ text: text(node), tone: node.className, shape: node.querySelector('svg.shape')?.getAttribute('class') ?? '' })),
+          brackets: [...document.querySelectorAll('figure.bracket')].map((node) => ({ caption: text(node.querySelector('figcaption')), all: text(node), end: node.querySelector('.open-end') !== null })),
+          made: [...document.querySelectorAll('.tag.made')].map((node) => ({ word: text(node), dashed: node.classList.contains('dashed'), arrow: node.querySelector('svg') !== null, green: node.classList.contains('ok') })),
+          body: text(document.body), green: [...document.querySelectorAll('main .ok')].map(text),
+        };
+      });
+      for (const { text, tone, shape } of found.verdicts) {
+        verdicts += 1;
+        const known = Object.entries(VERDICTS).find(([, says]) => says[lang].every((words) => text.includes(words)));
+        if (!known) problems.push(`${at}: a verdict in no known words: ${text.slice(0, 160)}`);
+        else if (!tone.split(' ').includes(known[1].tone)) problems.push(`${at}: ${known[0]} in the tone ${tone}`);
+        if (!shape) problems.push(`${at}: a verdict without shape`);
+        if (!/(由本服务器计算；听证请用独立工具核对|computed by this server; for a hearing check with independent tools)/i.test(text) && known?.[0] !== 'withheld') problems.push(`${at}: a verdict does not say who computed it: ${text.slice(-120)}`);
+      }
+      for (const { text, shape } of found.tags) {
+        verdicts += 1;
+        const known = Object.entries(VERDICTS).find(([code, says]) => text.includes(says.zh[0]) || text.includes(code) || /not checked|withheld/i.test(text));
+        if (!known) problems.push(`${at}: a verdict tag in no known words: ${text}`);
+        if (!shape) problems.push(`${at}: the tag ${text} has no shape`);
+      }
+      for (const word of found.green) if (!/已见证|WITNESSED/.test(word)) problems.push(`${at}: green for ${word.slice(0, 60)}`);
+      for (const { caption, all, end } of found.brackets) {
+        brackets += 1;
+        if (!BRACKET[lang].some((form) => form.test(caption))) problems.push(`${at}: a bracket in no known form: ${caption}`);
+        if (!all.includes(MEANING[lang])) problems.push(`${at}: a bracket does not say what it dates`);
+        if (/无可证下界|No proven lower bound/.test(caption) && !end) problems.push(`${at}: no lower bound, and the figure's end is closed`);
+      }
+      for (const { word, dashed, arrow, green } of found.made) {
+        if (/同一运营方|same operator|代管|server-held/.test(word)) continue;
+        tags += 1;
+        const away = MADE[lang][word];
+        if (away === undefined) problems.push(`${at}: acquisition in no known word: ${word}`);
+        else if ((away === 1) !== dashed || (away === 1) !== arrow) problems.push(`${at}: ${word} is ${dashed ? 'dashed' : 'solid'}, arrow ${arrow}`);
+        if (green) problems.push(`${at}: ${word} is green`);
+      }
+      if (/evidence\/[^/?]+$/.test(one.path)) {
+        if (found.body.includes('企业相册中的照片')) {
+          imported += 1;
+          if (found.made.some(({ word }) => word === '现场拍摄' || word === 'captured')) problems.push(`${at}: the photograph from the gallery has the tag of a captured one`);
+          if (!found.made.some(({ word }) => word === '导入' || word === 'imported')) problems.push(`${at}: the photograph from the gallery is not marked as imported`);
+        }
+        limits += 1;
+        for (const line of NOT_PROVEN[lang]) if (!found.body.includes(line)) problems.push(`${at}: does not say what is not proven: ${line}`);
+      }
+    }
+    await context.close();
+  }
+  if (!verdicts || !brackets || !tags || !limits || !imported) problems.push(`met ${verdicts} verdicts, ${brackets} brackets, ${tags} tags, ${limits} items, ${imported} imported: each must be met`);
+  say.all('trust in exact words', problems, `${verdicts} verdicts, ${brackets} brackets, ${tags} tags`);
+}

@@ -1,0 +1,39 @@
+// Two supervisors decide one conflict: the second gets a page that says so, with her own words kept.
+import { enrol } from '../story.mjs';
+
+export async function check({ site, say, town }) {
+  const problems = [];
+  site.expected.add('/console/act/');
+  const people = [];
+  for (const who of ['supervisor', 'second']) {
+    const person = await site.person(who);
+    await enrol(site, town, person.page, problems);
+    people.push(person);
+  }
+  const words = ['甲说：以照片为准', '乙说：以现场复核为准'];
+  await site.open(people[0].page, '/console/worklist/conflicts');
+  const href = await people[0].page.locator('a[href*="/act/decide"]').last().getAttribute('href');
+  for (const [n, { page }] of people.entries()) {
+    await site.open(page, href);
+    await page.locator('input[type=radio]').nth(n).check();
+    await page.fill('#reason', words[n]);
+    await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.click('form[data-guard] button.main')]);
+    await page.waitForSelector('form[data-sign] button:not([disabled])');
+  }
+  const statuses = [];
+  for (const { page } of people) {
+    page.on('response', (answer) => { if (answer.request().method() === 'POST') statuses.push(answer.status()); });
+    const before = page.url();
+    await page.click('form[data-sign] button');
+    await page.waitForResponse((answer) => answer.request().method() === 'POST' && answer.url().includes('/act/sign/'));
+    await page.waitForLoadState('load');
+    if (page.url() === before && statuses.at(-1) === 303) await page.waitForURL((url) => String(url) !== before);
+  }
+  if (statuses[0] !== 303) problems.push(`the first was answered ${statuses[0]}`);
+  if (statuses[1] !== 409) problems.push(`the second was answered ${statuses[1]}`);
+  const said = await people[1].page.locator('main').innerText();
+  if (!said.includes(words[1])) problems.push('the words of the second are gone');
+  if (!/他人已先处理|已先处理/.test(said)) problems.push(`the second is told: ${said.slice(0, 200)}`);
+  for (const { context } of people) await context.close();
+  say.all('two supervisors race', problems);
+}

@@ -1,0 +1,36 @@
+// Bytes of a first load, all requests, as they come over the wire; evidence (its own path) does not count.
+const MOST = 100 * 1024;
+
+export async function check({ site, pages, say }) {
+  const problems = [], sizes = [];
+  const people = new Map();
+  for (const one of pages) {
+    if (!people.has(one.who)) {
+      const person = await site.person(one.who);
+      const wire = await person.context.newCDPSession(person.page);
+      await wire.send('Network.enable');
+      await wire.send('Network.setCacheDisabled', { cacheDisabled: true });
+      people.set(one.who, { ...person, wire });
+    }
+    const { page, wire } = people.get(one.who);
+    let bytes = 0, requests = 0;
+    const evidence = new Set();
+    const began = ({ requestId, type, request }) => {
+      if (type === 'Media' || (type === 'Image' && /evidence|preview|blob|original/.test(request.url))) evidence.add(requestId);
+    };
+    const ended = ({ requestId, encodedDataLength }) => {
+      if (!evidence.has(requestId)) { bytes += encodedDataLength; requests += 1; }
+    };
+    wire.on('Network.requestWillBeSent', began);
+    wire.on('Network.loadingFinished', ended);
+    await page.goto(site.at(one.path), { waitUntil: 'networkidle' });
+    wire.off('Network.requestWillBeSent', began);
+    wire.off('Network.loadingFinished', ended);
+    sizes.push(bytes);
+    if (bytes > MOST) problems.push(`${one.path}: ${bytes} bytes in ${requests} requests`);
+    if (requests === 0) problems.push(`${one.path}: nothing was counted`);
+  }
+  for (const { context } of people.values()) await context.close();
+  sizes.sort((a, b) => a - b);
+  say.all('first load below 100 KB', problems, `${sizes[0]} to ${sizes.at(-1)} bytes`);
+}

@@ -1,0 +1,67 @@
+// Drives the console in Debian's Chromium over a town that `main.rs` has made. One line for each check: ok, FAIL or SKIPPED.
+//
+//   node run.mjs TOWN.json [CHECK…]
+import fs from 'node:fs';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { Site, crawl, pattern, routes } from './site.mjs';
+
+const [townFile, ...only] = process.argv.slice(2);
+const town = JSON.parse(fs.readFileSync(townFile, 'utf8'));
+const require = createRequire(path.join(town.modules, 'node_modules/'));
+const { chromium } = require('playwright-core');
+const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const CHECKS = ['routes', 'paint', 'weight', 'axe', 'reflow', 'scripts-off', 'words', 'hostile', 'honesty', 'print', 'colours', 'race', 'keyboard', 'quiet'];
+const begun = Date.now();
+let failed = 0, passed = 0, skipped = 0;
+
+/** What a check is given, and says. */
+const say = {
+  ok: (what) => { passed += 1; console.log(`ok ${what}`); },
+  fail: (what) => { failed += 1; console.log(`FAIL ${what}`); },
+  skip: (what) => { skipped += 1; console.log(`SKIPPED ${what}`); },
+  /** All of `problems` under one name; none is good. */
+  all: (name, problems, count) => {
+    if (problems.length === 0) say.ok(`${name}${count === undefined ? '' : ` (${count})`}`);
+    else {
+      say.fail(`${name}: ${problems.length}`);
+      for (const line of problems.slice(0, 40)) console.log(`     ${line}`);
+      if (problems.length > 40) console.log(`     … and ${problems.length - 40} more`);
+    }
+  },
+};
+
+const launch = () => chromium.launch({ executablePath: town.chromium, args: ['--no-sandbox', '--disable-gpu', '--force-color-profile=srgb'] });
+const browser = await launch();
+try {
+  const site = new Site(browser, town);
+  const patterns = routes(town.root).map((route) => ({ route, expression: pattern(route) }))
+    .sort((a, b) => a.route.split('{').length - b.route.split('{').length || b.route.length - a.route.length);
+  const found = { pages: [], files: [] };
+  for (const [who, starts] of Object.entries(town.starts)) {
+    const { pages, files } = await crawl(site, who, patterns, starts);
+    found.pages.push(...pages);
+    found.files.push(...files);
+  }
+  // A page that two roles see alike is looked at once, by the first of them.
+  const first = new Map();
+  for (const one of found.pages) if (!first.has(one.path)) first.set(one.path, one);
+  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, files: found.files };
+  console.log(`${given.pages.length} pages of ${patterns.length} routes, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  for (const name of CHECKS) {
+    if (only.length && !only.includes(name)) continue;
+    const start = Date.now();
+    try {
+      const { check } = await import(`./checks/${name}.mjs`);
+      await check(given);
+    } catch (error) {
+      say.fail(`${name}: ${error.stack ?? error}`);
+    }
+    console.log(`   ${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  }
+} finally {
+  await browser.close();
+}
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped, ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+process.exit(failed ? 1 : 0);

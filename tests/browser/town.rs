@@ -1,0 +1,193 @@
+//! The town: the demo's story up to the morning on which the supervisor signs in, and what a hostile world adds to it.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use fieldseal_demo::samples::Kind;
+use fieldseal_demo::story::cast::{CEREMONY_PASSWORD, TABLETS};
+use fieldseal_demo::story::field::{self, Hand, Media};
+use fieldseal_tests::workspace_root;
+use fieldseal_tests::world::{A, B, World, text, told, until};
+use serde_json::{Value, json};
+
+/// Password of everybody who signs in.
+const PASSWORD: &str = "three mangoes under a blue roof";
+/// User name, name, role.
+const PEOPLE: [(&str, &str, &str, &str); 4] = [
+    ("supervisor", "云应急督20160008", "方予安", "supervisor"),
+    ("second", "云应急督20170021", "秦望舒", "supervisor"),
+    ("legal", "fazhi01", "何守正", "legal"),
+    ("administrator", "admin", "管理员", "administrator"),
+];
+/// A name that is markup, one that reads from the right, one with a glyph that no font has, and one like any other.
+/// Characters that turn the direction by themselves are refused where names are entered.
+const HOSTILE: [(&str, &str); 4] = [
+    ("markup", "<script>alert(1)</script><img src=x onerror=alert(2)>厂"),
+    ("turned", "شركة السهل 12 (平原) للكيماويات"),
+    ("glyph", "\u{3106c}\u{e000}化工厂"),
+    ("plain", "平原化工有限公司"),
+];
+
+/// A town with its server running.
+pub struct Town {
+    pub world: World,
+    /// The case with the whole inspection, two conflicts, documents, a record that was set aside.
+    case: String,
+    long: String,
+}
+
+impl Town {
+    /// Plays the story.
+    pub fn found() -> Self {
+        let world = World::new("browser", 12);
+        let stage = &world.stage;
+        let long = format!("云岭县{}有限公司", "特种新型环保建筑材料".repeat(19));
+        let table: String = HOSTILE.iter().map(|(_, name)| format!("\"{name}\"\n")).collect();
+        let csv = world.at("hostile.csv");
+        fs::write(&csv, format!("企业名称\n{table}{long}\n")).expect("the table can be written");
+        let (admin, card, csv) = (
+            world.arg("admin"),
+            world.arg("admin/card.json"),
+            csv.display().to_string(),
+        );
+        let words = ["admin", "import-enterprises", &csv, "--admin", &admin, "--card", &card];
+        world.fieldseal(CEREMONY_PASSWORD, &words).ok();
+
+        let media = media(&world);
+        let strokes = world.at("strokes.json");
+        fs::write(&strokes, field::strokes().to_string()).expect("the strokes can be written");
+        let first = Hand::new(stage, TABLETS[A], "2026-11-24", (9, 10));
+        told(field::inspect(&first, &world.inspections[0], &media, &strokes));
+        let second = Hand::new(stage, TABLETS[B], "2026-11-25", (10, 0));
+        told(field::inspect_refused(&second, &world.inspections[1], &media));
+        told(field::disagree(stage, &world.inspections[0], "2026-11-26"));
+        told(field::same_stranger(stage, "91530100MA6K5XJ37C", "2026-11-27"));
+        // A second item on which the two tablets do not agree, for the race of two supervisors.
+        for (n, result) in [(A, "violation"), (B, "ok")] {
+            world.officer(n, &["check", &world.inspections[0], "t2", result]).ok();
+        }
+        for name in HOSTILE.iter().map(|(_, name)| *name).chain([long.as_str()]) {
+            let words = ["begin", "--new-enterprise", name, "--title", name, "--place", name];
+            world.officer(A, &words).ok();
+        }
+        let turning = [
+            "begin",
+            "--new-enterprise",
+            "\u{202e}厂工化原平",
+            "--title",
+            "a",
+            "--place",
+            "a",
+        ];
+        world.officer(A, &turning).refused(1, "field_control");
+        let case = world.case(A, &world.inspections[0]);
+        // One tablet closes while the other, which has not heard of it, goes on: its record is set aside.
+        world.officer(A, &["close", &world.inspections[0]]).ok();
+        world.drain(A);
+        let late = [
+            "statement",
+            &world.inspections[0],
+            "--person",
+            "钱守业",
+            "--line",
+            "关闭以后的话",
+        ];
+        world.officer(B, &late).ok();
+        for n in [B, A] {
+            world.drain(n);
+        }
+        until("the late record is set aside", || {
+            world.drain_laptop();
+            let shown = world.supervisor(&["show", &case]).ok();
+            (!shown["quarantined"].as_array()?.is_empty()).then_some(())
+        });
+        let town = Self { world, case, long };
+        for (_, user, name, role) in PEOPLE {
+            town.account(user, name, role);
+        }
+        town
+    }
+
+    /// An account of the console.
+    fn account(&self, user: &str, name: &str, role: &str) {
+        let mut child = Command::new(&self.world.stage.binaries.server)
+            .args(["console-password", "--dir", &self.world.arg("server"), "--user", user])
+            .args(["--name", name, "--role", role])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the server's command can be started");
+        let mut input = child.stdin.take().expect("it reads");
+        writeln!(input, "{PASSWORD}").expect("it takes a password");
+        drop(input);
+        assert!(child.wait().expect("it ends").success(), "{user} has no account");
+    }
+
+    /// What `run.mjs` must know.
+    pub fn about(&self) -> Value {
+        let world = &self.world;
+        let people: Value = PEOPLE
+            .iter()
+            .map(|(key, user, name, _)| {
+                (
+                    (*key).to_owned(),
+                    json!({ "user": user, "name": name, "password": PASSWORD }),
+                )
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let mut hostile: serde_json::Map<_, _> = HOSTILE
+            .iter()
+            .map(|(key, name)| ((*key).to_owned(), json!(name)))
+            .collect();
+        hostile.insert("long".into(), json!(self.long));
+        let case = format!("/console/cases/{}", self.case);
+        let shown = world.supervisor(&["show", &self.case]).ok();
+        let evidence = shown["evidence"].as_array().into_iter().flatten();
+        let imported = evidence.filter(|item| item["acquisition"] == "imported");
+        let imported: Vec<String> = imported
+            .map(|item| format!("{case}/evidence/{}", text(&item["evidence"])))
+            .collect();
+        let first = [
+            imported,
+            vec![
+                case,
+                "/console/worklist".into(),
+                "/console/settings".into(),
+                "/console/keys".into(),
+            ],
+        ];
+        json!({
+            "url": format!("https://{}", world.stage.server_at()),
+            "root": workspace_root(),
+            "folder": world.at(""),
+            "people": people,
+            "hostile": hostile,
+            "case": self.case,
+            "starts": {
+                "supervisor": first.concat(),
+                "administrator": ["/console/enrolment", "/console/devices"],
+                "legal": ["/console/cases", "/console/hearing"],
+            },
+            "approve": {
+                "command": world.stage.binaries.fieldseal,
+                "arguments": ["admin", "approve", "--all", "--admin", world.arg("admin"), "--card", world.arg("admin/card.json")],
+                "pin": CEREMONY_PASSWORD,
+            },
+            "fieldseal": world.stage.binaries.fieldseal,
+            "trust": world.arg("trust"),
+        })
+    }
+}
+
+fn media(world: &World) -> Media {
+    let all = |kind: Kind| world.samples.of(kind).map(|sample| sample.path.clone());
+    let one = |kind: Kind| all(kind).next().expect("there is a sample of each kind");
+    Media {
+        photos: all(Kind::Photo).collect(),
+        gallery: one(Kind::GalleryPhoto),
+        video: one(Kind::Video),
+        audio: one(Kind::Audio),
+    }
+}

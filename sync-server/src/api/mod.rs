@@ -122,7 +122,6 @@ pub fn router(server: Arc<Server>) -> Router {
                 .delete(uploads::terminate)
                 .options(uploads::options),
         )
-        .route("/", get(status::page))
         .route("/checkpoint", get(status::checkpoint))
         .route("/tile/{*path}", get(status::tile))
         .route("/v1/server", get(status::server))

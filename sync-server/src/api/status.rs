@@ -1,4 +1,4 @@
-//! What everybody may see: the log's tiles, the server's name, a page for people, and the machine's health.
+//! What everybody may see: the log's tiles, the server's name, and the machine's health.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fieldseal_proof::encoding::base64;
 use serde_json::{Value, json};
 
 use super::App;
@@ -133,40 +132,6 @@ pub async fn openapi() -> Response {
         include_str!("openapi.json"),
     )
         .into_response()
-}
-
-/// `GET /`: for people, without scripts, without sign-in.
-pub async fn page(State(app): State<App>) -> Response {
-    let published = app.server.published.borrow().clone();
-    let origin = escape(&app.server.config.origin);
-    let vkey = escape(&app.server.keys.log_vkey(&app.server.config.origin).unwrap_or_default());
-    let name = escape(&app.server.config.name);
-    let root = base64(&published.root);
-    let html = include_str!("status.html")
-        .replace("{name}", &name)
-        .replace("{origin}", &origin)
-        .replace("{size}", &published.size.to_string())
-        .replace("{root}", if published.size == 0 { "–" } else { &root })
-        .replace("{vkey}", &vkey);
-    let policy =
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    (
-        [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, policy),
-            (header::REFERRER_POLICY, "no-referrer"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        html,
-    )
-        .into_response()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod access;
 pub mod accounts;
 pub mod act;
 mod assets;
+mod checkpoint;
 pub mod enrolment;
 pub mod error;
 pub mod form;
@@ -37,6 +38,7 @@ const FORM_BODY: usize = 256 * 1024;
 /// Every page of the console. `/console/…` that nobody serves answers with the console's own 404 page.
 pub fn router(app: &App) -> Router<App> {
     Router::new()
+        .route("/", get(checkpoint::page))
         .route("/console", get(|| async { Redirect::to("/console/worklist") }))
         .route("/console/", get(|| async { Redirect::to("/console/worklist") }))
         .route("/console/sign-in", get(sign_in::form).post(sign_in::enter))

@@ -112,6 +112,8 @@ pub struct Page {
     pub as_of: u64,
     /// What the search box holds.
     pub query: String,
+    /// The role may look for cases.
+    pub searches: bool,
 }
 
 impl Page {
@@ -157,6 +159,7 @@ impl Page {
             made: words.minute(app.server.clock.now().wall_ms),
             as_of: app.server.published.borrow().size,
             query: String::new(),
+            searches: account.is_some_and(|account| account.role != Role::Administrator),
         }
     }
 

@@ -8,7 +8,7 @@ use fieldseal_proof::ids::{CaseId, OpId};
 use serde::Deserialize;
 
 use super::accounts::Role;
-use super::act::readable::{kind, label, text};
+use super::act::readable::{kind, label, value_of};
 use super::act::{device_name, state};
 use super::error::{PageError, url_escaped};
 use super::page::{Area, Page, html};
@@ -37,6 +37,14 @@ impl List {
             Self::Conflicts => "conflicts",
             Self::Quarantine => "quarantine",
             Self::Incidents => "incidents",
+        }
+    }
+
+    fn term(self) -> &'static str {
+        match self {
+            Self::Conflicts => "conflict",
+            Self::Quarantine => "quarantine",
+            Self::Incidents => "fork",
         }
     }
 
@@ -83,6 +91,8 @@ struct WorkPage {
     earlier: Option<String>,
     later: Option<String>,
     empty: String,
+    /// Id of the list's word in the glossary.
+    term: &'static str,
     done: Option<String>,
 }
 
@@ -132,6 +142,7 @@ pub async fn list(
         page,
         tabs,
         here: format!("/console/worklist/{}", chosen.word()),
+        term: chosen.term(),
         total,
         earlier: (place.from > 0).then(|| link(place.from.saturating_sub(ROWS))),
         later: (place.from + ROWS < total).then(|| link(place.from + ROWS)),
@@ -162,7 +173,7 @@ async fn conflicts(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
             }
             let shown: Vec<String> = state::values(&field.held)
                 .iter()
-                .map(|value| format!("“{}”", text(words, &people, value)))
+                .map(|value| value_of(words, &people, &field.path, value))
                 .collect();
             let (mut since_ms, mut who) = (0, Vec::new());
             for id in state::holders(&field.held) {
@@ -200,7 +211,7 @@ async fn quarantine(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
             href: format!("/console/act/settle?op={id}"),
             what: kind(words, &aside.kind),
             party: match &aside.case {
-                Some(case) => party(app, case).await?,
+                Some(case) => state::party_name(app, case).await?,
                 None => words.t("console.work.registry"),
             },
             why: words.t(&format!("quarantine.{}", aside.reason)),
@@ -263,15 +274,4 @@ async fn arrival(app: &App, id: OpId) -> Result<(u64, String), PageError> {
         Some(row) => Ok((row.received_ms, device_name(app, &row.chain.device.to_string()).await?)),
         None => Ok((0, String::new())),
     }
-}
-
-async fn party(app: &App, case: &str) -> Result<String, PageError> {
-    let Ok(id) = case.parse::<CaseId>() else {
-        return Ok(case.to_owned());
-    };
-    let row = app.server.ledger.register(space::CASE, id.as_bytes().to_vec()).await?;
-    let summary = row.and_then(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
-    Ok(summary
-        .and_then(|summary| summary.party)
-        .unwrap_or_else(|| case.to_owned()))
 }

@@ -242,6 +242,16 @@ async fn what_another_site_sends_is_refused_and_roles_are_named() {
     assert_eq!(browser.sign_in("admin", PASSWORD).await.status(), 303);
     let refused = browser.post_from("/console/sign-out", &[], "null").await;
     assert_eq!(refused.status(), 403);
+    // What a browser really sends from a page under `no-referrer`.
+    let real = browser
+        .client
+        .post(format!("{}/console/settings", browser.url))
+        .header(header::COOKIE, browser.cookie())
+        .header(header::ORIGIN, "null")
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body("shortcuts=1");
+    assert_eq!(real.send().await.unwrap().status(), 303);
     let (status, page) = browser.get("/console/worklist/conflicts").await;
     assert_eq!(status, 403);
     assert!(page.contains("这个页面需要的角色：主管"), "{page}");
@@ -256,7 +266,7 @@ async fn every_answer_has_the_strict_headers_and_the_language_link_keeps_the_pag
     assert!(account(&world, "s", "Zhou", "supervisor", PASSWORD));
     let mut browser = Browser::new(&world);
     let mut seen = Vec::new();
-    for path in ["/console/sign-in", "/console/none", "/console/settings"] {
+    for path in ["/", "/console/sign-in", "/console/none", "/console/settings"] {
         seen.push(browser.open(path).await);
     }
     assert_eq!(browser.sign_in("s", PASSWORD).await.status(), 303);

@@ -143,7 +143,7 @@ fn decision(page: &str, value: &str, reason: &'static str) -> Vec<(&'static str,
             rest.split("</label>")
                 .next()
                 .unwrap()
-                .contains(&format!("<bdi>{value}</bdi>"))
+                .contains(&format!("（{value}）</bdi>"))
         })
         .unwrap_or_else(|| panic!("{value} cannot be chosen in {page}"));
     vec![
@@ -418,4 +418,34 @@ async fn enrolment_shows_codes_once_and_revoking_names_the_command() {
         !other.get(&shown).await.1.contains("fieldseal:enrol:1:"),
         "a code is its maker's"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_the_console_writes_only_as_a_new_incarnation() {
+    let (mut world, ..) = agency().await;
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    let (dir, backup) = (world.dir(), world.folder.path().join("backup"));
+    let (dir, backup) = (dir.to_str().unwrap().to_owned(), backup.to_str().unwrap().to_owned());
+    world.command(&["backup", "--dir", &dir, "--out", &backup]);
+    let (_, page) = zhou.browser.get(DECIDE).await;
+    let form = decision(&page, "ok", "备份之后的决定");
+    assert_eq!(zhou.act("/console/act/decide", &pairs(&form)).await.status(), 303);
+    world.stop();
+    std::fs::remove_dir_all(&dir).unwrap();
+    world.command(&["restore", "--from", &backup, "--dir", &dir]);
+    world.start();
+
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("S-1", PASSWORD).await.status(), 303);
+    zhou.browser = browser;
+    let refused = zhou.browser.post("/console/act/decide", &pairs(&form)).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    let refused = refused.text().await.unwrap();
+    assert!(
+        refused.contains("服务器曾从备份恢复") && refused.contains("备份之后的决定"),
+        "{refused}"
+    );
+    world.command(&["console-device", "--dir", &dir]);
+    world.approve_all().await;
+    assert_eq!(zhou.act("/console/act/decide", &pairs(&form)).await.status(), 303);
 }

@@ -242,6 +242,7 @@ async fn shown(app: &App, desk: &Desk, fields: &Fields, message: Option<Message>
     let mut page = Page::of(app, desk, Area::Assign, words.t("console.assign.new")).await?;
     page = page.crumb("/console/assign", words.t("console.nav.assign"));
     page.error = message.is_some();
+    page.switch = super::super::language::link("/console/act/assign", words.other());
     let key_log = app.server.ingest.key_log();
     let people = People::of(&key_log.log);
     let officers = people

@@ -13,14 +13,14 @@ use fieldseal_proof::operation::Operation;
 use serde::Deserialize;
 
 use super::super::accounts::Role;
-use super::super::error::PageError;
+use super::super::error::{PageError, url_escaped};
 use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::super::words::Words;
 use super::action::{Action, Choice, choice_id};
 use super::prepared;
-use super::readable::{label, text};
+use super::readable::{label, value_of as shown_value};
 use super::simple::device_name;
 use super::state;
 use crate::api::App;
@@ -53,6 +53,8 @@ struct DecidePage {
     case: String,
     path: String,
     field: String,
+    /// Text of the inspection item, where the path is about one.
+    item: Option<String>,
     party: String,
     sides: Vec<Side>,
     rows: Vec<Row>,
@@ -158,6 +160,8 @@ async fn shown(
         .crumb("/console/worklist/conflicts", words.t("console.work.conflicts"))
         .crumb(format!("/console/cases/{case}"), party.clone());
     page.error = message.is_some();
+    let here = format!("/console/act/decide?case={case}&path={}", url_escaped(path));
+    page.switch = super::super::language::link(&here, words.other());
     let probe = Action::Decide {
         case,
         path: path.to_owned(),
@@ -169,7 +173,13 @@ async fn shown(
         Some(id) => state::header(app, *id).await?.and_then(|header| header.inspection),
         None => None,
     };
+    let pack = state::pack(app).await?;
+    let item = match path.split('/').collect::<Vec<_>>()[..] {
+        ["check", id, _] => pack.and_then(|pack| pack.item(id).map(|item| item.text.text(words.lang).to_owned())),
+        _ => None,
+    };
     html(&DecidePage {
+        item,
         case: case.to_string(),
         path: path.to_owned(),
         field,
@@ -233,7 +243,10 @@ async fn side(
     Ok(Side {
         letter: letter(words, at),
         id: value.as_ref().map(choice_id).unwrap_or_default(),
-        value: value.map_or_else(|| words.t("value.withheld"), |value| text(words, people, &value)),
+        value: value.map_or_else(
+            || words.t("value.withheld"),
+            |value| shown_value(words, people, path, &value),
+        ),
         cells: vec![
             joined(who),
             joined(tablets),
@@ -263,7 +276,7 @@ async fn value_of(app: &App, words: Words, people: &People, id: OpId, path: &str
     let rows = app.server.ledger.operation(id).await?;
     let operation = rows.first().and_then(|row| Operation::parse(&row.frame).ok());
     let value = operation.and_then(|operation| operation.body().and_then(|body| body.get(path)));
-    Ok(value.map(|value| text(words, people, &value)))
+    Ok(value.map(|value| shown_value(words, people, path, &value)))
 }
 
 /// 甲 乙 丙 …, A B C ….

@@ -23,6 +23,8 @@ struct KeyRow {
     public: String,
     fingerprint: String,
     server_held: bool,
+    /// How it is kept, in words.
+    custody: String,
     revoked: bool,
 }
 
@@ -86,7 +88,13 @@ async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Respon
     page.error = problem.is_some();
     page.switch = super::super::language::link("/console/keys", words.other());
     let ready = ConsoleDevice::ready(&app.server)?;
+    let made_here = keys::made_in_browsers(app).await?;
     let rows = keys::all(app, &desk.staff.account).into_iter().map(|key| KeyRow {
+        custody: words.t(if made_here.contains(&to_hex(key.public.as_bytes())) {
+            "console.key.browser"
+        } else {
+            "console.key.elsewhere"
+        }),
         public: to_hex(key.public.as_bytes()),
         fingerprint: key.public.fingerprint(),
         server_held: key.custody == Custody::Server,

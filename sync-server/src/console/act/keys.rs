@@ -1,5 +1,7 @@
 //! A supervisor's own keys: in a browser that does not give them out, or, chosen and labelled, on the server.
 
+use std::collections::HashSet;
+
 use fieldseal_core::domain::view::People;
 use fieldseal_core::random::{array, uuid};
 use fieldseal_proof::body::Body;
@@ -95,6 +97,25 @@ pub async fn waiting(app: &App, account: &Account) -> Result<Vec<Asked>, LedgerE
         })
     });
     Ok(mine.collect())
+}
+
+/// Public halves, in hex, of the keys that browsers asked for; a supervisor's laptop asks for its own in another way.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn made_in_browsers(app: &App) -> Result<HashSet<String>, LedgerError> {
+    let rows = app
+        .server
+        .ledger
+        .registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1)
+        .await?;
+    let asked = rows
+        .into_iter()
+        .filter_map(|row| serde_json::from_slice::<Enrolment>(&row.value).ok())
+        .filter(|enrolment| enrolment.kind == "officer" && enrolment.asked["label"] == super::device::LABEL);
+    Ok(asked
+        .filter_map(|enrolment| enrolment.asked["key"]["public"].as_str().map(str::to_owned))
+        .collect())
 }
 
 /// Asks for a key to be enrolled, like an officer's: an administrator compares the fingerprint and signs.

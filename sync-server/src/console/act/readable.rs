@@ -32,10 +32,10 @@ impl Readable {
         let fields = shown.body().map(|body| body.fields()).unwrap_or_default();
         let lines = fields.iter().filter(|field| !field.path.is_empty()).map(|field| Line {
             label: label(words, &field.path),
-            value: shown
-                .body()
-                .and_then(|body| body.get(&field.path))
-                .map_or_else(|| words.t("value.withheld"), |value| text(words, people, &value)),
+            value: shown.body().and_then(|body| body.get(&field.path)).map_or_else(
+                || words.t("value.withheld"),
+                |value| value_of(words, people, &field.path, &value),
+            ),
             path: field.path.clone(),
         });
         let lines = lines.collect();
@@ -77,6 +77,22 @@ pub fn label(words: Words, path: &str) -> String {
         }
     }
     path.to_owned()
+}
+
+/// A value of a path: a code of the formats gets its word, and stays beside it, because the code is what is signed.
+pub fn value_of(words: Words, people: &People, path: &str, value: &Value) -> String {
+    let shown = text(words, people, value);
+    let code = match path.split('/').collect::<Vec<_>>()[..] {
+        ["check", _, "result"] => format!("check.{shown}"),
+        ["decide", "state"] => format!("console.act.state.{shown}"),
+        ["evidence", _, "acquisition"] => format!("acquisition.{shown}"),
+        _ => return shown,
+    };
+    match exists(&code) {
+        true if words.zh() => format!("{}（{shown}）", words.t(&code)),
+        true => format!("{} ({shown})", words.t(&code)),
+        false => shown,
+    }
 }
 
 /// A value for people: names for officers, hex for other bytes.

@@ -48,7 +48,10 @@ struct SimpleForm {
 }
 
 impl SimpleForm {
-    fn new(page: Page, action: &'static str, lead: String) -> Self {
+    /// `subject` is the query that the form's own address has.
+    fn new(mut page: Page, action: &'static str, subject: &str, lead: String) -> Self {
+        // A form that came back lies at the address it was sent to; the language link leads to the one it was opened at.
+        page.switch = super::super::language::link(&format!("{action}?{subject}"), page.words.other());
         let next = page.t("console.act.next");
         Self {
             page,
@@ -159,7 +162,12 @@ async fn settle_shown(
     let aside = all.get(&target).ok_or(PageError::NotFound)?;
     let page = Page::of(app, desk, Area::Work, words.t("console.act.settle")).await?;
     let page = page.crumb("/console/worklist/quarantine", words.t("console.work.quarantine"));
-    let mut form = SimpleForm::new(page, "/console/act/settle", words.t("console.act.settle.lead"));
+    let mut form = SimpleForm::new(
+        page,
+        "/console/act/settle",
+        &format!("op={target}"),
+        words.t("console.act.settle.lead"),
+    );
     let reason = format!("quarantine.{}", aside.reason);
     form.facts = vec![
         (words.t("console.act.record"), kind(words, &aside.kind)),
@@ -169,8 +177,10 @@ async fn settle_shown(
             device_name(app, &aside.device).await?,
         ),
     ];
-    form.facts
-        .extend(aside.case.clone().map(|case| (words.t("console.sign.case"), case)));
+    if let Some(case) = &aside.case {
+        form.facts
+            .push((words.t("console.work.party"), state::party_name(app, case).await?));
+    }
     if !aside.stands() {
         form.facts.push((
             words.t("console.act.settle.state"),
@@ -260,7 +270,12 @@ async fn join_shown(
     let words = desk.words();
     let page = Page::of(app, desk, Area::Enterprises, words.t("console.act.join")).await?;
     let page = page.crumb("/console/enterprises", words.t("console.nav.enterprises"));
-    let mut form = SimpleForm::new(page, "/console/act/join", words.t("console.act.join.lead"));
+    let mut form = SimpleForm::new(
+        page,
+        "/console/act/join",
+        &format!("keep={first}&other={second}"),
+        words.t("console.act.join.lead"),
+    );
     for (value, id) in [("first", first), ("second", second)] {
         let known = state::enterprise(app, id).await?.ok_or(PageError::NotFound)?;
         let said = |field: &str| {
@@ -340,7 +355,12 @@ async fn return_shown(
         format!("/console/cases/{case}"),
         fold.text("party/name").unwrap_or_else(|| case.to_string()),
     );
-    let mut form = SimpleForm::new(page, "/console/act/return", words.t("console.act.return.effect"));
+    let mut form = SimpleForm::new(
+        page,
+        "/console/act/return",
+        &format!("case={case}&inspection={inspection}"),
+        words.t("console.act.return.effect"),
+    );
     form.facts = vec![
         (
             words.t("label.title"),
@@ -395,7 +415,12 @@ async fn freeze_shown(
         format!("/console/cases/{case}"),
         fold.text("party/name").unwrap_or_else(|| case.to_string()),
     );
-    let mut form = SimpleForm::new(page, "/console/act/freeze", words.t("console.act.freeze.effect"));
+    let mut form = SimpleForm::new(
+        page,
+        "/console/act/freeze",
+        &format!("case={case}"),
+        words.t("console.act.freeze.effect"),
+    );
     form.facts = vec![
         (
             words.t("label.title"),

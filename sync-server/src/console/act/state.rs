@@ -12,6 +12,7 @@ use fieldseal_proof::operation::{Header, Operation};
 use super::super::error::PageError;
 use crate::api::App;
 use crate::ledger::space;
+use crate::projection::CaseSummary;
 
 /// A case folded from its operations; `None` when nothing of it is held.
 ///
@@ -52,6 +53,21 @@ pub async fn enterprise(app: &App, id: EnterpriseId) -> Result<Option<BTreeMap<S
     });
     let known: BTreeMap<String, Vec<String>> = known.collect();
     Ok((!known.is_empty()).then_some(known))
+}
+
+/// The party of a case by the register; the case's id where no party is recorded.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn party_name(app: &App, case: &str) -> Result<String, PageError> {
+    let Ok(id) = case.parse::<CaseId>() else {
+        return Ok(case.to_owned());
+    };
+    let row = app.server.ledger.register(space::CASE, id.as_bytes().to_vec()).await?;
+    let summary = row.and_then(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
+    Ok(summary
+        .and_then(|summary| summary.party)
+        .unwrap_or_else(|| case.to_owned()))
 }
 
 /// The values of a stored field that are not withheld.

@@ -290,7 +290,9 @@ impl World {
             checkpoint: SignedNote::sign(&checkpoint.text(), ORIGIN, &ed(11)).unwrap(),
             key_log: self.key_frames.clone(),
             keys: self.keys.clone(),
-            key_log_proofs: vec![(self.keys.size(), 0, prove_inclusion(0, size, &self.tree).unwrap())],
+            key_log_proofs: (0..self.keys.size())
+                .map(|entry| (entry + 1, entry, prove_inclusion(entry, size, &self.tree).unwrap()))
+                .collect(),
             operations: self.operations.iter().map(logged).collect(),
             chains: chains.collect(),
             attestations: self
@@ -325,8 +327,10 @@ impl World {
 /// An inspection on two tablets, attested by two officers, on which a roll stands.
 fn story() -> World {
     let mut world = World::new();
-    let leaf = head_leaf(world.keys.size(), &world.keys.head());
-    world.tree.push(leaf.as_bytes());
+    for size in 1..=world.keys.size() {
+        let leaf = head_leaf(size, &world.keys.head_at(size).unwrap());
+        world.tree.push(leaf.as_bytes());
+    }
     world.time_note(1_799_000_000_000);
     let e = "evidence/65656565-6565-6565-6565-656565656565";
     let credentials = world.write(

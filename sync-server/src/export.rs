@@ -12,11 +12,11 @@ use fieldseal_core::bundle::{
 use fieldseal_core::domain::{Held, roll};
 use fieldseal_core::random::array;
 use fieldseal_proof::checkpoint::{AttestationKind, TimeNote};
-use fieldseal_proof::ids::{BlobHash, CaseId};
-use fieldseal_proof::key_log::KeyLog;
+use fieldseal_proof::ids::{BlobHash, CaseId, KeyId};
+use fieldseal_proof::key_log::{EnrolledKey, KeyLog};
 use fieldseal_proof::merkle::{prove_consistency, prove_inclusion};
 use fieldseal_proof::note::SignedNote;
-use fieldseal_proof::operation::Operation;
+use fieldseal_proof::operation::{Header, Operation};
 use fieldseal_proof::receipt::BatchReceipt;
 use tokio::runtime::Handle;
 
@@ -119,19 +119,14 @@ async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportEr
         .collect();
     let key_log: Vec<u8> = key_rows.iter().flat_map(|row| row.frame.clone()).collect();
     let keys = KeyLog::read(&key_log).map_err(|e| ExportError::Corrupt(e.to_string()))?;
-    let mut key_log_proofs = Vec::new();
-    for (at, row) in key_rows.iter().enumerate() {
-        if key_rows.get(at + 1).is_none_or(|next| next.leaf != row.leaf) {
-            key_log_proofs.push((row.index + 1, row.leaf, prove_inclusion(row.leaf, size, tiles)?));
-        }
-    }
+    let contiguous = contiguous(&rows)?;
     let mut chains: BTreeMap<ChainKey, Chain> = BTreeMap::new();
     let mut operations = Vec::new();
     for row in &rows {
         let stored = server.ingest.chain(row.chain).await?;
         let run = stored.runs.iter().find(|run| run.number == row.run);
         // Beyond a gap nothing can be shown to follow anything; it is quarantined and no roll names it.
-        if run.is_none_or(|run| run.state == RunState::Gap) {
+        if run.is_none_or(|run| run.state == RunState::Gap) || !contiguous.contains(&row.leaf) {
             continue;
         }
         operations.push(LoggedOperation {
@@ -160,6 +155,11 @@ async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportEr
             chains.insert(row.chain, chain);
         }
     }
+    let mut key_log_proofs = Vec::new();
+    let needed = heads_needed(&keys, &operations);
+    for row in key_rows.iter().filter(|row| needed.contains(&(row.index + 1))) {
+        key_log_proofs.push((row.index + 1, row.leaf, prove_inclusion(row.leaf, size, tiles)?));
+    }
     let (attestations, consistency) = attestations(server, &operations, size).await?;
     Ok(Contents {
         case,
@@ -175,6 +175,44 @@ async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportEr
         consistency,
         operations,
     })
+}
+
+/// Leaves of the operations that no gap in the counter of their stream precedes. What a push fills between the checkpoint and
+/// this reading lies behind a gap that the checkpoint does not fill yet; the next bundle has it.
+fn contiguous(rows: &[OperationRow]) -> Result<BTreeSet<u64>, ExportError> {
+    let mut streams: BTreeMap<(ChainKey, [u8; 16]), BTreeMap<u64, Vec<u64>>> = BTreeMap::new();
+    for row in rows {
+        let header = header_of(row)?;
+        let stream = streams.entry((row.chain, header.stream().id())).or_default();
+        stream.entry(header.counter).or_default().push(row.leaf);
+    }
+    let unbroken = |held: BTreeMap<u64, Vec<u64>>| {
+        (0..)
+            .zip(held)
+            .take_while(|(n, (counter, _))| n == counter)
+            .flat_map(|(_, (_, leaves))| leaves)
+    };
+    Ok(streams.into_values().flat_map(unbroken).collect())
+}
+
+fn header_of(row: &OperationRow) -> Result<Header, ExportError> {
+    let operation = Operation::parse(&row.frame).or_else(|_| Operation::parse(&bare(&row.frame).unwrap_or_default()));
+    let operation = operation.map_err(|e| ExportError::Corrupt(format!("leaf {}: {e}", row.leaf)))?;
+    Ok(operation.header().clone())
+}
+
+/// Sizes of the key log whose heads a reader must be shown: after the enrolment and the revocation of every key that the
+/// operations rest on and of the server's own keys, and the newest.
+fn heads_needed(keys: &KeyLog, operations: &[LoggedOperation]) -> BTreeSet<u64> {
+    let mut used: Vec<&EnrolledKey> = keys.keys().map(|(_, key)| key).filter(|key| key.is_servers()).collect();
+    for logged in operations {
+        let header = logged.operation.header();
+        used.extend(keys.operation_key(&header.device, &header.incarnation));
+        let carried = logged.operation.body().and_then(|body| body.get("attest/key"));
+        used.extend(carried.and_then(|v| keys.key(&KeyId::from_bytes(v.as_bytes()?.try_into().ok()?))));
+    }
+    let entries = used.into_iter().flat_map(|key| [Some(key.enrolled_at), key.revoked_at]);
+    entries.flatten().map(|entry| entry + 1).chain([keys.size()]).collect()
 }
 
 /// A published checkpoint that holds the roll, with a time note of its very size: without one the newest operations would
@@ -199,21 +237,34 @@ async fn write_roll(server: &Arc<Server>, case: CaseId) -> Result<u64, ExportErr
         .wait_for(|now| now.size >= size)
         .await
         .map_err(|_| LogError::Frozen("the sequencer has stopped".into()))?;
-    let streams = server.ledger.streams_of(case).await?;
-    if streams.is_empty() {
+    let rows: Vec<OperationRow> = server.ledger.operations_of(case).await?;
+    if rows.is_empty() {
         return Err(ExportError::NoSuchCase);
     }
-    let held: Vec<Held> = streams
-        .iter()
-        .filter(|head| head.leaf < size)
-        .map(|head| Held {
-            device: head.chain.device,
-            incarnation: head.chain.incarnation,
-            stream: head.stream,
-            last_counter: head.counter,
-            last_id: head.id,
-        })
-        .collect();
+    // Everything below the size and nothing above it: what arrives meanwhile must not make the roll forget a stream.
+    let rows: Vec<OperationRow> = rows.into_iter().filter(|row| row.leaf < size).collect();
+    let unbroken = contiguous(&rows)?;
+    let mut ends: BTreeMap<(ChainKey, [u8; 16]), Held> = BTreeMap::new();
+    for row in rows.iter().filter(|row| unbroken.contains(&row.leaf)) {
+        let stored = server.ingest.chain(row.chain).await?;
+        if stored.main().is_none_or(|main| main.number != row.run) {
+            continue;
+        }
+        let header = header_of(row)?;
+        let stream = header.stream().id();
+        let next = Held {
+            device: header.device,
+            incarnation: header.incarnation,
+            stream,
+            last_counter: header.counter,
+            last_id: row.id,
+        };
+        let end = ends.entry((row.chain, stream)).or_insert(next);
+        if end.last_counter < next.last_counter {
+            *end = next;
+        }
+    }
+    let held: Vec<Held> = ends.into_values().collect();
     let key_rows = server.ledger.key_log(0).await?;
     let covered = key_rows.iter().filter(|row| row.leaf < size).count() as u64;
     let key_log = server.ingest.key_log();

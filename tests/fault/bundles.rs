@@ -130,6 +130,12 @@ fn harmful_bundles_are_refused_by_name() {
     let said = verify(&world, &bomb);
     assert!(said.took.as_secs() < 20, "it took {:?}", said.took);
     invalid(said, "bag.");
+    // Two entries of one name: one tool would unpack the first, another the last.
+    let twice = with("twice.zip", "bagit.txX", b"another declaration");
+    let renamed = replaced(&fs::read(&twice).unwrap(), b"bagit.txX", b"bagit.txt");
+    fs::write(&twice, renamed).unwrap();
+    let told = verify(&world, &twice).refused(1, "bundle_unreadable");
+    assert!(told.contains("duplicate"), "{told}");
     let lying = with("lying.zip", "data/evidence/bomb", &noise(1, 1000));
     claim_more(&lying);
     let said = verify(&world, &lying).refused(1, "bundle_unreadable");
@@ -160,6 +166,23 @@ fn repack(from: &Path, to: &Path, entry: &str, content: &[u8]) {
     new.start_file(entry, SimpleFileOptions::default()).unwrap();
     new.write_all(content).unwrap();
     new.finish().unwrap();
+}
+
+/// The bytes with every occurrence of one name replaced by another of the same length.
+fn replaced(bytes: &[u8], name: &[u8], other: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    let places: Vec<usize> = (0..bytes.len() - name.len())
+        .filter(|at| bytes[*at..].starts_with(name))
+        .collect();
+    assert_eq!(
+        (places.len(), name.len()),
+        (2, other.len()),
+        "local header and directory"
+    );
+    places
+        .iter()
+        .for_each(|at| out[*at..at + other.len()].copy_from_slice(other));
+    out
 }
 
 /// Makes the directory entry of the last file claim four gigabytes.

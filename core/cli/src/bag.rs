@@ -127,6 +127,9 @@ impl Zip {
                 return Err(unreadable(format!("{name} stands twice")));
             }
         }
+        // The archive keys entries by their whole name, so two of one name are one here and two to other tools; the same
+        // with a local header that says something else than the directory.
+        archive.validate_header_consistency().map_err(unreadable)?;
         Ok(Self {
             entries: without_top(entries),
             archive: Mutex::new(archive),

@@ -38,9 +38,7 @@ impl Meaning {
 
     /// From the word in the body.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Meaning::Made, Meaning::Approved, Meaning::Refused, Meaning::Dissents]
-            .into_iter()
-            .find(|m| m.as_str() == word)
+        [Meaning::Made, Meaning::Approved, Meaning::Refused, Meaning::Dissents].into_iter().find(|m| m.as_str() == word)
     }
 
     /// Whether it counts towards a target's required signers.
@@ -68,13 +66,7 @@ impl Place {
     /// The place of an operation.
     pub fn of(operation: &Operation) -> Self {
         let h = operation.header();
-        Self {
-            tenant: h.tenant,
-            device: h.device,
-            incarnation: h.incarnation,
-            seq: h.seq,
-            prev: h.prev,
-        }
+        Self { tenant: h.tenant, device: h.device, incarnation: h.incarnation, seq: h.seq, prev: h.prev }
     }
 }
 
@@ -120,10 +112,7 @@ pub fn statement(place: &Place, officer: OfficerId, role: &str, meaning: Meaning
         .put(5, Value::bytes(place.prev.as_bytes()))
         .put(6, Value::text(role))
         .put(7, Value::text(meaning.as_str()))
-        .put(
-            8,
-            Value::Array(targets.iter().map(|t| Value::bytes(t.as_bytes())).collect()),
-        )
+        .put(8, Value::Array(targets.iter().map(|t| Value::bytes(t.as_bytes())).collect()))
         .put(9, Value::bytes(officer.as_bytes()))
         .encode()
 }
@@ -142,14 +131,7 @@ impl Attestation {
         targets.dedup();
         let signature = key.sign(dsse::ATTESTATION, &statement(place, officer, role, meaning, &targets))?;
         let key = key.public().key_id();
-        Ok(Self {
-            officer,
-            role: role.to_owned(),
-            meaning,
-            targets,
-            key,
-            signature: signature.to_vec(),
-        })
+        Ok(Self { officer, role: role.to_owned(), meaning, targets, key, signature: signature.to_vec() })
     }
 
     /// The body fields of the attest operation.
@@ -175,23 +157,11 @@ impl Attestation {
     /// Reads an attest body; the signature is not checked.
     pub fn read(body: &Body) -> Result<Self, AttestError> {
         let value = |path| body.get(path).ok_or(AttestError::Field(path));
-        let text = |path| {
-            value(path)?
-                .as_text()
-                .map(str::to_owned)
-                .ok_or(AttestError::Field(path))
-        };
-        let bytes = |path| {
-            value(path)?
-                .as_bytes()
-                .map(<[u8]>::to_vec)
-                .ok_or(AttestError::Field(path))
-        };
+        let text = |path| value(path)?.as_text().map(str::to_owned).ok_or(AttestError::Field(path));
+        let bytes = |path| value(path)?.as_bytes().map(<[u8]>::to_vec).ok_or(AttestError::Field(path));
         let targets = value("attest/targets")?;
         let ids = targets.as_array().unwrap_or_default().iter();
-        let ids: Option<Vec<OpId>> = ids
-            .map(|v| v.as_bytes()?.try_into().ok().map(OpId::from_bytes))
-            .collect();
+        let ids: Option<Vec<OpId>> = ids.map(|v| v.as_bytes()?.try_into().ok().map(OpId::from_bytes)).collect();
         let targets =
             ids.filter(|ids| !ids.is_empty() && ids.len() <= MAX_TARGETS && ids.windows(2).all(|w| w[0] < w[1]));
         Ok(Self {
@@ -201,9 +171,7 @@ impl Attestation {
             role: text("attest/role")?,
             meaning: Meaning::from_word(&text("attest/meaning")?).ok_or(AttestError::Field("attest/meaning"))?,
             targets: targets.ok_or(AttestError::Field("attest/targets"))?,
-            key: array(bytes("attest/key")?)
-                .map(KeyId::from_bytes)
-                .ok_or(AttestError::Field("attest/key"))?,
+            key: array(bytes("attest/key")?).map(KeyId::from_bytes).ok_or(AttestError::Field("attest/key"))?,
             signature: bytes("attest/signature")?,
         })
     }

@@ -103,18 +103,10 @@ impl Body {
     }
 
     fn from_pairs(seed: Digest32, pairs: Vec<(String, Vec<u8>)>) -> Result<Self, BodyError> {
-        let fields = pairs.into_iter().map(|(path, value)| Field {
-            value: FieldValue::Shown {
-                salt: salt(&seed, &path),
-                value,
-            },
-            path,
-        });
-        Self {
-            seed: Some(seed),
-            fields: fields.collect(),
-        }
-        .checked()
+        let fields = pairs
+            .into_iter()
+            .map(|(path, value)| Field { value: FieldValue::Shown { salt: salt(&seed, &path), value }, path });
+        Self { seed: Some(seed), fields: fields.collect() }.checked()
     }
 
     /// Reads a stored body, full or partial.
@@ -125,10 +117,7 @@ impl Body {
         let decoded = cbor::decode(bytes)?;
         match decoded.as_map() {
             Some([(0, Value::Bytes(seed)), (1, Value::Array(items))]) => {
-                let seed = seed
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| BodyError::Form("the seed is not 32 bytes"))?;
+                let seed = seed.as_slice().try_into().map_err(|_| BodyError::Form("the seed is not 32 bytes"))?;
                 let pairs = items.iter().map(|item| match item.as_array() {
                     Some([Value::Text(path), Value::Bytes(value)]) => Ok((path.clone(), value.clone())),
                     _ => Err(BodyError::Form("a field is not [path, value]")),
@@ -169,10 +158,7 @@ impl Body {
             merkle::leaf_hash(&[&(f.path.len() as u16).to_be_bytes()[..], f.path.as_bytes(), &v].concat())
         });
         let tree = merkle::tree_hash(leaves);
-        BodyRoot::from_bytes(h(
-            "fieldseal/v0/body",
-            &[&(self.fields.len() as u64).to_be_bytes(), &tree],
-        ))
+        BodyRoot::from_bytes(h("fieldseal/v0/body", &[&(self.fields.len() as u64).to_be_bytes(), &tree]))
     }
 
     /// All fields but the one at the empty path, in order.
@@ -182,10 +168,7 @@ impl Body {
 
     /// The value at a path, if the path exists and is shown.
     pub fn get(&self, path: &str) -> Option<Value> {
-        let i = self
-            .fields
-            .binary_search_by(|f| f.path.as_bytes().cmp(path.as_bytes()))
-            .ok()?;
+        let i = self.fields.binary_search_by(|f| f.path.as_bytes().cmp(path.as_bytes())).ok()?;
         match &self.fields[i].value {
             FieldValue::Shown { value, .. } => cbor::decode(value).ok(),
             FieldValue::Withheld(_) => None,
@@ -200,16 +183,12 @@ impl Body {
     /// A partial body without the values at these paths; the seed is dropped with them.
     pub fn withhold(&self, paths: &[&str]) -> Body {
         let fields = self.fields.iter().map(|f| match &f.value {
-            FieldValue::Shown { salt, value } if paths.contains(&f.path.as_str()) => Field {
-                path: f.path.clone(),
-                value: FieldValue::Withheld(h("fieldseal/v0/field", &[salt, value])),
-            },
+            FieldValue::Shown { salt, value } if paths.contains(&f.path.as_str()) => {
+                Field { path: f.path.clone(), value: FieldValue::Withheld(h("fieldseal/v0/field", &[salt, value])) }
+            }
             _ => f.clone(),
         });
-        Body {
-            seed: None,
-            fields: fields.collect(),
-        }
+        Body { seed: None, fields: fields.collect() }
     }
 
     fn checked(self) -> Result<Self, BodyError> {
@@ -217,14 +196,9 @@ impl Body {
             return Err(BodyError::TooLarge("the number of fields"));
         }
         match self.fields.first() {
-            Some(Field {
-                path,
-                value: FieldValue::Shown { value, .. },
-            }) if path.is_empty() && value == EMPTY_PATH_VALUE => {}
-            Some(Field {
-                path,
-                value: FieldValue::Withheld(_),
-            }) if path.is_empty() => {}
+            Some(Field { path, value: FieldValue::Shown { value, .. } })
+                if path.is_empty() && value == EMPTY_PATH_VALUE => {}
+            Some(Field { path, value: FieldValue::Withheld(_) }) if path.is_empty() => {}
             _ => return Err(BodyError::Form("the field at the empty path is missing")),
         }
         for pair in self.fields.windows(2) {
@@ -248,22 +222,14 @@ impl Body {
 }
 
 fn partial_field(item: &Value) -> Result<Field, BodyError> {
-    let digest = |b: &[u8]| {
-        b.try_into()
-            .map_err(|_| BodyError::Form("a salt or hash is not 32 bytes"))
-    };
+    let digest = |b: &[u8]| b.try_into().map_err(|_| BodyError::Form("a salt or hash is not 32 bytes"));
     match item.as_array() {
-        Some([Value::Text(path), Value::Bytes(salt), Value::Bytes(value)]) => Ok(Field {
-            path: path.clone(),
-            value: FieldValue::Shown {
-                salt: digest(salt)?,
-                value: value.clone(),
-            },
-        }),
-        Some([Value::Text(path), Value::Bytes(v)]) => Ok(Field {
-            path: path.clone(),
-            value: FieldValue::Withheld(digest(v)?),
-        }),
+        Some([Value::Text(path), Value::Bytes(salt), Value::Bytes(value)]) => {
+            Ok(Field { path: path.clone(), value: FieldValue::Shown { salt: digest(salt)?, value: value.clone() } })
+        }
+        Some([Value::Text(path), Value::Bytes(v)]) => {
+            Ok(Field { path: path.clone(), value: FieldValue::Withheld(digest(v)?) })
+        }
         _ => Err(BodyError::Form("a field is not [path, salt, value] or [path, v]")),
     }
 }
@@ -288,11 +254,7 @@ mod tests {
     fn sample() -> Body {
         Body::build(
             [3; 32],
-            vec![
-                ("b".into(), Value::int(-5)),
-                ("a/x".into(), Value::text("通")),
-                ("a".into(), Value::Bool(true)),
-            ],
+            vec![("b".into(), Value::int(-5)), ("a/x".into(), Value::text("通")), ("a".into(), Value::Bool(true))],
         )
         .unwrap()
     }
@@ -314,11 +276,7 @@ mod tests {
         let body = sample();
         let other = Body::build(
             [3; 32],
-            vec![
-                ("b".into(), Value::int(-6)),
-                ("a/x".into(), Value::text("通")),
-                ("a".into(), Value::Bool(true)),
-            ],
+            vec![("b".into(), Value::int(-6)), ("a/x".into(), Value::text("通")), ("a".into(), Value::Bool(true))],
         );
         assert_ne!(other.unwrap().root(), body.root());
     }
@@ -328,15 +286,9 @@ mod tests {
         let one = |path: &str, value| Body::build([0; 32], vec![(path.to_owned(), value)]);
         assert!(matches!(one("a//b", Value::Bool(true)), Err(BodyError::Path(_))));
         assert!(matches!(one("a\n", Value::Bool(true)), Err(BodyError::Path(_))));
-        assert!(matches!(
-            one(&"a".repeat(201), Value::Bool(true)),
-            Err(BodyError::Path(_))
-        ));
+        assert!(matches!(one(&"a".repeat(201), Value::Bool(true)), Err(BodyError::Path(_))));
         assert!(matches!(one("", Value::Bool(true)), Err(BodyError::Order(_))));
         assert!(matches!(one("a", Value::Map(vec![])), Err(BodyError::Value(_))));
-        assert!(matches!(
-            one("a", Value::text("x".repeat(MAX_VALUE))),
-            Err(BodyError::Value(_))
-        ));
+        assert!(matches!(one("a", Value::text("x".repeat(MAX_VALUE))), Err(BodyError::Value(_))));
     }
 }

@@ -37,11 +37,7 @@ pub struct CborError {
 impl Value {
     /// A signed integer as the profile's unsigned or negative item.
     pub fn int(n: i64) -> Value {
-        if n >= 0 {
-            Value::Uint(n as u64)
-        } else {
-            Value::Nint(!(n as u64))
-        }
+        if n >= 0 { Value::Uint(n as u64) } else { Value::Nint(!(n as u64)) }
     }
 
     /// Text.
@@ -163,10 +159,7 @@ fn head(major: u8, n: u64, out: &mut Vec<u8>) {
 pub fn decode(bytes: &[u8]) -> Result<Value, CborError> {
     let (value, used) = decode_prefix(bytes)?;
     if used != bytes.len() {
-        return Err(CborError {
-            offset: used,
-            reason: "bytes after the item",
-        });
+        return Err(CborError { offset: used, reason: "bytes after the item" });
     }
     Ok(value)
 }
@@ -183,10 +176,7 @@ pub fn split_sequence(bytes: &[u8]) -> Result<Vec<&[u8]>, CborError> {
     let mut items = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let (_, used) = decode_prefix(&bytes[at..]).map_err(|e| CborError {
-            offset: e.offset + at,
-            ..e
-        })?;
+        let (_, used) = decode_prefix(&bytes[at..]).map_err(|e| CborError { offset: e.offset + at, ..e })?;
         items.push(&bytes[at..at + used]);
         at += used;
     }
@@ -200,10 +190,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn fail<T>(&self, reason: &'static str) -> Result<T, CborError> {
-        Err(CborError {
-            offset: self.at,
-            reason,
-        })
+        Err(CborError { offset: self.at, reason })
     }
 
     fn take(&mut self, n: u64) -> Result<&'a [u8], CborError> {
@@ -249,10 +236,7 @@ impl<'a> Reader<'a> {
                 Err(_) => self.fail("text is not UTF-8"),
             },
             4 if n > left => self.fail("more items than bytes left"),
-            4 => (0..n)
-                .map(|_| self.item(depth + 1))
-                .collect::<Result<_, _>>()
-                .map(Value::Array),
+            4 => (0..n).map(|_| self.item(depth + 1)).collect::<Result<_, _>>().map(Value::Array),
             5 if n > left / 2 => self.fail("more items than bytes left"),
             5 => self.map(n, depth),
             7 if info == 20 || info == 21 => Ok(Value::Bool(info == 21)),
@@ -304,28 +288,26 @@ pub struct FieldError {
 impl<'a> MapReader<'a> {
     /// Wraps a decoded item that must be a map.
     pub fn new(value: &'a Value, what: &'static str) -> Result<Self, FieldError> {
-        let entries = value.as_map().ok_or(FieldError {
-            what,
-            key: 0,
-            reason: "is not a map",
-        })?;
+        let entries = value.as_map().ok_or(FieldError { what, key: 0, reason: "is not a map" })?;
         Ok(Self { entries, what })
+    }
+
+    /// Wraps a decoded item that must be a map without keys above `last`: nothing signs it, so nothing may hide in it.
+    pub fn only(value: &'a Value, what: &'static str, last: u64) -> Result<Self, FieldError> {
+        let map = Self::new(value, what)?;
+        match map.entries.last() {
+            Some((key, _)) if *key > last => Err(map.error(*key, "is not known")),
+            _ => Ok(map),
+        }
     }
 
     /// The item under a key, if present.
     pub fn get(&self, key: u64) -> Option<&'a Value> {
-        self.entries
-            .binary_search_by_key(&key, |(k, _)| *k)
-            .ok()
-            .map(|i| &self.entries[i].1)
+        self.entries.binary_search_by_key(&key, |(k, _)| *k).ok().map(|i| &self.entries[i].1)
     }
 
     fn error(&self, key: u64, reason: &'static str) -> FieldError {
-        FieldError {
-            what: self.what,
-            key,
-            reason,
-        }
+        FieldError { what: self.what, key, reason }
     }
 
     fn typed<T>(
@@ -377,9 +359,7 @@ impl<'a> MapReader<'a> {
 
     /// An optional byte string of exactly `N` bytes.
     pub fn opt_fixed<const N: usize>(&self, key: u64) -> Result<Option<[u8; N]>, FieldError> {
-        self.typed(key, "is not a byte string of the right length", |v| {
-            v.as_bytes().and_then(|b| b.try_into().ok())
-        })
+        self.typed(key, "is not a byte string of the right length", |v| v.as_bytes().and_then(|b| b.try_into().ok()))
     }
 
     /// A required array.
@@ -458,18 +438,7 @@ mod tests {
 
     #[test]
     fn integers_round_trip_at_every_width() {
-        for n in [
-            0,
-            23,
-            24,
-            255,
-            256,
-            65535,
-            65536,
-            u32::MAX as u64,
-            u32::MAX as u64 + 1,
-            u64::MAX,
-        ] {
+        for n in [0, 23, 24, 255, 256, 65535, 65536, u32::MAX as u64, u32::MAX as u64 + 1, u64::MAX] {
             for v in [Value::Uint(n), Value::Nint(n)] {
                 assert_eq!(decode(&encode(&v)), Ok(v));
             }

@@ -25,18 +25,10 @@ impl Checkpoint {
     /// Reads the text of a note; further lines (extensions) are allowed and ignored.
     pub fn of(note: &SignedNote) -> Result<Self, NoteError> {
         let mut lines = note.text().split('\n');
-        let mut next = || {
-            lines
-                .next()
-                .filter(|l| !l.is_empty())
-                .ok_or(NoteError::Form("a line of the checkpoint is missing"))
-        };
+        let mut next =
+            || lines.next().filter(|l| !l.is_empty()).ok_or(NoteError::Form("a line of the checkpoint is missing"));
         let (origin, size, root) = (next()?, next()?, next()?);
-        Ok(Self {
-            origin: origin.to_owned(),
-            size: decimal(size)?,
-            root: hash(root)?,
-        })
+        Ok(Self { origin: origin.to_owned(), size: decimal(size)?, root: hash(root)? })
     }
 }
 
@@ -58,14 +50,7 @@ impl TimeNote {
 
     /// The text that is signed.
     pub fn text(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n{}\n{}\n",
-            Self::FIRST_LINE,
-            self.origin,
-            self.unix_ms,
-            self.size,
-            base64(&self.root)
-        )
+        format!("{}\n{}\n{}\n{}\n{}\n", Self::FIRST_LINE, self.origin, self.unix_ms, self.size, base64(&self.root))
     }
 
     /// The name of the key that signs time notes of a log.
@@ -77,12 +62,9 @@ impl TimeNote {
     pub fn of(note: &SignedNote) -> Result<Self, NoteError> {
         let lines: Vec<&str> = note.text().split('\n').collect();
         match lines[..] {
-            [Self::FIRST_LINE, origin, time, size, root, ""] if !origin.is_empty() => Ok(Self {
-                origin: origin.to_owned(),
-                unix_ms: decimal(time)?,
-                size: decimal(size)?,
-                root: hash(root)?,
-            }),
+            [Self::FIRST_LINE, origin, time, size, root, ""] if !origin.is_empty() => {
+                Ok(Self { origin: origin.to_owned(), unix_ms: decimal(time)?, size: decimal(size)?, root: hash(root)? })
+            }
             _ => Err(NoteError::Form("it is not a time note")),
         }
     }
@@ -111,9 +93,7 @@ impl AttestationKind {
 
     /// From the word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::TimeNote, Self::CosignedNote, Self::Rfc3161]
-            .into_iter()
-            .find(|k| k.as_str() == word)
+        [Self::TimeNote, Self::CosignedNote, Self::Rfc3161].into_iter().find(|k| k.as_str() == word)
     }
 }
 
@@ -123,18 +103,14 @@ pub fn anchor(kind: AttestationKind, bytes: &[u8]) -> Anchor {
 }
 
 fn decimal(text: &str) -> Result<u64, NoteError> {
-    let number = text
-        .parse::<u64>()
-        .map_err(|_| NoteError::Form("a number is not decimal"))?;
-    if number.to_string() == text {
-        Ok(number)
-    } else {
-        Err(NoteError::Form("a number has a second spelling"))
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse::<u64>() {
+        Ok(number) if digits && number.to_string() == text => Ok(number),
+        Ok(_) if digits => Err(NoteError::Form("a number has a second spelling")),
+        _ => Err(NoteError::Form("a number is not decimal")),
     }
 }
 
 fn hash(text: &str) -> Result<Digest32, NoteError> {
-    from_base64(text)
-        .and_then(|b| b.try_into().ok())
-        .ok_or(NoteError::Form("a root is not 32 bytes of base64"))
+    from_base64(text).and_then(|b| b.try_into().ok()).ok_or(NoteError::Form("a root is not 32 bytes of base64"))
 }

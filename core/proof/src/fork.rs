@@ -1,6 +1,6 @@
 //! Equivocation: two operations of a device that cannot both be its history (`formats/operation.md`, Same, duplicate, fork).
 
-use crate::operation::VerifiedOperation;
+use crate::operation::{VerifiedOperation, link_origin};
 
 /// In what two operations of one device clash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,7 +9,7 @@ pub enum Fork {
     SignedTwice,
     /// The same place in the incarnation.
     Seq,
-    /// The same link before it, in whatever incarnation.
+    /// The same link before it, in whatever incarnation; but every incarnation may open at the device's origin link.
     Prev,
     /// The same counter in a stream.
     Counter,
@@ -38,7 +38,8 @@ pub fn between(one: &VerifiedOperation, other: &VerifiedOperation) -> Option<For
         Some(Fork::SignedTwice)
     } else if same_life && a.seq == b.seq {
         Some(Fork::Seq)
-    } else if a.prev == b.prev {
+    } else if a.prev == b.prev && (same_life || a.prev != link_origin(&a.tenant, &a.device) || (a.seq, b.seq) != (0, 0))
+    {
         Some(Fork::Prev)
     } else if same_life && a.stream() == b.stream() && a.counter == b.counter {
         Some(Fork::Counter)

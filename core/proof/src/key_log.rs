@@ -76,9 +76,7 @@ impl Custody {
 
     /// From the word in a key record.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Custody::Hardware, Custody::Software, Custody::Server]
-            .into_iter()
-            .find(|c| c.as_str() == word)
+        [Custody::Hardware, Custody::Software, Custody::Server].into_iter().find(|c| c.as_str() == word)
     }
 }
 
@@ -98,12 +96,7 @@ pub struct KeyRecord {
 impl KeyRecord {
     /// A record of a checked key.
     pub fn new(purpose: Purpose, key: &PublicKey, custody: Custody) -> Self {
-        Self {
-            purpose,
-            suite: key.suite().number(),
-            public: key.as_bytes().to_vec(),
-            custody,
-        }
+        Self { purpose, suite: key.suite().number(), public: key.as_bytes().to_vec(), custody }
     }
 
     /// The checked signature key.
@@ -114,7 +107,8 @@ impl KeyRecord {
         PublicKey::parse(Suite::from_number(self.suite)?, &self.public)
     }
 
-    fn id(&self) -> KeyId {
+    /// The key's id.
+    pub fn id(&self) -> KeyId {
         KeyId::from_bytes(h("fieldseal/v0/key", &[&self.suite.to_be_bytes(), &self.public]))
     }
 
@@ -129,12 +123,7 @@ impl KeyRecord {
 
     fn read(value: &Value) -> Option<Self> {
         match value.as_array()? {
-            [
-                Value::Text(purpose),
-                Value::Uint(suite),
-                Value::Bytes(public),
-                Value::Text(custody),
-            ] => Some(Self {
+            [Value::Text(purpose), Value::Uint(suite), Value::Bytes(public), Value::Text(custody)] => Some(Self {
                 purpose: Purpose::from_word(purpose)?,
                 suite: *suite,
                 public: public.clone(),
@@ -158,7 +147,7 @@ pub struct Entry {
     pub action: String,
     /// Device, officer, administrator or server id.
     pub subject: Option<[u8; 16]>,
-    /// Keys.
+    /// Keys; those of an unknown action are not read.
     pub keys: Vec<KeyRecord>,
     /// Role.
     pub role: Option<String>,
@@ -233,17 +222,14 @@ impl Entry {
         if map.uint(0)? != 0 {
             return Err(rule("the format version is not 0"));
         }
-        let keys: Option<Vec<KeyRecord>> = map
-            .opt_array(6)?
-            .unwrap_or_default()
-            .iter()
-            .map(KeyRecord::read)
-            .collect();
+        let action = map.text(4)?.to_owned();
+        let records = map.opt_array(6)?.filter(|_| ACTIONS.contains(&action.as_str()));
+        let keys: Option<Vec<KeyRecord>> = records.unwrap_or_default().iter().map(KeyRecord::read).collect();
         Ok(Self {
             tenant: TenantId::from_bytes(map.fixed(1)?),
             index,
             prev: KeyLogHead::from_bytes(map.fixed(3)?),
-            action: map.text(4)?.to_owned(),
+            action,
             subject: map.opt_fixed(5)?,
             keys: keys.ok_or(rule("a key record is malformed or has an unknown purpose"))?,
             role: map.opt_text(7)?.map(str::to_owned),
@@ -273,11 +259,7 @@ impl KeyLogFrame {
     pub fn sign(entry: &Entry, attrs: Option<Body>, signer: &dyn Signer) -> Result<Self, SignError> {
         let entry = entry.encode();
         let signature = signer.sign(dsse::KEY_LOG_ENTRY, &entry)?;
-        Ok(Self {
-            entry,
-            signature,
-            attrs,
-        })
+        Ok(Self { entry, signature, attrs })
     }
 
     /// The stored and sent bytes.
@@ -292,29 +274,19 @@ impl KeyLogFrame {
 
     /// Reads a frame; nothing of it is checked yet.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyLogError> {
-        let rule = |reason| KeyLogError::Rule {
-            index: u64::MAX,
-            reason,
-        };
+        let rule = |reason| KeyLogError::Rule { index: u64::MAX, reason };
         if bytes.len() > MAX_ENTRY + crate::body::MAX_VALUE {
             return Err(rule("the frame is over the limit"));
         }
         let decoded = cbor::decode(bytes)?;
-        let map = MapReader::new(&decoded, "key log frame")?;
+        let map = MapReader::only(&decoded, "key log frame", 2)?;
         let entry = map.bytes(0)?.to_vec();
         if entry.len() > MAX_ENTRY {
             return Err(rule("the entry is over the limit"));
         }
-        let attrs = map
-            .opt_bytes(2)?
-            .map(Body::decode)
-            .transpose()
-            .map_err(|_| rule("the attributes are malformed"))?;
-        Ok(Self {
-            entry,
-            signature: map.fixed(1)?,
-            attrs,
-        })
+        let attrs =
+            map.opt_bytes(2)?.map(Body::decode).transpose().map_err(|_| rule("the attributes are malformed"))?;
+        Ok(Self { entry, signature: map.fixed(1)?, attrs })
     }
 }
 
@@ -341,22 +313,27 @@ pub struct EnrolledKey {
     pub attrs: Option<Body>,
 }
 
+impl EnrolledKey {
+    /// Whether it signs for the server's ingest device.
+    pub fn is_servers(&self) -> bool {
+        self.action == "server"
+    }
+}
+
 /// A key log of which every entry was checked; only [`KeyLog::append`] makes it longer.
 #[derive(Debug, Clone)]
 pub struct KeyLog {
     tenant: TenantId,
     heads: Vec<KeyLogHead>,
     keys: BTreeMap<KeyId, EnrolledKey>,
+    /// The operation key of each device and incarnation.
+    lives: BTreeMap<([u8; 16], IncarnationId), KeyId>,
 }
 
 impl KeyLog {
     /// An empty key log of a tenant.
     pub fn new(tenant: TenantId) -> Self {
-        Self {
-            tenant,
-            heads: Vec::new(),
-            keys: BTreeMap::new(),
-        }
+        Self { tenant, heads: Vec::new(), keys: BTreeMap::new(), lives: BTreeMap::new() }
     }
 
     /// Reads and checks a concatenation of frames.
@@ -365,10 +342,7 @@ impl KeyLog {
     /// The first entry that breaks a rule; the tenant is the one of the first entry.
     pub fn read(sequence: &[u8]) -> Result<Self, KeyLogError> {
         let frames = cbor::split_sequence(sequence)?;
-        let first = frames.first().ok_or(KeyLogError::Rule {
-            index: 0,
-            reason: "the key log is empty",
-        })?;
+        let first = frames.first().ok_or(KeyLogError::Rule { index: 0, reason: "the key log is empty" })?;
         let mut log = Self::new(Entry::decode(&KeyLogFrame::decode(first)?.entry)?.tenant);
         for frame in frames {
             log.append(&KeyLogFrame::decode(frame)?)?;
@@ -403,6 +377,7 @@ impl KeyLog {
         if entry.action == "revoke" {
             self.check_revocation(&entry).map_err(rule)?;
         }
+        self.check_life(&entry).map_err(rule)?;
         for (i, record) in entry.keys.iter().enumerate() {
             if self.keys.contains_key(&record.id()) || entry.keys[..i].iter().any(|r| r.public == record.public) {
                 return Err(rule("a key is enrolled twice"));
@@ -447,14 +422,31 @@ impl KeyLog {
     /// A key is revoked once, and those that the root enrolled only by the root: an administrator must not be able to lock
     /// out the root, the server or another administrator.
     fn check_revocation(&self, entry: &Entry) -> Result<(), &'static str> {
-        let target = entry
-            .target
-            .and_then(|id| self.keys.get(&id))
-            .filter(|key| key.revoked_at.is_none());
+        let target = entry.target.and_then(|id| self.keys.get(&id)).filter(|key| key.revoked_at.is_none());
         let target = target.ok_or("its target is not an enrolled key, or was revoked before")?;
         let by_root = self.root().is_some_and(|root| root.record.id() == entry.signer);
         match matches!(target.action.as_str(), "root" | "admin" | "server") && !by_root {
             true => Err("an administrator may not do this; the root key must"),
+            false => Ok(()),
+        }
+    }
+
+    /// A device has one operation key in each incarnation, and nobody takes the id of the server's ingest device or gives
+    /// the server the id of a tablet: whose word a roll is depends on it.
+    fn check_life(&self, entry: &Entry) -> Result<(), &'static str> {
+        let (Some(subject), Some(incarnation)) = (entry.subject, entry.incarnation) else {
+            return Ok(());
+        };
+        if entry.keys.is_empty() {
+            return Ok(());
+        }
+        if self.lives.contains_key(&(subject, incarnation)) {
+            return Err("its incarnation has an operation key already");
+        }
+        let mut lives = self.lives.range((subject, IncarnationId::from_bytes([0; 16]))..);
+        let other = lives.next().filter(|((other, _), _)| *other == subject).and_then(|(_, id)| self.keys.get(id));
+        match other.is_some_and(|key| key.action != entry.action) {
+            true => Err("its subject is enrolled for another action"),
             false => Ok(()),
         }
     }
@@ -469,7 +461,7 @@ impl KeyLog {
         {
             key.revoked_at.get_or_insert(entry.index);
         }
-        for record in entry.keys.iter().filter(|_| ACTIONS.contains(&entry.action.as_str())) {
+        for record in &entry.keys {
             let key = EnrolledKey {
                 record: record.clone(),
                 subject: entry.subject,
@@ -481,6 +473,11 @@ impl KeyLog {
                 name: entry.name.clone(),
                 attrs: frame.attrs.clone(),
             };
+            if let (Purpose::Operation, Some(subject), Some(incarnation)) =
+                (record.purpose, entry.subject, entry.incarnation)
+            {
+                self.lives.insert((subject, incarnation), record.id());
+            }
             self.keys.insert(record.id(), key);
         }
     }
@@ -503,11 +500,7 @@ impl KeyLog {
 
     /// Head after `size` entries, for 1 ≤ size ≤ [`KeyLog::size`].
     pub fn head_at(&self, size: u64) -> Option<KeyLogHead> {
-        usize::try_from(size)
-            .ok()?
-            .checked_sub(1)
-            .and_then(|i| self.heads.get(i))
-            .copied()
+        usize::try_from(size).ok()?.checked_sub(1).and_then(|i| self.heads.get(i)).copied()
     }
 
     /// An enrolled key.
@@ -525,29 +518,15 @@ impl KeyLog {
         self.keys.values().find(|k| k.record.purpose == Purpose::Root)
     }
 
-    /// The operation key of a device's incarnation; the newest, if it was enrolled again.
+    /// The operation key of a device's incarnation.
     pub fn operation_key(&self, device: &DeviceId, incarnation: &IncarnationId) -> Option<&EnrolledKey> {
-        let of = |k: &&EnrolledKey| {
-            k.record.purpose == Purpose::Operation
-                && k.subject == Some(*device.as_bytes())
-                && k.incarnation == Some(*incarnation)
-        };
-        self.keys.values().filter(of).max_by_key(|k| k.enrolled_at)
-    }
-
-    /// Whether a device is the server's ingest device.
-    pub fn is_ingest(&self, device: &DeviceId) -> bool {
-        let of = |k: &EnrolledKey| k.action == "server" && k.subject == Some(*device.as_bytes());
-        self.keys.values().any(of)
+        self.keys.get(self.lives.get(&(*device.as_bytes(), *incarnation))?)
     }
 
     /// The keys of a purpose enrolled by a `server` entry, newest last.
     pub fn server_keys(&self, purpose: Purpose) -> Vec<&EnrolledKey> {
-        let mut keys: Vec<_> = self
-            .keys
-            .values()
-            .filter(|k| k.action == "server" && k.record.purpose == purpose)
-            .collect();
+        let mut keys: Vec<_> =
+            self.keys.values().filter(|k| k.action == "server" && k.record.purpose == purpose).collect();
         keys.sort_by_key(|k| k.enrolled_at);
         keys
     }
@@ -560,11 +539,8 @@ impl KeyLog {
 
     /// The newest escrow public key (X25519), if the tenant has one.
     pub fn escrow(&self) -> Option<[u8; 32]> {
-        let newest = self
-            .keys
-            .values()
-            .filter(|k| k.record.purpose == Purpose::Escrow)
-            .max_by_key(|k| k.enrolled_at)?;
+        let newest =
+            self.keys.values().filter(|k| k.record.purpose == Purpose::Escrow).max_by_key(|k| k.enrolled_at)?;
         newest.record.public.as_slice().try_into().ok()
     }
 }
@@ -573,50 +549,29 @@ const ACTIONS: [&str; 7] = ["root", "admin", "server", "device", "officer", "rev
 
 /// What each known action must hold.
 fn check_shape(entry: &Entry) -> Result<(), &'static str> {
-    let purposes: Vec<Purpose> = entry.keys.iter().map(|k| k.purpose).collect();
-    let count = |p: Purpose| purposes.iter().filter(|q| **q == p).count();
-    let only = |allowed: &[Purpose]| purposes.iter().all(|p| allowed.contains(p));
-    let subject = entry.subject.is_some();
+    use Purpose::{Admin, Bundle, Cosigner, Escrow, Log, Officer, Operation, Root, Time};
+    let mut purposes: Vec<Purpose> = entry.keys.iter().map(|k| k.purpose).collect();
+    purposes.sort_unstable();
+    // Notes, cosignatures and SSHSIG know Ed25519 alone.
+    let suites = entry.keys.iter().all(|k| k.suite == 1 || !matches!(k.purpose, Cosigner | Log | Time | Bundle));
+    let (subject, life) = (entry.subject.is_some(), entry.incarnation.is_some());
     let good = match entry.action.as_str() {
-        "root" => entry.index == 0,
-        "admin" => subject && purposes == [Purpose::Admin],
+        "root" => purposes == [Root],
+        "admin" => subject && purposes == [Admin],
         "server" => {
-            let one_each = [Purpose::Operation, Purpose::Log, Purpose::Time, Purpose::Bundle]
-                .iter()
-                .all(|p| count(*p) == 1);
-            subject
-                && entry.incarnation.is_some()
-                && entry.name.is_some()
-                && one_each
-                && count(Purpose::Escrow) <= 1
-                && only(&[
-                    Purpose::Operation,
-                    Purpose::Log,
-                    Purpose::Time,
-                    Purpose::Bundle,
-                    Purpose::Escrow,
-                ])
+            let keys = [Operation, Log, Time, Bundle, Escrow];
+            subject && life && entry.name.is_some() && (purposes == keys[..4] || purposes == keys)
         }
         "device" => {
-            let cosigner = entry
-                .keys
-                .iter()
-                .filter(|k| k.purpose == Purpose::Cosigner && k.suite == 1)
-                .count()
-                == 1;
-            let two = count(Purpose::Operation) == 1 && cosigner && only(&[Purpose::Operation, Purpose::Cosigner]);
-            subject
-                && entry.incarnation.is_some()
-                && matches!(entry.role.as_deref(), Some("tablet" | "supervisor"))
-                && two
+            let role = matches!(entry.role.as_deref(), Some("tablet" | "supervisor"));
+            subject && life && role && purposes == [Operation, Cosigner]
         }
-        "officer" => subject && entry.role.is_some() && entry.attrs_root.is_some() && purposes == [Purpose::Officer],
-        "revoke" => entry.target.is_some() && entry.keys.is_empty(),
-        "succession" => entry.name.is_some() && entry.attrs_root.is_some() && entry.keys.is_empty(),
+        "officer" => subject && entry.role.is_some() && entry.attrs_root.is_some() && purposes == [Officer],
+        "revoke" => entry.target.is_some() && purposes.is_empty(),
+        "succession" => entry.name.is_some() && entry.attrs_root.is_some() && purposes.is_empty(),
         _ => true,
     };
-    good.then_some(())
-        .ok_or("its fields are not those its action must hold")
+    (good && suites).then_some(()).ok_or("its fields are not those its action must hold")
 }
 
 /// Leaf data of a key log head in the central log.

@@ -35,12 +35,7 @@ pub fn leaf_hash(leaf: &[u8]) -> Digest32 {
 
 /// `SHA-256(0x01 ‖ left ‖ right)`.
 pub fn node_hash(left: &Digest32, right: &Digest32) -> Digest32 {
-    Sha256::new()
-        .chain_update([1])
-        .chain_update(left)
-        .chain_update(right)
-        .finalize()
-        .into()
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
 /// Root of the empty tree: the hash of nothing.
@@ -292,10 +287,7 @@ impl MemoryTree {
 impl NodeSource for MemoryTree {
     type Error = ProofError;
     fn node(&self, level: u8, index: u64) -> Result<Digest32, ProofError> {
-        self.nodes
-            .get(&(level, index))
-            .copied()
-            .ok_or(ProofError::IndexOutOfTree)
+        self.nodes.get(&(level, index)).copied().ok_or(ProofError::IndexOutOfTree)
     }
 }
 
@@ -316,10 +308,7 @@ mod tests {
             for index in 0..size {
                 let proof = prove_inclusion(index, size, &tree).unwrap();
                 let leaf = leaf_hash(&[index as u8]);
-                assert_eq!(
-                    verify_inclusion(&leaf, index, size, &proof, &roots[size as usize]),
-                    Ok(())
-                );
+                assert_eq!(verify_inclusion(&leaf, index, size, &proof, &roots[size as usize]), Ok(()));
                 assert!(verify_inclusion(&leaf_hash(b"other"), index, size, &proof, &roots[size as usize]).is_err());
                 let longer = [&proof[..], &[leaf]].concat();
                 assert_eq!(
@@ -331,10 +320,7 @@ mod tests {
                 }
                 let old = index + 1;
                 let proof = prove_consistency(old, size, &tree).unwrap();
-                assert_eq!(
-                    verify_consistency(old, &roots[old as usize], size, &roots[size as usize], &proof),
-                    Ok(())
-                );
+                assert_eq!(verify_consistency(old, &roots[old as usize], size, &roots[size as usize], &proof), Ok(()));
                 if old != size {
                     assert!(
                         verify_consistency(old, &roots[old as usize - 1], size, &roots[size as usize], &proof).is_err()

@@ -49,11 +49,7 @@ impl VerifierKey {
         if !name_is_allowed(name) || key.suite() != Suite::Ed25519 {
             return Err(NoteError::Form("the key name or suite is not allowed"));
         }
-        Ok(Self {
-            name: name.to_owned(),
-            algorithm,
-            key,
-        })
+        Ok(Self { name: name.to_owned(), algorithm, key })
     }
 
     /// Reads `name+hash+base64`; the hash must be right.
@@ -79,12 +75,7 @@ impl VerifierKey {
 
     /// `name+hash+base64`.
     pub fn to_vkey(&self) -> String {
-        format!(
-            "{}+{:08x}+{}",
-            self.name,
-            self.hash(),
-            base64(&[&[self.algorithm], self.key.as_bytes()].concat())
-        )
+        format!("{}+{:08x}+{}", self.name, self.hash(), base64(&[&[self.algorithm], self.key.as_bytes()].concat()))
     }
 
     /// The key name; for a log its origin.
@@ -140,13 +131,9 @@ impl SignedNote {
         if note.chars().any(|c| c.is_control() && c != '\n') {
             return Err(NoteError::Form("it holds a control character"));
         }
-        let split = note
-            .rfind("\n\n")
-            .ok_or(NoteError::Form("no blank line before the signatures"))?;
+        let split = note.rfind("\n\n").ok_or(NoteError::Form("no blank line before the signatures"))?;
         let (text, signatures) = (&note[..split + 1], &note[split + 2..]);
-        let body = signatures
-            .strip_suffix('\n')
-            .ok_or(NoteError::Form("the last line does not end"))?;
+        let body = signatures.strip_suffix('\n').ok_or(NoteError::Form("the last line does not end"))?;
         let lines = body.split('\n').map(signature_line).collect::<Option<Vec<_>>>();
         let lines = lines.ok_or(NoteError::Form("a signature line is malformed"))?;
         if lines.len() > MAX_LINES {
@@ -156,25 +143,15 @@ impl SignedNote {
         if lines.iter().enumerate().any(|(i, line)| twice(i, line)) {
             return Err(NoteError::Form("two signature lines of one key"));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            lines,
-        })
+        Ok(Self { text: text.to_owned(), lines })
     }
 
     /// Signs a text that ends with a line end.
     pub fn sign(text: &str, name: &str, signer: &dyn Signer) -> Result<Self, SignError> {
         let key = VerifierKey::ed25519(name, signer.public().clone()).map_err(|e| SignError(e.to_string()))?;
         let signature = signer.sign_raw(text.as_bytes())?;
-        let line = Line {
-            name: name.to_owned(),
-            hash: key.hash(),
-            signature: signature.to_vec(),
-        };
-        Ok(Self {
-            text: text.to_owned(),
-            lines: vec![line],
-        })
+        let line = Line { name: name.to_owned(), hash: key.hash(), signature: signature.to_vec() };
+        Ok(Self { text: text.to_owned(), lines: vec![line] })
     }
 
     /// Adds a witness's cosignature at a time in unix seconds.
@@ -182,11 +159,7 @@ impl SignedNote {
         let key = VerifierKey::cosigner(name, signer.public().clone()).map_err(|e| SignError(e.to_string()))?;
         let signature = signer.sign_raw(cosigned_message(unix_seconds, &self.text).as_bytes())?;
         let signature = [&unix_seconds.to_be_bytes()[..], &signature].concat();
-        self.lines.push(Line {
-            name: name.to_owned(),
-            hash: key.hash(),
-            signature,
-        });
+        self.lines.push(Line { name: name.to_owned(), hash: key.hash(), signature });
         Ok(())
     }
 
@@ -207,18 +180,13 @@ impl SignedNote {
 
     fn line(&self, key: &VerifierKey) -> Result<&Line, NoteError> {
         let of = |l: &&Line| l.name == key.name && l.hash == key.hash();
-        self.lines
-            .iter()
-            .find(of)
-            .ok_or_else(|| NoteError::NotSigned(key.name.clone()))
+        self.lines.iter().find(of).ok_or_else(|| NoteError::NotSigned(key.name.clone()))
     }
 
     /// Checks the line of a log or time key.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let bad = |_| NoteError::BadSignature(key.name.clone());
-        key.key
-            .verify_raw(self.text.as_bytes(), &self.line(key)?.signature)
-            .map_err(bad)
+        key.key.verify_raw(self.text.as_bytes(), &self.line(key)?.signature).map_err(bad)
     }
 
     /// Checks a witness's line and gives its time in unix seconds.

@@ -164,10 +164,7 @@ impl Header {
             .put(15, Value::Uint(self.clock.wall_ms))
             .put(16, Value::bytes(self.clock.boot.as_bytes()))
             .put(17, Value::Uint(self.clock.monotonic_ms))
-            .put_opt(
-                18,
-                list(self.supersedes.iter().map(|id| Value::bytes(id.as_bytes())).collect()),
-            )
+            .put_opt(18, list(self.supersedes.iter().map(|id| Value::bytes(id.as_bytes())).collect()))
             .put_opt(19, opt_bytes(self.anchor.as_ref().map(|c| &c.as_bytes()[..])))
             .put_opt(20, opt_bytes(self.pack.as_ref().map(|c| &c.as_bytes()[..])))
             .put(21, Value::text(&self.app))
@@ -273,11 +270,7 @@ fn signers(array: Option<&[Value]>) -> Result<Vec<RequiredSigner>, OperationErro
     }
     let one = |v: &Value| match v {
         Value::Text(role) if !role.is_empty() && role.len() <= 64 => Some(RequiredSigner::Role(role.clone())),
-        Value::Bytes(b) => b
-            .as_slice()
-            .try_into()
-            .ok()
-            .map(|b| RequiredSigner::Officer(OfficerId::from_bytes(b))),
+        Value::Bytes(b) => b.as_slice().try_into().ok().map(|b| RequiredSigner::Officer(OfficerId::from_bytes(b))),
         _ => None,
     };
     items
@@ -306,17 +299,10 @@ impl Operation {
         header.suite = signer.public().suite();
         let header_bytes = header.encode();
         if Header::decode(&header_bytes)? != header {
-            return Err(SealError::Header(OperationError::Rule(
-                "the header does not read back as written",
-            )));
+            return Err(SealError::Header(OperationError::Rule("the header does not read back as written")));
         }
         let signature = signer.sign(dsse::OPERATION, &header_bytes)?;
-        Ok(Self {
-            header,
-            header_bytes,
-            signature,
-            body: Some(body),
-        })
+        Ok(Self { header, header_bytes, signature, body: Some(body) })
     }
 
     /// Reads a frame: structure, limits, and that the body, if there, is the one the header commits to.
@@ -325,24 +311,14 @@ impl Operation {
             return Err(OperationError::TooLarge("the frame"));
         }
         let decoded = cbor::decode(frame)?;
-        let map = MapReader::new(&decoded, "frame")?;
-        if !map.beyond(2).is_empty() {
-            return Err(OperationError::Rule(
-                "the frame has a field that the page does not know",
-            ));
-        }
+        let map = MapReader::only(&decoded, "frame", 2)?;
         let header_bytes = map.bytes(0)?.to_vec();
         let header = Header::decode(&header_bytes)?;
         let body = map.opt_bytes(2)?.map(Body::decode).transpose()?;
         if body.as_ref().is_some_and(|b| b.root() != header.body_root) {
             return Err(OperationError::BodyRoot);
         }
-        Ok(Self {
-            header,
-            header_bytes,
-            signature: map.fixed(1)?,
-            body,
-        })
+        Ok(Self { header, header_bytes, signature: map.fixed(1)?, body })
     }
 
     /// The stored and sent bytes.

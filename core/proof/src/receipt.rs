@@ -59,9 +59,7 @@ pub struct BatchReceipt {
 impl BatchReceipt {
     /// Signs; the result is the stored and sent form.
     pub fn sign(&self, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
-        let fork = self
-            .fork
-            .map(|(seq, c)| Value::Array(vec![Value::Uint(seq), Value::bytes(c.as_bytes())]));
+        let fork = self.fork.map(|(seq, c)| Value::Array(vec![Value::Uint(seq), Value::bytes(c.as_bytes())]));
         let receipt = MapWriter::default()
             .put(0, Value::Uint(0))
             .put(1, Value::bytes(self.tenant.as_bytes()))
@@ -94,13 +92,11 @@ impl BatchReceipt {
 
     fn read(decoded: &Value) -> Result<Self, ReceiptError> {
         let map = MapReader::new(decoded, "receipt")?;
+        version_0(&map)?;
         let fork = match map.opt_array(12)? {
             None => None,
             Some([Value::Uint(seq), Value::Bytes(c)]) => {
-                let c = c
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| ReceiptError::Rule("the fork is malformed"))?;
+                let c = c.as_slice().try_into().map_err(|_| ReceiptError::Rule("the fork is malformed"))?;
                 Some((*seq, Commitment::from_bytes(c)))
             }
             Some(_) => return Err(ReceiptError::Rule("the fork is malformed")),
@@ -119,8 +115,11 @@ impl BatchReceipt {
             deadline_ms: map.uint(11)?,
             fork,
         };
-        if map.uint(0)? != 0 || receipt.first_seq > receipt.last_seq {
-            return Err(ReceiptError::Rule("the version or the range is wrong"));
+        if receipt.first_seq > receipt.last_seq {
+            return Err(ReceiptError::Rule("the first seq is after the last"));
+        }
+        if receipt.fork.is_some_and(|(seq, _)| seq > receipt.last_seq) {
+            return Err(ReceiptError::Rule("the fork is malformed"));
         }
         Ok(receipt)
     }
@@ -159,9 +158,7 @@ impl BlobReceipt {
     pub fn open(bytes: &[u8], key: &PublicKey) -> Result<Self, ReceiptError> {
         let decoded = open(dsse::BLOB_RECEIPT, bytes, Some(key))?;
         let map = MapReader::new(&decoded, "blob receipt")?;
-        if map.uint(0)? != 0 {
-            return Err(ReceiptError::Rule("the version is not 0"));
-        }
+        version_0(&map)?;
         Ok(Self {
             tenant: TenantId::from_bytes(map.fixed(1)?),
             sha256: BlobHash::from_bytes(map.fixed(2)?),
@@ -201,18 +198,18 @@ impl IndexReceipt {
     /// Reads an index receipt.
     pub fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
         let decoded = cbor::decode(bytes)?;
-        let map = MapReader::new(&decoded, "index receipt")?;
+        let map = MapReader::only(&decoded, "index receipt", 4)?;
+        version_0(&map)?;
         let run = |v: &Value| match v.as_array() {
-            Some([Value::Uint(index), Value::Uint(seq), Value::Uint(count)]) if *count > 0 => index
-                .checked_add(*count)
-                .and(seq.checked_add(*count))
-                .map(|_| (*index, *seq, *count)),
+            Some([Value::Uint(index), Value::Uint(seq), Value::Uint(count)]) if *count > 0 => {
+                index.checked_add(*count).and(seq.checked_add(*count)).map(|_| (*index, *seq, *count))
+            }
             _ => None,
         };
         let runs: Option<Vec<_>> = map.array(3)?.iter().map(run).collect();
         let runs = runs.ok_or(ReceiptError::Rule("a run is malformed"))?;
-        if map.uint(0)? != 0 || runs.windows(2).any(|w| w[0].1 + w[0].2 > w[1].1) {
-            return Err(ReceiptError::Rule("the version is not 0 or runs overlap"));
+        if runs.windows(2).any(|w| w[0].1 + w[0].2 > w[1].1) {
+            return Err(ReceiptError::Rule("runs overlap or do not ascend"));
         }
         Ok(Self {
             device: DeviceId::from_bytes(map.fixed(1)?),
@@ -228,11 +225,7 @@ impl IndexReceipt {
         let note = SignedNote::parse(&receipt.checkpoint)?;
         note.verify(log)?;
         let checkpoint = Checkpoint::of(&note)?;
-        if receipt
-            .runs
-            .iter()
-            .any(|(index, _, count)| index + count > checkpoint.size)
-        {
+        if receipt.runs.iter().any(|(index, _, count)| index + count > checkpoint.size) {
             return Err(ReceiptError::Rule("a run ends beyond the checkpoint"));
         }
         Ok((receipt, checkpoint))
@@ -247,17 +240,18 @@ impl IndexReceipt {
     }
 }
 
+fn version_0(map: &MapReader) -> Result<(), ReceiptError> {
+    (map.uint(0)? == 0).then_some(()).ok_or(ReceiptError::Rule("the version is not 0"))
+}
+
 fn seal(payload_type: &str, receipt: Vec<u8>, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
     let signature = signer.sign(payload_type, &receipt)?;
-    Ok(MapWriter::default()
-        .put(0, Value::Bytes(receipt))
-        .put(1, Value::bytes(signature))
-        .encode())
+    Ok(MapWriter::default().put(0, Value::Bytes(receipt)).put(1, Value::bytes(signature)).encode())
 }
 
 fn open(payload_type: &str, bytes: &[u8], key: Option<&PublicKey>) -> Result<Value, ReceiptError> {
     let decoded = cbor::decode(bytes)?;
-    let map = MapReader::new(&decoded, "receipt frame")?;
+    let map = MapReader::only(&decoded, "receipt frame", 1)?;
     let receipt = map.bytes(0)?;
     if let Some(key) = key {
         key.verify(payload_type, receipt, map.bytes(1)?)?;

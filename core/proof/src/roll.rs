@@ -40,21 +40,12 @@ pub struct Roll {
 impl Roll {
     /// The body fields of the roll operation.
     pub fn fields(&self) -> Vec<(String, Value)> {
-        let key_log = Value::Array(vec![
-            Value::Uint(self.key_log_size),
-            Value::bytes(self.key_log_head.as_bytes()),
-        ]);
-        let mut fields = vec![
-            ("roll/size".to_owned(), Value::Uint(self.size)),
-            ("roll/key_log".to_owned(), key_log),
-        ];
+        let key_log = Value::Array(vec![Value::Uint(self.key_log_size), Value::bytes(self.key_log_head.as_bytes())]);
+        let mut fields = vec![("roll/size".to_owned(), Value::Uint(self.size)), ("roll/key_log".to_owned(), key_log)];
         for s in &self.streams {
             // Stream ids print like every other 16-byte id.
             let stream = DeviceId::from_bytes(s.stream);
-            fields.push((
-                format!("roll/stream/{}/{}/{stream}", s.device, s.incarnation),
-                end_value(s.counter, &s.id),
-            ));
+            fields.push((format!("roll/stream/{}/{}/{stream}", s.device, s.incarnation), end_value(s.counter, &s.id)));
         }
         fields
     }
@@ -97,17 +88,12 @@ pub type Held = (DeviceId, IncarnationId, u64, OpId);
 
 /// The body fields of a closing operation.
 pub fn closing_fields(held: &[Held]) -> Vec<(String, Value)> {
-    held.iter()
-        .map(|(d, i, counter, id)| (format!("closing/held/{d}/{i}"), end_value(*counter, id)))
-        .collect()
+    held.iter().map(|(d, i, counter, id)| (format!("closing/held/{d}/{i}"), end_value(*counter, id))).collect()
 }
 
 /// Reads a closing operation's body; `None` if a field is withheld or malformed.
 pub fn read_closing(body: &Body) -> Option<Vec<Held>> {
-    let held = body
-        .fields()
-        .iter()
-        .filter_map(|f| Some((f.path.strip_prefix("closing/held/")?, &f.path)));
+    let held = body.fields().iter().filter_map(|f| Some((f.path.strip_prefix("closing/held/")?, &f.path)));
     let one = |(rest, path): (&str, &String)| {
         let (device, incarnation) = rest.split_once('/')?;
         let (counter, id) = end(&body.get(path)?)?;

@@ -35,11 +35,7 @@ pub fn sign(message: &[u8], signer: &dyn Signer) -> Result<String, SignError> {
     string(&mut inner, &signature);
     string(&mut blob, &inner);
     let text = base64(&blob);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(70)
-        .filter_map(|c| std::str::from_utf8(c).ok())
-        .collect();
+    let lines: Vec<&str> = text.as_bytes().chunks(70).filter_map(|c| std::str::from_utf8(c).ok()).collect();
     Ok(format!("{BEGIN}{}\n{END}\n", lines.join("\n")))
 }
 
@@ -59,10 +55,7 @@ pub fn verify(message: &[u8], armored: &str) -> Result<PublicKey, SshsigError> {
         .and_then(|r| r.strip_prefix(&1u32.to_be_bytes()[..]))
         .ok_or(form("not an SSHSIG of version 1"))?;
     let mut reader = Reader(rest);
-    let key = reader
-        .string()
-        .and_then(read_public_key)
-        .ok_or(form("the key is not Ed25519"))?;
+    let key = reader.string().and_then(read_public_key).ok_or(form("the key is not Ed25519"))?;
     let namespace = reader.string().ok_or(form("it is cut off"))?;
     let reserved = reader.string().ok_or(form("it is cut off"))?;
     let algorithm = reader.string().ok_or(form("it is cut off"))?;
@@ -84,23 +77,21 @@ pub fn verify(message: &[u8], armored: &str) -> Result<PublicKey, SshsigError> {
 
 /// A line of an `allowed_signers` file for this key.
 pub fn allowed_signers_line(principal: &str, key: &PublicKey) -> String {
-    format!(
-        "{principal} namespaces=\"{NAMESPACE}\" ssh-ed25519 {}\n",
-        base64(&public_key_blob(key))
-    )
+    format!("{principal} namespaces=\"{NAMESPACE}\" ssh-ed25519 {}\n", base64(&public_key_blob(key)))
 }
 
-/// Whether an `allowed_signers` file lists the key for this namespace (or for every one).
+/// Whether an `allowed_signers` file lists the key for this namespace or for every one. A line with another option (a
+/// certificate authority, a term of validity) lists nothing: what it asks for cannot be checked here.
 pub fn is_allowed(allowed_signers: &str, key: &PublicKey) -> bool {
     let blob = base64(&public_key_blob(key));
     let lists = |line: &str| {
-        let line = line.trim();
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let key_at = fields.iter().position(|f| *f == "ssh-ed25519");
-        let named = key_at.is_some_and(|i| i >= 1 && fields.get(i + 1) == Some(&blob.as_str()));
-        let options = fields.iter().find_map(|f| f.strip_prefix("namespaces="));
-        let namespace = options.is_none_or(|o| o.trim_matches('"').split(',').any(|n| n == NAMESPACE));
-        !line.starts_with('#') && named && namespace
+        let Some(at) = fields.iter().position(|f| *f == "ssh-ed25519").filter(|at| (1..=2).contains(at)) else {
+            return false;
+        };
+        let option = fields[1..at].first().map(|f| f.strip_prefix("namespaces=").unwrap_or_default());
+        let namespace = option.is_none_or(|o| o.trim_matches('"').split(',').any(|n| n == NAMESPACE));
+        !fields[0].starts_with('#') && fields.get(at + 1) == Some(&blob.as_str()) && namespace
     };
     allowed_signers.lines().any(lists)
 }
@@ -154,10 +145,7 @@ mod tests {
         let signer = Ed25519Signer::from_seed(&[5; 32]).unwrap();
         let file = sign(b"manifest", &signer).unwrap();
         assert_eq!(verify(b"manifest", &file).unwrap(), *signer.public());
-        assert_eq!(
-            verify(b"manifesu", &file),
-            Err(SshsigError::Signature(SignatureError::Mismatch))
-        );
+        assert_eq!(verify(b"manifesu", &file), Err(SshsigError::Signature(SignatureError::Mismatch)));
         let line = allowed_signers_line("example.org/county/0", signer.public());
         assert!(is_allowed(&line, signer.public()));
         assert!(!is_allowed(&line.replace("fieldseal.bundle", "file"), signer.public()));

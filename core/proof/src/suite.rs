@@ -102,10 +102,7 @@ impl PublicKey {
                 Point::P256(key.map_err(|_| SignatureError::MalformedKey)?)
             }
         };
-        Ok(Self {
-            bytes: bytes.to_vec(),
-            point,
-        })
+        Ok(Self { bytes: bytes.to_vec(), point })
     }
 
     /// The suite.
@@ -123,10 +120,7 @@ impl PublicKey {
 
     /// `H("fieldseal/v0/key", suite, bytes)`.
     pub fn key_id(&self) -> KeyId {
-        KeyId::from_bytes(h(
-            "fieldseal/v0/key",
-            &[&self.suite().number().to_be_bytes(), &self.bytes],
-        ))
+        KeyId::from_bytes(h("fieldseal/v0/key", &[&self.suite().number().to_be_bytes(), &self.bytes]))
     }
 
     /// What is printed on paper: `SHA256:` and 32 hex digits in groups of four.
@@ -155,8 +149,7 @@ impl PublicKey {
                     return Err(SignatureError::NonCanonicalSignature);
                 }
                 let signature = ed25519_dalek::Signature::from_bytes(bytes);
-                key.verify_strict(message, &signature)
-                    .map_err(|_| SignatureError::Mismatch)
+                key.verify_strict(message, &signature).map_err(|_| SignatureError::Mismatch)
             }
             Point::P256(key) => {
                 let signature =
@@ -173,11 +166,9 @@ impl PublicKey {
     pub fn to_pem(&self) -> String {
         // Fixed DER prefixes: AlgorithmIdentifier of Ed25519 (RFC 8410) and of id-ecPublicKey on P-256 (RFC 5480).
         let der = match &self.point {
-            Point::Ed25519(_) => [
-                &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00],
-                &self.bytes[..],
-            ]
-            .concat(),
+            Point::Ed25519(_) => {
+                [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00], &self.bytes[..]].concat()
+            }
             Point::P256(_) => {
                 let prefix = [
                     0x30, 0x39, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -187,15 +178,8 @@ impl PublicKey {
             }
         };
         let text = crate::encoding::base64(&der);
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .filter_map(|c| std::str::from_utf8(c).ok())
-            .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
     /// The signature in the form openssl reads: raw for Ed25519, DER for P-256.
@@ -331,14 +315,8 @@ mod tests {
         for signer in signers {
             let signature = signer.sign("t", b"fine 5000").unwrap();
             assert_eq!(signer.public().verify("t", b"fine 5000", &signature), Ok(()));
-            assert_eq!(
-                signer.public().verify("t", b"fine 50000", &signature),
-                Err(SignatureError::Mismatch)
-            );
-            assert_eq!(
-                signer.public().verify("u", b"fine 5000", &signature),
-                Err(SignatureError::Mismatch)
-            );
+            assert_eq!(signer.public().verify("t", b"fine 50000", &signature), Err(SignatureError::Mismatch));
+            assert_eq!(signer.public().verify("u", b"fine 5000", &signature), Err(SignatureError::Mismatch));
         }
     }
 
@@ -346,16 +324,10 @@ mod tests {
     fn a_key_that_signs_everything_is_refused() {
         let mut identity = [0; 32];
         identity[0] = 1;
-        assert_eq!(
-            PublicKey::parse(Suite::Ed25519, &identity),
-            Err(SignatureError::WeakKey)
-        );
+        assert_eq!(PublicKey::parse(Suite::Ed25519, &identity), Err(SignatureError::WeakKey));
         let mut p_plus_one = [0xff; 32];
         (p_plus_one[0], p_plus_one[31]) = (0xee, 0x7f);
-        assert_eq!(
-            PublicKey::parse(Suite::Ed25519, &p_plus_one),
-            Err(SignatureError::NonCanonicalKey)
-        );
+        assert_eq!(PublicKey::parse(Suite::Ed25519, &p_plus_one), Err(SignatureError::NonCanonicalKey));
     }
 
     #[test]
@@ -363,9 +335,7 @@ mod tests {
         let signer = Ed25519Signer::from_seed(&[9; 32]).unwrap();
         let mut signature = signer.sign_raw(b"m").unwrap();
         // S + L: the classic malleability.
-        let l = [
-            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-        ];
+        let l = [0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14];
         let mut carry = 0u16;
         for i in 0..32 {
             let add = if i < 16 {
@@ -378,9 +348,6 @@ mod tests {
             let sum = signature[32 + i] as u16 + add as u16 + carry;
             (signature[32 + i], carry) = (sum as u8, sum >> 8);
         }
-        assert_eq!(
-            signer.public().verify_raw(b"m", &signature),
-            Err(SignatureError::NonCanonicalSignature)
-        );
+        assert_eq!(signer.public().verify_raw(b"m", &signature), Err(SignatureError::NonCanonicalSignature));
     }
 }

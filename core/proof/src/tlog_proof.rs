@@ -43,16 +43,11 @@ impl TlogProof {
         if lines.next() != Some(FIRST_LINE) {
             return Err(form("it is not a tlog-proof v1"));
         }
-        let index = lines
-            .next()
-            .and_then(|l| l.strip_prefix("index "))
-            .ok_or(form("the proof has no index line"))?;
+        let index = lines.next().and_then(|l| l.strip_prefix("index ")).ok_or(form("the proof has no index line"))?;
         let number = index.parse::<u64>().ok().filter(|n| n.to_string() == index);
         let hash = |l: &str| from_base64(l).and_then(|b| b.try_into().ok());
         let hashes: Option<Vec<Digest32>> = lines.map(hash).collect();
-        let hashes = hashes
-            .filter(|h| h.len() <= MAX_INCLUSION)
-            .ok_or(form("the proof's hashes are malformed"))?;
+        let hashes = hashes.filter(|h| h.len() <= MAX_INCLUSION).ok_or(form("the proof's hashes are malformed"))?;
         Ok(Self {
             index: number.ok_or(form("the index is not decimal"))?,
             hashes,
@@ -62,12 +57,6 @@ impl TlogProof {
 
     /// Checks that the leaf data are in the tree of this checkpoint; whose checkpoint it is is checked elsewhere.
     pub fn verify(&self, leaf_data: &[u8], checkpoint: &Checkpoint) -> Result<(), ProofError> {
-        merkle::verify_inclusion(
-            &leaf_hash(leaf_data),
-            self.index,
-            checkpoint.size,
-            &self.hashes,
-            &checkpoint.root,
-        )
+        merkle::verify_inclusion(&leaf_hash(leaf_data), self.index, checkpoint.size, &self.hashes, &checkpoint.root)
     }
 }

@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fieldseal_proof::bundle::finding_codes;
 use fieldseal_proof::ids::from_hex;
 use serde_json::Value;
 
@@ -60,17 +61,10 @@ fn the_committed_files_are_what_the_generator_makes() {
     let made = make_vectors::all().unwrap();
     let paths: BTreeSet<String> = made.iter().map(make_vectors::Vector::path).collect();
     assert_eq!(paths.len(), made.len(), "two vectors have the same name");
-    assert_eq!(
-        names, paths,
-        "files and generated vectors differ; run the example make_vectors"
-    );
+    assert_eq!(names, paths, "files and generated vectors differ; run the example make_vectors");
     for vector in made {
         let there = fs::read_to_string(folder().join(vector.path())).unwrap();
-        assert!(
-            there == vector.text().unwrap(),
-            "{} is not what make_vectors writes",
-            vector.path()
-        );
+        assert!(there == vector.text().unwrap(), "{} is not what make_vectors writes", vector.path());
     }
 }
 
@@ -82,22 +76,13 @@ fn the_verifier_says_of_every_vector_what_the_vector_says() {
             faults.push(format!("{name}: {fault}"));
         }
     }
-    assert!(
-        faults.is_empty(),
-        "{} vectors fail:\n{}",
-        faults.len(),
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "{} vectors fail:\n{}", faults.len(), faults.join("\n"));
 }
 
 fn judge(name: &str, vector: &Value) -> Result<(), String> {
     let text = |field: &str| vector[field].as_str().ok_or(format!("has no {field}"));
     let kind = text("type")?;
-    let side = if text("expect")? == "valid" {
-        "positive"
-    } else {
-        "negative"
-    };
+    let side = if text("expect")? == "valid" { "positive" } else { "negative" };
     if name != format!("{kind}/{side}/{}.json", text("name")?) {
         return Err("the path is not type, side and name".into());
     }
@@ -133,11 +118,7 @@ fn judge_bundle(vector: &Value, output: &Value) -> Result<(), String> {
         return Err(format!("computed {output:#}\nexpected {:#}", vector["output"]));
     }
     match vector["reason"].as_str() {
-        Some(reason)
-            if vector["output"]["findings"]
-                .as_array()
-                .is_none_or(|f| !f.contains(&reason.into())) =>
-        {
+        Some(reason) if vector["output"]["findings"].as_array().is_none_or(|f| !f.contains(&reason.into())) => {
             Err("the reason is not among the findings".into())
         }
         _ => Ok(()),
@@ -149,11 +130,7 @@ fn there_are_enough_of_them_and_most_are_negative() {
     let all = committed();
     let negative = all.iter().filter(|(_, v)| v["expect"] == "invalid").count();
     assert!(all.len() >= LEAST_VECTORS, "{} vectors", all.len());
-    assert!(
-        negative * 100 >= all.len() * LEAST_NEGATIVE_PERCENT,
-        "{negative} of {} are negative",
-        all.len()
-    );
+    assert!(negative * 100 >= all.len() * LEAST_NEGATIVE_PERCENT, "{negative} of {} are negative", all.len());
 }
 
 /// The folder of the pages.
@@ -170,24 +147,33 @@ fn readme_and_page_name_every_type_reason_and_finding() {
         let kind = vector["type"].as_str().unwrap();
         let mut words = vec![kind];
         words.extend(vector["reason"].as_str().filter(|_| kind != "bundle"));
-        missing.extend(
-            words
-                .into_iter()
-                .filter(|w| !readme.contains(&format!("`{w}`")))
-                .map(str::to_owned),
-        );
-        let findings = vector["output"]["findings"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        missing.extend(
-            findings
-                .filter(|w| !page.contains(&format!("`{w}`")))
-                .map(str::to_owned),
-        );
+        missing.extend(words.into_iter().filter(|w| !readme.contains(&format!("`{w}`"))).map(str::to_owned));
+        let findings = vector["output"]["findings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        missing.extend(findings.filter(|w| !page.contains(&format!("`{w}`"))).map(str::to_owned));
     }
     assert!(missing.is_empty(), "not named: {missing:?}");
+}
+
+#[test]
+fn every_finding_has_a_vector_of_its_own_and_stands_in_the_page_under_its_verdict() {
+    let shown: BTreeSet<String> = committed()
+        .iter()
+        .filter(|(_, v)| v["type"] == "bundle")
+        .filter_map(|(_, v)| v["reason"].as_str().map(str::to_owned))
+        .collect();
+    let page = fs::read_to_string(pages().join("bundle.md")).unwrap();
+    let list = page.split("## Finding codes").nth(1).unwrap();
+    let mut listed = BTreeSet::new();
+    for line in list.lines().filter_map(|line| line.strip_prefix("- ")) {
+        let (verdict, codes) = line.split_once(": ").unwrap();
+        listed.extend(codes.split_whitespace().map(|c| format!("{verdict} {}", c.trim_matches('`'))));
+    }
+    let table: Vec<_> = finding_codes().collect();
+    assert!(table.len() > 60 && table.iter().all(|(_, _, says)| !says.is_empty()));
+    let ours: BTreeSet<String> = table.iter().map(|(v, code, _)| format!("{} {code}", v.as_str())).collect();
+    assert_eq!(ours, listed, "bundle.md and the table differ");
+    let without: Vec<&str> = table.iter().map(|(_, c, _)| *c).filter(|c| !shown.contains(*c)).collect();
+    assert!(without.is_empty(), "no vector is named after {without:?}");
 }
 
 /// An example in a page: a line ``Example `VECTOR`, `FIELD`:`` and a fenced block of hex (wrapped anyhow) or text.
@@ -203,10 +189,7 @@ fn examples_in_the_pages_are_those_of_the_vectors() {
             let (language, rest) = rest.split_once('\n').unwrap();
             let (block, _) = rest.split_once("```").unwrap();
             let json: Value = serde_json::from_str(&fs::read_to_string(folder().join(vector)).unwrap()).unwrap();
-            let expected = json["input"][field]
-                .as_str()
-                .or(json["output"][field].as_str())
-                .unwrap();
+            let expected = json["input"][field].as_str().or(json["output"][field].as_str()).unwrap();
             let shown = match language {
                 "hex" => block.split_whitespace().collect(),
                 _ => block.to_owned(),
@@ -222,33 +205,21 @@ fn examples_in_the_pages_are_those_of_the_vectors() {
 fn another_merkle_tree_gives_the_same_roots_and_proofs() {
     type Tree = ct_merkle::mem_backed_tree::MemoryBackedTree<sha2::Sha256, Vec<u8>>;
     let mut compared = 0;
-    for (name, vector) in committed()
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("tree/positive"))
-    {
+    for (name, vector) in committed().into_iter().filter(|(name, _)| name.starts_with("tree/positive")) {
         let leaves = vector["input"]["leaves"].as_array().unwrap();
         let mut tree = Tree::new();
-        leaves
-            .iter()
-            .for_each(|leaf| tree.push(from_hex(leaf.as_str().unwrap()).unwrap()));
+        leaves.iter().for_each(|leaf| tree.push(from_hex(leaf.as_str().unwrap()).unwrap()));
         let root = from_hex(vector["output"]["root"].as_str().unwrap()).unwrap();
         assert_eq!(tree.root().as_bytes().as_slice(), root, "{name}");
         compared += 1;
     }
-    for (name, vector) in committed()
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("inclusion/positive"))
-    {
+    for (name, vector) in committed().into_iter().filter(|(name, _)| name.starts_with("inclusion/positive")) {
         let input = &vector["input"];
         let (index, size) = (input["index"].as_u64().unwrap(), input["size"].as_u64().unwrap());
         let mut tree = Tree::new();
         (0..size).for_each(|i| tree.push(make_vectors::trees::leaf(i).to_vec()));
-        let proof: Vec<u8> = input["proof"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|h| from_hex(h.as_str().unwrap()).unwrap())
-            .collect();
+        let proof: Vec<u8> =
+            input["proof"].as_array().unwrap().iter().flat_map(|h| from_hex(h.as_str().unwrap()).unwrap()).collect();
         assert_eq!(tree.prove_inclusion(index as usize).as_bytes(), proof, "{name}");
         compared += 1;
     }

@@ -172,6 +172,8 @@ impl KeyStore for FileKeyStore {
         self.change(|ring| {
             ring.identity.incarnation = IncarnationId::from_bytes(uuid(&*self.random)?);
             ring.operation = fresh_seed(ring.suite, &*self.random)?;
+            // The key log takes no key twice, so a new life needs a new cosigner as well.
+            ring.cosigner = fresh_seed(Suite::Ed25519, &*self.random)?;
             ring.standing.state = EnrolmentState::New;
             ring.standing.request = None;
             Ok(ring.identity.clone())
@@ -459,6 +461,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = new_store(dir.path(), Suite::Ed25519);
         let (before, key) = (store.identity(), store.operation_key().unwrap());
+        let cosigner = store.cosigner_key().unwrap();
         store
             .set_standing(Standing {
                 state: EnrolmentState::Approved,
@@ -469,6 +472,7 @@ mod tests {
         assert_eq!(before.device, after.device);
         assert_ne!(before.incarnation, after.incarnation);
         assert_ne!(key.public(), store.operation_key().unwrap().public());
+        assert_ne!(cosigner.public(), store.cosigner_key().unwrap().public());
         assert_eq!(store.standing().state, EnrolmentState::New);
     }
 }

@@ -141,7 +141,7 @@ pub trait KeyStore: Send + Sync {
     fn database_key(&self) -> Zeroizing<[u8; 32]>;
     /// The key that wraps the keys of evidence files.
     fn vault_key(&self) -> Zeroizing<[u8; 32]>;
-    /// Starts a new life of the store: a fresh incarnation and a fresh operation key, to be enrolled again.
+    /// Starts a new life of the store: a fresh incarnation with fresh operation and cosigner keys, to be enrolled again.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fieldseal_proof::ids::TenantId;
-use fieldseal_proof::key_log::{KeyLog, Purpose, head_leaf};
+use fieldseal_proof::key_log::{KeyLog, Purpose};
 use serde_json::json;
 
 use super::{Failure, Outcome, Report};
@@ -35,13 +35,12 @@ pub(super) async fn run(dir: &Path, file: &Path) -> Outcome {
         } else {
             KeyLog::read(&before).map_err(Failure::of)?
         };
-        let CheckedFrames { next, frames, .. } =
+        let CheckedFrames { frames, leaves, .. } =
             check_frames(&known, rest).map_err(|(index, why)| Failure::of(format!("entry {index}: {why}")))?;
-        let leaf = *head_leaf(next.size(), &next.head()).as_bytes();
         let append = KeyLogAppend {
             expected: known.size(),
             frames,
-            leaf,
+            leaves,
         };
         ledger
             .commit(Commit {

@@ -109,9 +109,8 @@ async fn check_log(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible
     }
     if let Some(state) = KeyLogState::load(&*server.ledger).await? {
         let rows = server.ledger.key_log(0).await?;
-        for (at, row) in rows.iter().enumerate() {
-            let last_of_leaf = rows.get(at + 1).is_none_or(|next| next.leaf != row.leaf);
-            let head = state.log.head_at(row.index + 1).filter(|_| last_of_leaf);
+        for row in &rows {
+            let head = state.log.head_at(row.index + 1);
             let leaf = server.ledger.leaves(row.leaf, row.leaf + 1).await?;
             if head.is_some_and(|head| leaf.first() != Some(head_leaf(row.index + 1, &head).as_bytes())) {
                 findings.push(format!(

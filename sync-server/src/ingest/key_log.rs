@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
+use fieldseal_proof::attest;
 use fieldseal_proof::cbor;
 use fieldseal_proof::ids::{DeviceId, IncarnationId, KeyId};
-use fieldseal_proof::key_log::{Entry, KeyLog, KeyLogFrame, head_leaf};
+use fieldseal_proof::key_log::{EnrolledKey, Entry, KeyLog, KeyLogFrame, head_leaf};
+use fieldseal_proof::operation::Operation;
 
 use futures_util::future::BoxFuture;
 
@@ -15,7 +17,7 @@ use crate::ledger::{Commit, KeyLogAppend, KeyLogRow, LedgerError, LedgerStore, S
 #[derive(Debug, Clone)]
 pub struct KeyLogState {
     pub log: KeyLog,
-    /// Leaf of the first head that covers entry n.
+    /// Leaf of the head right after entry n.
     pub in_force: Vec<u64>,
 }
 
@@ -55,12 +57,18 @@ impl KeyLogState {
         Ok(())
     }
 
-    /// Whether a device's key was revoked before this leaf.
-    pub fn is_revoked(&self, device: &DeviceId, incarnation: &IncarnationId, leaf: u64) -> bool {
-        let key = self.log.operation_key(device, incarnation);
-        key.and_then(|key| key.revoked_at)
-            .and_then(|entry| self.in_force.get(entry as usize))
-            .is_some_and(|from| *from <= leaf)
+    /// Whether a key that an operation rests on was revoked before its leaf: its device's, and for an attest also its officer's.
+    pub fn is_revoked(&self, operation: &Operation, leaf: u64) -> bool {
+        let header = operation.header();
+        let device = self.log.operation_key(&header.device, &header.incarnation);
+        let carried = operation.body().filter(|_| header.kind == attest::KIND);
+        let named = carried.and_then(|body| body.get("attest/key"));
+        let officer = named.and_then(|v| self.log.key(&KeyId::from_bytes(v.as_bytes()?.try_into().ok()?)));
+        let revoked = |key: &EnrolledKey| {
+            let head = key.revoked_at.and_then(|entry| self.in_force.get(entry as usize));
+            head.is_some_and(|from| *from <= leaf)
+        };
+        device.into_iter().chain(officer).any(revoked)
     }
 
     /// `tablet` or `supervisor`; `None` for the ingest device and unknown ones.
@@ -82,6 +90,8 @@ pub(crate) struct CheckedFrames {
     pub frames: Vec<Vec<u8>>,
     /// What they say, in the same order.
     pub entries: Vec<Entry>,
+    /// The leaf of the head after each, in the same order.
+    pub leaves: Vec<[u8; 32]>,
 }
 
 /// Checks frames against a key log; an error is the index of the first that does not hold, and why.
@@ -90,16 +100,19 @@ pub(crate) fn check_frames(log: &KeyLog, sequence: &[u8]) -> Result<CheckedFrame
     let mut next = log.clone();
     let mut taken = Vec::new();
     let mut entries = Vec::new();
+    let mut leaves = Vec::new();
     for bytes in frames {
         let at = next.size();
         let frame = KeyLogFrame::decode(bytes).map_err(|e| (at, e.to_string()))?;
         entries.push(next.append(&frame).map_err(|e| (at, e.to_string()))?);
+        leaves.push(*head_leaf(next.size(), &next.head()).as_bytes());
         taken.push(bytes.to_vec());
     }
     Ok(CheckedFrames {
         next,
         frames: taken,
         entries,
+        leaves,
     })
 }
 
@@ -120,14 +133,17 @@ impl Ingest {
             if rest.is_empty() {
                 return Ok(current.log.size());
             }
-            let CheckedFrames { next, frames, entries } =
-                check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
+            let CheckedFrames {
+                next,
+                frames,
+                entries,
+                leaves,
+            } = check_frames(&current.log, rest).map_err(|(index, detail)| KeyLogRefusal::Refused { index, detail })?;
             let registers = consequences(self.ledger.clone(), entries).await?;
-            let leaf = *head_leaf(next.size(), &next.head()).as_bytes();
             let append = KeyLogAppend {
                 expected: current.log.size(),
                 frames,
-                leaf,
+                leaves,
             };
             match self
                 .ledger

@@ -62,8 +62,9 @@ pub struct KeyLogAppend {
     /// Number of entries it was checked against.
     pub expected: u64,
     pub frames: Vec<Vec<u8>>,
-    /// Leaf of the new head, appended to the tree: the entries take effect at its index.
-    pub leaf: [u8; 32],
+    /// Leaf of the head after each frame, appended to the tree in this order: an entry takes effect at its own head's index,
+    /// so that nobody can choose a later head to date it by.
+    pub leaves: Vec<[u8; 32]>,
 }
 
 /// What a register must be for a swap to happen.

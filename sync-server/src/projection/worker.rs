@@ -246,7 +246,7 @@ impl Projection {
             role: key_log.role(&row.chain.device, &row.chain.incarnation),
             run,
             spoiled: row.spoiled,
-            revoked: key_log.is_revoked(&row.chain.device, &row.chain.incarnation, row.leaf),
+            revoked: key_log.is_revoked(operation, row.leaf),
             standing,
             pack_known,
             closed,

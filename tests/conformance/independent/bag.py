@@ -16,9 +16,10 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 def safe_path(path):
     segments = path.split("/")
-    return not (
-        path.startswith("/") or "\\" in path or any(sign < " " or "\x7f" <= sign < "\xa0" for sign in path)
-        or any(segment in ("", ".", "..") for segment in segments)
+    return (
+        len(path) <= 512 and len(segments) <= 8
+        and all("!" <= sign <= "~" and sign not in "\\:" for sign in path)
+        and not any(segment in ("", ".", "..") for segment in segments)
     )
 
 
@@ -48,6 +49,8 @@ class Bag:
     def __init__(self, files, trust, findings):
         self.findings = findings
         self.files = {}
+        self.used = {"bagit.txt", MANIFEST}
+        self.signer = None
         if len(files) > MOST_FILES:
             findings.add("bag.too_many_files", len(files))
         self._names(files)
@@ -91,6 +94,7 @@ class Bag:
             return {}
         if len(raw) > MOST_MANIFEST or not text.endswith("\n"):
             self.findings.add("bag.manifest", name, "too large, or its last line does not end")
+            return {}
         listed = {}
         for line in text.removesuffix("\n").split("\n"):
             match = _LINE.fullmatch(line)
@@ -98,8 +102,10 @@ class Bag:
                 self.findings.add("bag.manifest", name, line[:200])
             else:
                 listed[match[2]] = match[1]
-        if name == TAG_MANIFEST and MANIFEST in files and MANIFEST not in listed:
-            self.findings.add("bag.unlisted", MANIFEST)
+        if name == TAG_MANIFEST:
+            for wanted in ("bagit.txt", MANIFEST):
+                if wanted not in listed:
+                    self.findings.add("bag.unlisted", wanted)
         return listed
 
     def _signature(self, files, trust):
@@ -111,12 +117,24 @@ class Bag:
         except Refused as refused:
             self.findings.add("bag.signature", SIGNATURE, refused)
             return
-        if public not in trust.signers:
+        if public in trust.signers:
+            self.signer = public
+        else:
             self.findings.add("bag.signer_unknown", SIGNATURE, public.hex())
 
+    def get(self, path):
+        """The bytes of a file that is as listed, or None."""
+        self.used.add(path)
+        return self.files.get(path)
+
+    def not_checked(self):
+        return sorted(set(self.files) - self.used)
+
     def below(self, folder):
-        """(name, path, bytes) of the files directly in a folder under data."""
+        """(name, path, bytes) of the files below a folder under data."""
         start = f"data/{folder}/"
-        return [
+        found = [
             (path[len(start):], path, raw) for path, raw in sorted(self.files.items()) if path.startswith(start)
         ]
+        self.used.update(path for _, path, _ in found)
+        return found

@@ -11,8 +11,8 @@ BASES = ("none", "claimed", "stamped", "cosigned")
 
 
 class Attestation:
-    def __init__(self, anchor, kind, milliseconds, size, root):
-        self.anchor, self.kind, self.milliseconds = anchor, kind, milliseconds
+    def __init__(self, anchor, kind, milliseconds, origin, size, root):
+        self.anchor, self.kind, self.milliseconds, self.origin = anchor, kind, milliseconds, origin
         self.size, self.root = size, root
         self.same_tree = False
         self.basis = {"time-note": "claimed", "rfc3161": "stamped", "cosigned-note": "cosigned"}[kind]
@@ -52,23 +52,26 @@ class Brackets:
             vkey = notes.vkey_for(key.entry.name + "/time", key.public)
             if note.has(vkey):
                 found = notes.TimeNote(raw, vkey)
-                return found.unix_ms, found.size, found.root
+                if key.revoked_at is not None:
+                    revoked = self.record.head_of(key.revoked_at)
+                    need(revoked is not None and found.size <= revoked, "note-signature", "a revoked time key")
+                return found.unix_ms, found.origin, found.size, found.root
         raise Refused("note-not-signed", "by no enrolled time key")
 
     def _cosigned(self, raw):
         """The earliest time at which a trusted witness cosigned; not checked without one."""
         note = notes.Note(raw)
         checkpoint = notes.Checkpoint(note)
-        for key in self.record.note_keys():
-            if note.has(key):
-                note.verify(key)
-        times = [
-            note.verify(one.key)[1] for one in self.trust.witnesses
-            if note.has(one.key) and not one.same_operator
-        ]
-        if not times or self.record.checkpoint is None or checkpoint.origin != self.record.checkpoint.origin:
+        times = []
+        for one in self.trust.witnesses:
+            if note.has(one.key) and not one.same_operator:
+                try:
+                    times.append(note.verify(one.key)[1])
+                except Refused:
+                    continue
+        if not times:
             return None
-        return min(times) * 1000, checkpoint.size, checkpoint.root
+        return min(times) * 1000, checkpoint.origin, checkpoint.size, checkpoint.root
 
     def _compare(self):
         """Which attested roots are shown to be of the checkpoint's tree."""
@@ -86,6 +89,8 @@ class Brackets:
             except Refused as refused:
                 self.findings.add("attestation.consistency", path, refused)
         for one in self.by_anchor.values() if head is not None else []:
+            if one.origin != head.origin:
+                continue
             if one.size == head.size:
                 one.same_tree = one.root == head.root
                 if not one.same_tree:
@@ -98,8 +103,8 @@ class Brackets:
                 except Refused as refused:
                     self.findings.add("attestation.consistency", path, refused)
 
-    def check(self, chains):
-        self._lower(chains)
+    def check(self):
+        self._lower()
         for one in self.record.shown():
             after = [a for a in self.by_anchor.values() if a.same_tree and a.size > one.index]
             if after:
@@ -108,62 +113,23 @@ class Brackets:
             if low and high and low.milliseconds > high.milliseconds:
                 self.findings.add("bracket.reversed", one.path)
 
-    def _lower(self, chains):
-        """A bound holds for every later operation of the chain; an anchor may not go back in time."""
+    def _lower(self):
+        """A bound holds for every later operation of the incarnation; an anchor may not go back in time."""
         places = {(one.header.device, one.header.incarnation) for one in self.record.shown()}
-        done = {}
-        for place in sorted(places, key=lambda one: self._depth(one, chains)):
+        for place in places:
             own = [o for o in self.record.shown() if (o.header.device, o.header.incarnation) == place]
-            own.sort(key=lambda o: o.header.seq)
-            on_list = [o for o in own if place not in chains or chains[place].holds(o)]
-            listed = {o.commitment for o in on_list}
-            best, named = self._inherited(place, chains, done), None
-            if best is not None:
-                named = best
-            for one in on_list:
+            bound = None
+            for one in sorted(own, key=lambda o: o.header.seq):
                 attested = self.by_anchor.get(one.header.anchor)
                 if attested is not None:
-                    if named is not None and attested.milliseconds < named.milliseconds:
+                    if bound is not None and attested.milliseconds < bound.milliseconds:
                         self.findings.add("bracket.anchor_went_back", one.path)
-                    named = attested
-                    if best is None or attested.milliseconds > best.milliseconds:
-                        best = attested
-                if best is not None:
-                    self.lower[one.commitment] = best
-            for one in own:
-                attested = self.by_anchor.get(one.header.anchor)
-                if one.commitment not in listed and attested is not None:
-                    self.lower[one.commitment] = attested
-            done[place] = on_list
-
-    @staticmethod
-    def _before(place, chains):
-        """The other incarnation of the device whose list holds the link this one starts from, and that seq."""
-        if place not in chains:
-            return None
-        start = chains[place].links[0]
-        for other, chain in chains.items():
-            if other != place and other[0] == place[0] and start in chain.links[1:]:
-                return other, chain.links.index(start)
-        return None
-
-    def _depth(self, place, chains):
-        depth, seen = 0, set()
-        while place is not None and place not in seen:
-            seen.add(place)
-            before = self._before(place, chains)
-            place = before[0] if before else None
-            depth += 1
-        return depth
-
-    def _inherited(self, place, chains, done):
-        before = self._before(place, chains)
-        if before is None:
-            return None
-        earlier = [self.lower.get(o.commitment) for o in done.get(before[0], []) if o.header.seq < before[1]]
-        return max((one for one in earlier if one), key=lambda one: one.milliseconds, default=None)
+                    bound = attested
+                if bound is not None:
+                    self.lower[one.commitment] = bound
 
     def basis(self):
-        """The best word that any bound rests on."""
-        used = [one.basis for one in (*self.lower.values(), *self.upper.values())]
-        return max(used, key=BASES.index, default="none")
+        """The weakest basis among the upper bounds; none where an operation has none."""
+        shown = self.record.shown()
+        bases = [self.upper[one.commitment].basis if one.commitment in self.upper else "none" for one in shown]
+        return min(bases, key=BASES.index, default="none")

@@ -19,13 +19,14 @@ class Report:
         chains = chain_lists.read(bag, record, findings)
         exhibits = completeness.Exhibits(bag, record, findings)
         brackets = Brackets(bag, record, trust, findings)
+        completeness.check_gaps(record, findings)
         rolls = completeness.check_rolls(record, findings)
         self.late = completeness.check_closings(record, findings)
         receipts = completeness.check_receipts(bag, record, chains, brackets, findings)
-        brackets.check(chains)
+        brackets.check()
         chain_lists.check_heads(bag, record, chains, findings)
         if paper is not None:
-            _check_paper(paper, chains, findings)
+            _check_paper(paper, record, findings)
         organisations = _organisations(record, trust)
         self.verdict = findings.verdict()
         if self.verdict == ANCHORED and trust.quorum and len(organisations) >= trust.quorum:
@@ -33,7 +34,7 @@ class Report:
         self.time = brackets.basis()
         self.complete_by_roll = rolls > 0
         self.tree_size = record.checkpoint.size if record.checkpoint else None
-        self.not_checked = brackets.not_checked
+        self.not_checked = sorted([*brackets.not_checked, *bag.not_checked()])
         self.not_supplied = exhibits.not_supplied
         self.awaiting = record.awaiting()
         self.withheld, self.operations = [], []
@@ -65,6 +66,7 @@ class Report:
             found.update({
                 "time": self.time, "tree_size": self.tree_size, "complete_by_roll": self.complete_by_roll,
                 "operations": self.operations, "withheld": self.withheld, "late": self.late,
+                "awaiting": self.awaiting, "not_checked": self.not_checked,
             })
         return found
 
@@ -106,14 +108,15 @@ def _organisations(record, trust):
     return found
 
 
-def _check_paper(words, chains, findings):
-    """The eight words on a paper are those of a link of some chain in the bundle."""
+def _check_paper(words, record, findings):
+    """The eight words on a paper are those of the link before some document of the bundle."""
     try:
         raw = read_proquint(words)
     except Refused as refused:
         findings.add("paper.words", words, refused)
         return
+    issued = [one for one in record.counted() if one.header.kind == "document.issue"]
     if len(raw) != 16:
         findings.add("paper.words", words, "a link has eight words")
-    elif not any(link[:16] == raw for chain in chains.values() for link in chain.links):
+    elif not any(one.header.prev[:16] == raw for one in issued):
         findings.add("paper.other", words)

@@ -78,7 +78,8 @@ def _check_branches(chains, record, findings):
     before = {}
     for (device, incarnation), chain in chains.items():
         for seq, link in enumerate(chain.links[:-1]):
-            place = (device, link)
+            opens = seq == 0 and record.key_log and link == link_origin(record.key_log.tenant, device)
+            place = (device, link, incarnation if opens else None)
             other = before.setdefault(place, (incarnation, chain.commitments[seq]))
             if other != (incarnation, chain.commitments[seq]) and device not in record.forked_devices:
                 findings.add("fork", uuid_text(device), "two incarnations continue one link")

@@ -3,7 +3,7 @@
 import re
 
 import notes
-from hashing import sha256
+from hashing import sha256, uuid_text
 from receipts import BatchReceipt
 from chains import place_of
 from refusal import Refused, need
@@ -28,8 +28,15 @@ def _check_end(held, counter, last, code, what, findings):
         findings.add(f"{code}.other", what, last.hex())
 
 
+def check_gaps(record, findings):
+    for held in _streams(record).values():
+        gap = next((n for n in range(len(held)) if n not in held), None)
+        if gap is not None:
+            findings.add("stream.gap", held[min(n for n in held if n > gap)][0].path)
+
+
 def check_rolls(record, findings):
-    """The number of rolls that could be read."""
+    """The number of rolls that could be read; every one is judged."""
     streams, rolls = _streams(record), 0
     for one in record.counted():
         if one.header.kind != "roll":
@@ -43,18 +50,24 @@ def check_rolls(record, findings):
             findings.add("roll.malformed", one.path, refused)
             continue
         rolls += 1
-        if roll.size > one.index:
-            findings.add("roll.size", one.path, "a tree that has the roll itself")
         log = record.key_log
-        if roll.key_log_size > log.size or log.head(roll.key_log_size) != roll.key_log_head:
+        later = [size for size, at in record.key_log_index.items() if size > roll.key_log_size and at < roll.size]
+        reaches = 0 < roll.key_log_size <= log.size and log.head(roll.key_log_size) == roll.key_log_head
+        if later or not reaches:
             findings.add("roll.key_log", one.path)
+        too_new = roll.size > one.index
         for place, (counter, last) in roll.streams.items():
-            what = ".".join(part.hex() for part in place)
             held = streams.get(place, {})
-            _check_end(held, counter, last, "roll", what, findings)
+            _check_end(held, counter, last, "roll", ".".join(part.hex() for part in place), findings)
             for n, listed in held.items():
-                if n <= counter and any(other.index >= roll.size for other in listed):
-                    findings.add("roll.size", what, f"counter {n} is logged after the tree")
+                too_new = too_new or n <= counter and all(other.index >= roll.size for other in listed)
+        if too_new:
+            findings.add("roll.size", one.path)
+        for place, held in streams.items():
+            last = roll.streams.get(place, (-1, None))[0]
+            for other in (other for n, listed in held.items() if n > last for other in listed):
+                if other.index < roll.size and not other.ever_quarantined:
+                    findings.add("roll.unnamed", other.path, one.id.hex())
     return rolls
 
 
@@ -62,6 +75,8 @@ def check_closings(record, findings):
     """The operations that came late: shown, set aside."""
     streams, closed = _streams(record), {}
     for one in record.counted():
+        if one.header.kind == "inspection.return":
+            closed.pop(one.header.stream, None)
         if one.header.kind != "inspection.close":
             continue
         try:
@@ -69,33 +84,26 @@ def check_closings(record, findings):
         except Refused as refused:
             findings.add("closing.malformed", one.path, refused)
             continue
-        closed.setdefault(one.header.stream, []).append((one, closing))
+        closed[one.header.stream] = one, closing
         for (device, incarnation), (counter, last) in closing.held.items():
             held = streams.get((device, incarnation, one.header.stream), {})
             what = f"{one.id.hex()} {device.hex()}.{incarnation.hex()}"
             _check_end(held, counter, last, "closing", what, findings)
-    reopened = {
-        one.header.stream: one.index for one in record.counted() if one.header.kind == "inspection.return"
-    }
     late = []
     for one in record.counted():
         h = one.header
-        closings = closed.get(h.stream, [])
-        if not closings or h.kind in ("inspection.close", "inspection.return"):
+        if h.stream not in closed or h.kind in ("attest", "inspection.close", "inspection.return"):
             continue
-        last_closed = max(closing.index for closing, _ in closings)
-        if reopened.get(h.stream, -1) > last_closed:
-            continue
-        held = [c.held.get((h.device, h.incarnation)) for _, c in closings]
-        own = [c for c, _ in closings if (c.header.device, c.header.incarnation) == (h.device, h.incarnation)]
-        if not any(end and h.counter <= end[0] for end in held) and not any(h.counter < c.header.counter for c in own):
-            late.append(one.id.hex())
+        closing, said = closed[h.stream]
+        place = (h.device, h.incarnation)
+        if place != (closing.header.device, closing.header.incarnation):
+            if h.counter > said.held.get(place, (-1, None))[0]:
+                late.append(one.id.hex())
     return late
 
 
 def check_receipts(bag, record, chains, brackets, findings):
     count = 0
-    by_place = {(o.header.device, o.header.incarnation, o.commitment): o for o in record.shown()}
     keys = [
         key for key in (record.key_log.with_purpose("operation") if record.key_log else [])
         if key.entry.action == "server"
@@ -114,26 +122,29 @@ def check_receipts(bag, record, chains, brackets, findings):
             need(match and int(match[2]) == receipt.last, "name", name)
             need(place_of(match[1]) == (receipt.device, receipt.incarnation), "name", name)
             need(receipt.tenant == record.key_log.tenant, "field", "another tenant")
+            need(record.checkpoint and receipt.origin == record.checkpoint.origin, "field", "another log")
         except Refused as refused:
             findings.add("receipt.signature", path, refused)
             continue
         count += 1
+        if receipt.fork is not None:
+            continue
         place = (receipt.device, receipt.incarnation)
         chain = chains.get(place)
-        if chain is None:
-            continue
         try:
-            if receipt.device not in record.forked_devices:
+            if chain is not None:
                 receipt.check_link(chain.links[0], chain.commitments)
         except Refused as refused:
             findings.add("receipt.link", path, refused)
             continue
-        if receipt.last < len(chain.commitments) and chain.links[receipt.last + 1] == receipt.link:
-            promised = [by_place.get((*place, one)) for one in chain.commitments[:receipt.last + 1]]
-            for attested in brackets.by_anchor.values():
-                lacking = [one for one in promised if one is not None and one.index >= attested.size]
-                if attested.milliseconds > receipt.deadline_ms and lacking:
-                    findings.add("receipt.promise", path, lacking[0].id.hex())
+        promised = [
+            one for one in record.shown()
+            if (one.header.device, one.header.incarnation) == place and receipt.first <= one.header.seq <= receipt.last
+        ]
+        for attested in brackets.by_anchor.values():
+            lacking = [one for one in promised if one.index >= attested.size]
+            if attested.same_tree and attested.milliseconds > receipt.deadline_ms and lacking:
+                findings.add("receipt.promise", path, lacking[0].id.hex())
     return count
 
 
@@ -187,8 +198,10 @@ class Exhibits:
                 if not re.fullmatch(r"freeze/[^/]+/evidence", field.path) or field.value is None:
                     continue
                 named = field.item()
-                for item in named if isinstance(named, list) else [named]:
-                    text = _uuid(item)
+                for item in named if isinstance(named, list) else []:
+                    if not isinstance(item, bytes) or len(item) != 16:
+                        continue
+                    text = uuid_text(item)
                     hashes = items.get(text, set())
                     if not hashes or not hashes <= supplied:
                         findings.add("freeze.missing", one.path, text)
@@ -205,9 +218,3 @@ class Exhibits:
                 if field.item() != own:
                     findings.add("document.chain", one.path, field.path)
 
-
-def _uuid(item):
-    text = item.hex() if isinstance(item, bytes) else str(item)
-    if len(text) != 32:
-        return text
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -10,16 +10,16 @@ _CODES = {
         attestation.signature bag.ambiguous_name bag.changed bag.declaration bag.fetch bag.manifest bag.missing
         bag.signature bag.too_many_files bag.unlisted bag.unsafe_path chain.broken chain.length chain.malformed
         chain.missing checkpoint.malformed checkpoint.signature closing.malformed evidence.name
-        evidence.not_sealed evidence.size heads.other key_log.broken key_log.proof key_log.revocation_unplaced
-        operation.inclusion operation.key_revoked operation.malformed operation.name operation.none
+        evidence.not_sealed evidence.size heads.other key_log.broken key_log.proof key_log.unplaced
+        operation.inclusion operation.key_revoked operation.key_too_early operation.malformed operation.name operation.none
         operation.other_case operation.signature operation.tenant paper.words receipt.signature roll.author
         roll.malformed""",
     DIVERGED: """
         attestation.split_view bracket.anchor_went_back bracket.reversed closing.missing closing.other
         document.chain fork freeze.missing paper.other receipt.link receipt.promise roll.key_log roll.missing
-        roll.other roll.size""",
+        roll.other roll.size roll.unnamed stream.gap""",
     UNANCHORED: """
-        attest.key_unknown bag.signer_unknown checkpoint.key_not_enrolled checkpoint.key_unknown
+        attest.key_unknown bag.signer_not_enrolled bag.signer_unknown checkpoint.key_not_enrolled checkpoint.key_unknown
         checkpoint.other_log key_log.other_root operation.key_unknown""",
 }
 VERDICT_OF = {code: verdict for verdict, codes in _CODES.items() for code in codes.split()}
@@ -27,13 +27,11 @@ VERDICT_OF = {code: verdict for verdict, codes in _CODES.items() for code in cod
 
 class Findings:
     def __init__(self):
-        self.listed = []
+        self.listed = {}  # (code, subject, detail), in the order found
 
     def add(self, code, subject, detail=""):
         assert code in VERDICT_OF, code
-        one = (code, str(subject), str(detail))
-        if one not in self.listed:
-            self.listed.append(one)
+        self.listed[code, str(subject), str(detail)] = True
 
     def codes(self):
         return sorted({code for code, _, _ in self.listed})

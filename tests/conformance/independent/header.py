@@ -66,7 +66,10 @@ class Header:
         if listed is None:
             return []
         need(1 <= len(listed) <= 16, "signers", f"{len(listed)} signers")
-        need(all(cbor.is_text(one) or cbor.is_bytes(one, 16) for one in listed), "signer")
+        good = (
+            cbor.is_bytes(one, 16) or cbor.is_text(one) and 1 <= len(one.encode("utf-8")) <= 64 for one in listed
+        )
+        need(all(good), "signer")
         encoded = [cbor.encode(one) for one in listed]
         need(all(a < b for a, b in zip(encoded, encoded[1:])), "signers-order")
         return listed

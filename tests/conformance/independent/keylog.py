@@ -97,7 +97,7 @@ def _check_fields(entry):
     elif entry.action == "revoke":
         holds(entry.target and not purposes, "target and no keys")
     elif entry.action == "succession":
-        holds(entry.name is not None and not purposes, "name and no keys")
+        holds(entry.name is not None and entry.attrs_root and not purposes, "name, attributes and no keys")
 
 
 class KeyLog:
@@ -107,6 +107,8 @@ class KeyLog:
         need(frames, "key-log-empty")
         need(len(frames) <= MOST_ENTRIES, "too-large", "entries")
         self.by_id = {}
+        self.lives = {}  # (subject, incarnation): operation key
+        self.action_of = {}  # subject with an operation key: the action that enrolled it
         self.entries = []
         self.heads = []
         self.tenant = None
@@ -139,6 +141,7 @@ class KeyLog:
         if attributes is not None:
             need(entry.attrs_root is not None, "attributes", "without a root")
             need(bodies.parse(attributes).root == entry.attrs_root, "attributes")
+        self._check_life(entry)
         for key in entry.keys:
             need(key.id not in self.by_id, "key-twice", key.id.hex())
             key.entry, key.enrolled_at = entry, index
@@ -158,6 +161,15 @@ class KeyLog:
         need(signer.purpose in ("root", "admin"), "signer-not-allowed", signer.purpose)
         need(signer.purpose == "root" or entry.action not in ONLY_ROOT, "admin-not-allowed", entry.action)
         return signer
+
+    def _check_life(self, entry):
+        """One operation key for each incarnation, and no id for both a device and the server."""
+        for key in entry.keys:
+            if key.purpose == "operation":
+                need((entry.subject, entry.incarnation) not in self.lives, "life-twice")
+                action = self.action_of.setdefault(entry.subject, entry.action)
+                need(action == entry.action, "subject-taken", action)
+                self.lives[entry.subject, entry.incarnation] = key
 
     def _check_target(self, entry, signer):
         target = self.by_id.get(entry.target)
@@ -182,12 +194,8 @@ class KeyLog:
         size = self.size if size is None else size
         return H("fieldseal/v0/key-log-leaf", size, self.head(size))
 
-    def keys_of(self, subject, purpose, incarnation=None):
-        return [
-            key for key in self.by_id.values()
-            if key.purpose == purpose and key.entry.subject == subject
-            and (incarnation is None or key.entry.incarnation == incarnation)
-        ]
+    def operation_key(self, device, incarnation):
+        return self.lives.get((device, incarnation))
 
     def with_purpose(self, purpose):
         return [key for key in self.by_id.values() if key.purpose == purpose]

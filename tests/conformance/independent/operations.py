@@ -53,10 +53,12 @@ def equivocations(operations):
     seen, found = {}, []
     for one in unique:
         h = one.header
+        # Every incarnation may open at the origin: after a total loss a device knows no other link.
+        opens = h.seq == 0 and h.prev == link_origin(h.tenant, h.device)
         places = (
             ("signed-twice", one.id),
             ("fork-seq", (h.device, h.incarnation, h.seq)),
-            ("fork-prev", (h.device, h.prev)),
+            ("fork-prev", (h.device, h.prev, h.incarnation if opens else None)),
             ("fork-counter", (h.device, h.incarnation, h.stream, h.counter)),
         )
         for place in places:
@@ -75,11 +77,12 @@ def check_chain(tenant, device, key_of, operations):
         one.check_signature(*key_of[h.incarnation])
     for reason, _, second in equivocations(operations):
         raise Refused(reason, second.id.hex())
-    links, link, next_seq = [], link_origin(tenant, device), {}
+    origin = link_origin(tenant, device)
+    links, link, next_seq = [], origin, {}
     for one in {one.commitment: one for one in operations}.values():
         h = one.header
         need(h.seq == next_seq.get(h.incarnation, 0), "chain-gap", f"seq {h.seq}")
-        need(h.prev == link, "chain-gap", "prev is not the link before")
+        need(h.prev == link or h.seq == 0 and h.prev == origin, "chain-gap", "prev is not the link before")
         next_seq[h.incarnation] = h.seq + 1
         link = one.link
         links.append(link)

@@ -23,7 +23,7 @@ def _open(frame, payload_type, suite, public):
 class BatchReceipt:
     def __init__(self, frame, suite, public):
         found = _open(frame, keys.RECEIPT, suite, public)
-        need(cbor.field(found, 0, "uint") == 0, "receipt-range", "version")
+        need(cbor.field(found, 0, "uint") == 0, "version")
         self.tenant = cbor.field(found, 1, "bytes", 16)
         self.origin = cbor.field(found, 2, "text")
         self.log_key = cbor.field(found, 3, "bytes", 32)
@@ -39,7 +39,7 @@ class BatchReceipt:
         self.fork = cbor.field(found, 12, "array", optional=True)
         if self.fork is not None:
             good = len(self.fork) == 2 and cbor.is_uint(self.fork[0]) and cbor.is_bytes(self.fork[1], 32)
-            need(good, "receipt-fork")
+            need(good and self.fork[0] <= self.last, "receipt-fork")
 
     def check_link(self, start, commitments):
         """Against the reader's own chain of this device and incarnation, as far as it reaches."""
@@ -70,6 +70,7 @@ class IndexReceipt:
     def __init__(self, raw, key):
         found = cbor.decode(raw)
         need(type(found) is dict, "field", "no map")
+        need(set(found) <= {0, 1, 2, 3, 4}, "frame-key")
         need(cbor.field(found, 0, "uint") == 0, "version")
         self.device = cbor.field(found, 1, "bytes", 16)
         self.incarnation = cbor.field(found, 2, "bytes", 16)

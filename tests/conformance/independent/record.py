@@ -3,10 +3,13 @@
 import re
 
 import notes
-from hashing import hash_bytes
+from hashing import hash_bytes, uuid_text
 from keylog import KeyLog
 from operations import Attest, Operation, equivocations
 from refusal import Refused, need
+
+# merge.md, Kinds: the least set of signers.
+LEAST_SIGNERS = {kind: ("officer", "second_officer") for kind in ("credentials.show", "document.issue")}
 
 
 class Record:
@@ -22,7 +25,7 @@ class Record:
         self._read_operations()
         self._quarantine()
         self._read_attests()
-        self._check_revocations()
+        self._check_keys()
         self.forks = equivocations(self.shown())
         self.forked_devices = set()
         for reason, first, second in self.forks:
@@ -41,26 +44,31 @@ class Record:
     def _read_key_log(self):
         path = "data/key-log.cbor-seq"
         try:
-            need(path in self.bag.files, "missing")
-            self.key_log = KeyLog.read(self.bag.files[path])
+            raw = self.bag.get(path)
+            need(raw is not None, "missing")
+            self.key_log = KeyLog.read(raw)
         except Refused as refused:
             self.findings.add("key_log.broken", path, refused)
-            return
-        if self.key_log.root.id != self.trust.root_key_id or self.key_log.tenant != self.trust.tenant:
-            self.findings.add("key_log.other_root", self.key_log.root.id.hex())
+        log = self.key_log
+        if log and (log.root.id != self.trust.root_key_id or log.tenant != self.trust.tenant):
+            self.findings.add("key_log.other_root", log.root.id.hex())
+        # The signer of the bag, if the reader knows him, is also a bundle key of the tenant.
+        if self.bag.signer is not None and not self.enrolled("bundle", self.bag.signer):
+            self.findings.add("bag.signer_not_enrolled", self.bag.signer.hex())
 
-    def note_keys(self):
-        """The keys that may sign the log's notes: the trusted one and the enrolled ones of this origin."""
-        found = [self.trust.log]
-        for key in self.key_log.with_purpose("log") if self.key_log else []:
-            found.append(notes.vkey_for(key.entry.name, key.public))
-        return found
+    def enrolled(self, purpose, public, name=None):
+        """Whether the key log enrols this key, for this log if one is named, and does not revoke it."""
+        return any(
+            key.public == public and key.revoked_at is None and name in (None, key.entry.name)
+            for key in (self.key_log.with_purpose(purpose) if self.key_log else [])
+        )
 
     def _read_checkpoint(self):
         path = "data/checkpoint"
         try:
-            need(path in self.bag.files, "missing")
-            note = notes.Note(self.bag.files[path])
+            raw = self.bag.get(path)
+            need(raw is not None, "missing")
+            note = notes.Note(raw)
             self.checkpoint = notes.Checkpoint(note)
         except Refused as refused:
             self.findings.add("checkpoint.malformed", path, refused)
@@ -69,25 +77,19 @@ class Record:
             self.findings.add("checkpoint.other_log", path, self.checkpoint.origin)
         elif not note.has(self.trust.log):
             self.findings.add("checkpoint.key_unknown", path)
-        witnesses = [one.key for one in self.trust.witnesses]
-        for key in self.note_keys() + witnesses:
-            if note.has(key):
-                try:
-                    note.verify(key)
-                except Refused as refused:
-                    self.findings.add("checkpoint.signature", path, f"{key.name}: {refused}")
-        enrolled = [key.public for key in self.key_log.with_purpose("log")] if self.key_log else []
-        if self.trust.log.public not in enrolled:
+        if note.has(self.trust.log):
+            try:
+                note.verify(self.trust.log)
+            except Refused as refused:
+                self.findings.add("checkpoint.signature", path, refused)
+        if not self.enrolled("log", self.trust.log.public, self.trust.log.name):
             self.findings.add("checkpoint.key_not_enrolled", self.trust.log.name)
 
     def _prove(self, raw, leaf):
-        """The leaf index that a proof file shows under this checkpoint."""
+        """The leaf index that a proof file shows under this checkpoint, whose note it repeats byte for byte."""
         need(self.checkpoint is not None, "checkpoint", "none")
         proof = notes.ProofFile(raw)
-        need(proof.checkpoint.same_tree(self.checkpoint), "other-checkpoint")
-        for key in self.note_keys():
-            if proof.note.has(key) or self.checkpoint.note.has(key):
-                proof.note.verify(key)
+        need(proof.note.raw == self.checkpoint.note.raw, "other-checkpoint")
         notes.check_inclusion(leaf, proof.index, self.checkpoint.size, proof.hashes, self.checkpoint.root)
         return proof.index
 
@@ -95,20 +97,19 @@ class Record:
         for name, path, raw in self.bag.below("key-log"):
             match = re.fullmatch(r"([1-9][0-9]{0,5})\.tlog-proof", name, re.ASCII)
             size = int(match[1]) if match else 0
-            if match and self.key_log is not None and size > self.key_log.size:
-                continue  # a head that this key log does not reach: the roll tells
             try:
                 need(match and self.key_log is not None, "key_log.proof", "name, or no key log")
+                need(size <= self.key_log.size, "key_log.proof", "the key log has no such size")
                 self.key_log_index[size] = self._prove(raw, self.key_log.leaf(size))
             except Refused as refused:
                 self.findings.add("key_log.proof", path, refused)
-        for key in self.key_log.by_id.values() if self.key_log else []:
-            if key.revoked_at is not None and self.effective(key.revoked_at) is None:
-                self.findings.add("key_log.revocation_unplaced", key.id.hex())
+        placed = [at for _, at in sorted(self.key_log_index.items())]
+        if any(later <= earlier for earlier, later in zip(placed, placed[1:])):
+            self.findings.add("key_log.proof", "data/key-log", "a later head stands before an earlier one")
 
-    def effective(self, entry_index):
-        """The least leaf index of a proven head that covers this entry."""
-        return min((at for size, at in self.key_log_index.items() if size > entry_index), default=None)
+    def head_of(self, entry_index):
+        """The leaf index of the head right after this entry, if a proof places it."""
+        return self.key_log_index.get(entry_index + 1)
 
     # Operations
 
@@ -120,7 +121,7 @@ class Record:
             except Refused as refused:
                 self.findings.add("operation.malformed", path, refused)
                 continue
-            one.path, one.quarantined = path, False
+            one.path, one.quarantined, one.ever_quarantined = path, False, False
             if name != one.id.hex() + ".cbor":
                 self.findings.add("operation.name", path, one.id.hex())
             if one.header.tenant != (self.key_log.tenant if self.key_log else self.trust.tenant):
@@ -135,27 +136,24 @@ class Record:
             self.findings.add("operation.none", "data/operations")
 
     def _signed(self, one):
-        h = one.header
-        keys = self.key_log.keys_of(h.device, "operation", h.incarnation) if self.key_log else []
-        if not keys:
+        key = self.key_log.operation_key(one.header.device, one.header.incarnation) if self.key_log else None
+        if key is None:
             self.findings.add("operation.key_unknown", one.path)
             return False
-        wrong = None
-        for key in keys:
-            try:
-                one.check_signature(key.suite, key.public)
-                one.key = key
-                return True
-            except Refused as refused:
-                wrong = refused
-        self.findings.add("operation.signature", one.path, wrong)
-        return False
+        try:
+            one.check_signature(key.suite, key.public)
+        except Refused as refused:
+            self.findings.add("operation.signature", one.path, refused)
+            return False
+        one.key = key
+        return True
 
     def _included(self, one):
         path = f"data/proofs/{one.id.hex()}.tlog-proof"
         try:
-            need(path in self.bag.files, "missing", path)
-            one.index = self._prove(self.bag.files[path], one.commitment)
+            raw = self.bag.get(path)
+            need(raw is not None, "missing", path)
+            one.index = self._prove(raw, one.commitment)
             return True
         except Refused as refused:
             self.findings.add("operation.inclusion", one.path, refused)
@@ -178,25 +176,33 @@ class Record:
             for operation in self.shown():
                 if operation.id == target and operation.header.kind != "disposition":
                     operation.quarantined = "quarantined" in states
+                    operation.ever_quarantined = any(
+                        one.body.shown("disposition/state") == "quarantined" for one in listed
+                    )
 
-    def _revoked(self, key, one):
-        if key.revoked_at is None:
-            return False
-        since = self.effective(key.revoked_at)
-        return since is not None and one.index >= since
-
-    def _check_revocations(self):
-        officer_of = {attest.operation.commitment: attest.signing_key for attest in self.attests}
-        for one in self.counted():
-            keys = [one.key, officer_of.get(one.commitment)]
-            if any(key is not None and self._revoked(key, one) for key in keys):
-                self.findings.add("operation.key_revoked", one.path)
+    def _check_keys(self):
+        """Each operation lies between the heads that enrolled and that revoked its key, an attest also its officer's."""
+        for one in self.shown():
+            officer = None
+            if one.header.kind == "attest" and one.body is not None:
+                officer = self.key_log.by_id.get(one.body.shown("attest/key"))
+            for key in [one.key] + ([officer] if officer else []):
+                since = self.head_of(key.enrolled_at)
+                until = None if key.revoked_at is None else self.head_of(key.revoked_at)
+                if since is None or (key.revoked_at is not None and until is None):
+                    self.findings.add("key_log.unplaced", key.id.hex())
+                elif one.quarantined:
+                    continue
+                elif until is not None and one.index >= until:
+                    self.findings.add("operation.key_revoked", one.path)
+                elif key is one.key and one.index <= since:
+                    self.findings.add("operation.key_too_early", one.path)
 
     # Attests
 
     def _read_attests(self):
         by_id = {one.id: one for one in self.shown()}
-        for one in self.shown():
+        for one in self.counted():
             if one.header.kind != "attest":
                 continue
             try:
@@ -208,7 +214,7 @@ class Record:
             if key is None or key.purpose != "officer" or key.entry.subject != attest.officer:
                 self.findings.add("attest.key_unknown", one.path, attest.key_id.hex())
                 continue
-            attest.signing_key = key
+            attest.enrolled_role = key.entry.role
             try:
                 attest.check(key.suite, key.public)
             except Refused as refused:
@@ -217,27 +223,31 @@ class Record:
             for target in attest.targets:
                 if target in by_id and by_id[target].header.stream != one.header.stream:
                     self.findings.add("attest.stream", one.path, target.hex())
+            since = self.head_of(key.enrolled_at)
+            attest.in_force = since is not None and one.index > since
             self.attests.append(attest)
 
     def awaiting(self):
-        """Required signers of a header that no attest meets: (id, signer)."""
+        """Required signers that no attest meets: (id, signer), in log order."""
         found = []
-        for one in self.counted():
+        for one in self.shown():
             given = [
                 attest for attest in self.attests
-                if one.id in attest.targets and attest.meaning in ("made", "approved")
-                and not attest.operation.quarantined
+                if one.id in attest.targets and attest.meaning in ("made", "approved") and attest.in_force
             ]
-            for signer in one.header.signers:
+            officers = [attest for attest in given if attest.enrolled_role == "officer"]
+            made = [attest.officer for attest in officers if attest.meaning == "made"]
+            missing = set()
+            for signer in [*LEAST_SIGNERS.get(one.header.kind, ()), *one.header.signers]:
                 if isinstance(signer, bytes):
                     met = any(attest.officer == signer for attest in given)
                 elif signer == "second_officer":
-                    made = [attest.officer for attest in given if attest.meaning == "made"]
-                    met = bool(made) and any(attest.officer != made[0] for attest in given)
+                    met = bool(made) and any(attest.officer != made[0] for attest in officers)
                 else:
-                    met = any(attest.signing_key.entry.role == signer for attest in given)
+                    met = any(attest.enrolled_role == signer for attest in given)
                 if not met:
-                    found.append((one.id.hex(), signer if isinstance(signer, str) else signer.hex()))
+                    missing.add(signer if isinstance(signer, str) else uuid_text(signer))
+            found += [[one.id.hex(), signer] for signer in sorted(missing)]
         return found
 
 

@@ -38,8 +38,7 @@ class Roll:
         self.key_log_size, self.key_log_head = found
         self.streams = {}  # (device, incarnation, stream): (counter, id), by ascending path
         for field in body.fields:
-            if field.path.startswith("roll/stream"):
-                need(field.path.startswith("roll/stream/"), "roll", field.path)
+            if field.path.startswith("roll/stream/"):
                 place = _ids(field.path, "roll/stream/", 3, "roll")
                 self.streams[place] = tuple(_end(field, "roll"))
 
@@ -49,6 +48,5 @@ class Closing:
         need(body is not None, "closing", "no body")
         self.held = {}  # (device, incarnation): (counter, id)
         for field in body.fields:
-            if field.path.startswith("closing/held"):
-                need(field.path.startswith("closing/held/"), "closing", field.path)
+            if field.path.startswith("closing/held/"):
                 self.held[_ids(field.path, "closing/held/", 2, "closing")] = tuple(_end(field, "closing"))

@@ -79,7 +79,7 @@ def _header(given):
         "seq": found.seq,
         "prev": found.prev.hex(),
         "scope": "registry" if found.case is None else uuid_text(found.case),
-        "stream": found.stream.hex(),
+        "stream": uuid_text(found.stream),
         "counter": found.counter,
         "supersedes": [one.hex() for one in found.supersedes],
         "signers": [
@@ -138,7 +138,7 @@ def _key_log(given):
             {
                 "key_id": one.id.hex(),
                 "purpose": one.purpose,
-                "subject": None if one.entry.subject is None else one.entry.subject.hex(),
+                "subject": None if one.entry.subject is None else uuid_text(one.entry.subject),
                 "enrolled_at": one.enrolled_at,
                 "revoked_at": one.revoked_at,
             }
@@ -311,13 +311,17 @@ def _bundle_files(given, folder):
                 files.pop(path, None)
             else:
                 files[path] = raw
-    return {path: hex_bytes(raw) for path, raw in files.items()}
+    found = {path: hex_bytes(raw) for path, raw in files.items()}
+    many = given.get("numbered")
+    if many is not None:
+        found.update((f"{many['prefix']}{number}", b"") for number in range(many["count"]))
+    return found
 
 
 def _judge_bundle(vector, folder):
     """More codes than the listed ones may be found, of no worse a verdict."""
     given, expected = vector["input"], vector["output"]
-    found = Report(_bundle_files(given, folder), Trust.of_vector(given["trust"])).output()
+    found = Report(_bundle_files(given, folder), Trust.of_vector(given["trust"]), None, given.get("paper")).output()
     wrong = []
     if (vector["expect"] == "valid") != (found["verdict"] in (ANCHORED, WITNESSED)):
         wrong.append(f"expected {vector['expect']}, found {found['verdict']}")

@@ -71,11 +71,7 @@ pub fn header(device: DeviceId, incarnation: IncarnationId, kind: &str) -> Heade
         session: None,
         hlc_ms: MORNING,
         hlc_counter: 0,
-        clock: ClockClaim {
-            wall_ms: MORNING,
-            boot: BootId::from_bytes(id("boot")),
-            monotonic_ms: 1000,
-        },
+        clock: ClockClaim { wall_ms: MORNING, boot: BootId::from_bytes(id("boot")), monotonic_ms: 1000 },
         supersedes: Vec::new(),
         anchor: None,
         pack: None,
@@ -90,11 +86,7 @@ pub fn header(device: DeviceId, incarnation: IncarnationId, kind: &str) -> Heade
 pub fn sample_header() -> Header {
     let device = DeviceId::from_bytes(id("tablet one"));
     let incarnation = IncarnationId::from_bytes(id("tablet one, first life"));
-    Header {
-        case: Some(case()),
-        inspection: Some(inspection()),
-        ..header(device, incarnation, "finding.record")
-    }
+    Header { case: Some(case()), inspection: Some(inspection()), ..header(device, incarnation, "finding.record") }
 }
 
 /// The body that goes with it.
@@ -102,15 +94,9 @@ pub fn sample_body() -> Result<Body> {
     let fields = [
         ("finding/8b1c/grade", Value::text("major")),
         ("finding/8b1c/text", Value::text("疏散通道堵塞")),
-        (
-            "finding/8b1c/clause",
-            Value::Array(vec![Value::Uint(28), Value::Bool(true), Value::int(-1)]),
-        ),
+        ("finding/8b1c/clause", Value::Array(vec![Value::Uint(28), Value::Bool(true), Value::int(-1)])),
     ];
-    Ok(Body::build(
-        seed("body"),
-        fields.map(|(p, v)| (p.to_owned(), v)).into(),
-    )?)
+    Ok(Body::build(seed("body"), fields.map(|(p, v)| (p.to_owned(), v)).into())?)
 }
 
 /// Which stream a new operation goes to.
@@ -153,13 +139,7 @@ impl Author {
 
     /// The same device after its store was restored: another incarnation and key, the chain goes on.
     pub fn reborn(self, label: &str, signer: Box<dyn Signer>) -> Self {
-        Self {
-            incarnation: IncarnationId::from_bytes(id(label)),
-            signer,
-            seq: 0,
-            counters: BTreeMap::new(),
-            ..self
-        }
+        Self { incarnation: IncarnationId::from_bytes(id(label)), signer, seq: 0, counters: BTreeMap::new(), ..self }
     }
 
     /// The counter that the next operation in this place will have.

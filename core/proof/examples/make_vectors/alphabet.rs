@@ -21,9 +21,7 @@ const CBOR: &str = "README.md, Deterministic CBOR";
 
 fn cbor() -> Vec<Vector> {
     let good = |name, what, bytes: &str, notation: &str| {
-        Vector::valid("cbor", name, CBOR, what)
-            .with("bytes", bytes)
-            .gives("notation", notation)
+        Vector::valid("cbor", name, CBOR, what).with("bytes", bytes).gives("notation", notation)
     };
     let bad = |name, what, bytes: &str, reason| Vector::invalid("cbor", name, CBOR, what, reason).with("bytes", bytes);
     vec![
@@ -97,12 +95,7 @@ fn hashes() -> Vec<Vector> {
             &[b"abc", b""],
         ),
         one("no-item", "A tag alone.", "fieldseal/v0/test", &[]),
-        one(
-            "items-joined",
-            "The same bytes cut elsewhere give another hash.",
-            "fieldseal/v0/test",
-            &[b"ab", b"c"],
-        ),
+        one("items-joined", "The same bytes cut elsewhere give another hash.", "fieldseal/v0/test", &[b"ab", b"c"]),
         one(
             "integer-item",
             "An integer item is its 8-byte big-endian form.",
@@ -125,9 +118,7 @@ fn public_keys() -> Result<Vec<Vector>> {
             .gives("pem", key.to_pem())
     };
     let bad = |name, what, suite: u64, public: &[u8], reason| {
-        Vector::invalid("public-key", name, SUITES, what, reason)
-            .with("suite", suite)
-            .with("public", hex(public))
+        Vector::invalid("public-key", name, SUITES, what, reason).with("suite", suite).with("public", hex(public))
     };
     let on = forgery::small_y(true)?;
     let mut off = [0; 32];
@@ -148,20 +139,8 @@ fn public_keys() -> Result<Vec<Vector>> {
             &forgery::NEUTRAL,
             "weak-key",
         ),
-        bad(
-            "small-order-eight",
-            "A point of order eight.",
-            1,
-            &forgery::ORDER_EIGHT,
-            "weak-key",
-        ),
-        bad(
-            "minus-zero",
-            "The neutral point with the sign bit of its zero x set.",
-            1,
-            &minus_zero,
-            "weak-key",
-        ),
+        bad("small-order-eight", "A point of order eight.", 1, &forgery::ORDER_EIGHT, "weak-key"),
+        bad("minus-zero", "The neutral point with the sign bit of its zero x set.", 1, &minus_zero, "weak-key"),
         bad(
             "ed25519-not-canonical",
             "A good point whose y is written as y + p.",
@@ -169,27 +148,9 @@ fn public_keys() -> Result<Vec<Vector>> {
             &forgery::second_encoding(on),
             "non-canonical-key",
         ),
-        bad(
-            "ed25519-no-point",
-            "32 bytes whose y belongs to no point.",
-            1,
-            &off,
-            "malformed-key",
-        ),
-        bad(
-            "ed25519-too-short",
-            "31 bytes.",
-            1,
-            &ed.public().as_bytes()[..31],
-            "malformed-key",
-        ),
-        bad(
-            "p256-no-point",
-            "A compressed point whose x belongs to no point.",
-            2,
-            &no_point,
-            "malformed-key",
-        ),
+        bad("ed25519-no-point", "32 bytes whose y belongs to no point.", 1, &off, "malformed-key"),
+        bad("ed25519-too-short", "31 bytes.", 1, &ed.public().as_bytes()[..31], "malformed-key"),
+        bad("p256-no-point", "A compressed point whose x belongs to no point.", 2, &no_point, "malformed-key"),
         bad(
             "p256-uncompressed",
             "A good point in its uncompressed form of 65 bytes.",
@@ -205,13 +166,7 @@ fn public_keys() -> Result<Vec<Vector>> {
             ed.public().as_bytes(),
             "malformed-key",
         ),
-        bad(
-            "suite-3",
-            "SM2 is reserved and cannot be checked yet.",
-            3,
-            p.public().as_bytes(),
-            "unknown-suite",
-        ),
+        bad("suite-3", "SM2 is reserved and cannot be checked yet.", 3, p.public().as_bytes(), "unknown-suite"),
     ])
 }
 
@@ -263,11 +218,7 @@ fn signatures() -> Result<Vec<Vector>> {
     let weak_signature = [forgery::NEUTRAL, [0; 32]].concat();
     Ok(vec![
         good("ed25519", "Ed25519 over the pre-authentication encoding.", &ed)?,
-        good(
-            "p256",
-            "ECDSA P-256 over the pre-authentication encoding, r and s, low s.",
-            &p,
-        )?,
+        good("p256", "ECDSA P-256 over the pre-authentication encoding, r and s, low s.", &p)?,
         base(weak, 1, &forgery::NEUTRAL, body, &weak_signature),
         by_ed(
             "ed25519-s-plus-l",
@@ -300,42 +251,12 @@ fn signatures() -> Result<Vec<Vector>> {
             &ed.sign(dsse::ATTESTATION, body)?,
             "mismatch",
         ),
-        by_ed(
-            "without-pae",
-            "A good signature over the body alone.",
-            &ed.sign_raw(body)?,
-            "mismatch",
-        ),
-        by_p(
-            "p256-high-s",
-            "A good signature with n - s in place of s.",
-            &forgery::negated_s(&p_good)?,
-            "high-s",
-        ),
-        by_p(
-            "p256-zero-r",
-            "r = 0.",
-            &replace(&p_good, 0, &[0; 32]),
-            "malformed-signature",
-        ),
-        by_p(
-            "p256-zero-s",
-            "s = 0.",
-            &replace(&p_good, 32, &[0; 32]),
-            "malformed-signature",
-        ),
-        by_p(
-            "p256-r-is-order",
-            "r = n.",
-            &replace(&p_good, 0, &order),
-            "malformed-signature",
-        ),
-        by_p(
-            "p256-der",
-            "A good signature in DER.",
-            der.as_bytes(),
-            "malformed-signature",
-        ),
+        by_ed("without-pae", "A good signature over the body alone.", &ed.sign_raw(body)?, "mismatch"),
+        by_p("p256-high-s", "A good signature with n - s in place of s.", &forgery::negated_s(&p_good)?, "high-s"),
+        by_p("p256-zero-r", "r = 0.", &replace(&p_good, 0, &[0; 32]), "malformed-signature"),
+        by_p("p256-zero-s", "s = 0.", &replace(&p_good, 32, &[0; 32]), "malformed-signature"),
+        by_p("p256-r-is-order", "r = n.", &replace(&p_good, 0, &order), "malformed-signature"),
+        by_p("p256-der", "A good signature in DER.", der.as_bytes(), "malformed-signature"),
         by_p(
             "p256-other-key",
             "A good signature by another P-256 key.",
@@ -378,33 +299,14 @@ fn words() -> Vec<Vector> {
             .with("words", good.clone())
             .with("link", hex(link))
             .gives("bytes", hex(&link[..16])),
-        Vector::valid(
-            "proquint",
-            "spoken",
-            page,
-            "Read off a paper: blanks for dashes, capitals for small letters.",
-        )
-        .with("words", good.replace('-', " ").to_uppercase())
-        .gives("bytes", hex(&link[..16])),
-        Vector::valid(
-            "proquint",
-            "known-answer",
-            page,
-            "127.0.0.1, the example of the proquint proposal.",
-        )
-        .with("words", "lusab-babad")
-        .gives("bytes", "7f000001"),
-        bad(
-            "wrong-letter",
-            "A vowel that is none of a i o u.",
-            &good.replacen(['a', 'i', 'o', 'u'], "e", 1),
-        ),
+        Vector::valid("proquint", "spoken", page, "Read off a paper: blanks for dashes, capitals for small letters.")
+            .with("words", good.replace('-', " ").to_uppercase())
+            .gives("bytes", hex(&link[..16])),
+        Vector::valid("proquint", "known-answer", page, "127.0.0.1, the example of the proquint proposal.")
+            .with("words", "lusab-babad")
+            .gives("bytes", "7f000001"),
+        bad("wrong-letter", "A vowel that is none of a i o u.", &good.replacen(['a', 'i', 'o', 'u'], "e", 1)),
         bad("short-word", "A word of four letters.", &good[..good.len() - 1]),
-        bad(
-            "seven-words-of-a-link",
-            "A link has eight words.",
-            &good[..good.len() - 6],
-        )
-        .with("link", hex(link)),
+        bad("seven-words-of-a-link", "A link has eight words.", &good[..good.len() - 6]).with("link", hex(link)),
     ]
 }

@@ -40,13 +40,8 @@ fn good(
     device: &PublicKey,
     officer: &PublicKey,
 ) -> Vector {
-    let statement = attest::statement(
-        &place(operation.header()),
-        said.officer,
-        &said.role,
-        said.meaning,
-        &said.targets,
-    );
+    let statement =
+        attest::statement(&place(operation.header()), said.officer, &said.role, said.meaning, &said.targets);
     given(Vector::valid("attest", name, PAGE, what), operation, device, officer)
         .gives("statement", hex(statement))
         .gives("officer", said.officer.to_string())
@@ -58,28 +53,13 @@ fn good(
 
 pub fn vectors() -> Result<Vec<Vector>> {
     let mut author = Author::new("tablet one", Box::new(ed25519("tablet one")?));
-    let target = author.write(
-        Place::Inspection,
-        "note.record",
-        vec![("note/1f/text".to_owned(), Value::text("x"))],
-    )?;
-    let other = author.write(
-        Place::Inspection,
-        "note.record",
-        vec![("note/2f/text".to_owned(), Value::text("y"))],
-    )?;
+    let target = author.write(Place::Inspection, "note.record", vec![("note/1f/text".to_owned(), Value::text("x"))])?;
+    let other = author.write(Place::Inspection, "note.record", vec![("note/2f/text".to_owned(), Value::text("y"))])?;
     let (device, officer_key) = (ed25519("tablet one")?, ed25519("officer one")?);
     let hardware = p256("officer two")?;
     let officer = OfficerId::from_bytes(id("officer one"));
     let header = author.next(Place::Inspection, attest::KIND);
-    let said = Attestation::sign(
-        &place(&header),
-        officer,
-        "officer",
-        Meaning::Made,
-        vec![target.id()],
-        &officer_key,
-    )?;
+    let said = Attestation::sign(&place(&header), officer, "officer", Meaning::Made, vec![target.id()], &officer_key)?;
     let operation = author.sign(header.clone(), said.fields())?;
     let both = Attestation::sign(
         &place(&header),
@@ -91,25 +71,14 @@ pub fn vectors() -> Result<Vec<Vector>> {
     )?;
     let by_p256 = author.sign(header.clone(), both.fields())?;
     let bad = |name, what, operation: &Operation, device: &PublicKey, reason| {
-        given(
-            Vector::invalid("attest", name, PAGE, what, reason),
-            operation,
-            device,
-            officer_key.public(),
-        )
+        given(Vector::invalid("attest", name, PAGE, what, reason), operation, device, officer_key.public())
     };
     // The same officer's signature, wrapped again in other places.
     let elsewhere = Author::new("tablet three", Box::new(ed25519("tablet three")?));
     let on_other_device = elsewhere.sign(elsewhere.next(Place::Inspection, attest::KIND), said.fields())?;
     let later = |header: Header| author.sign(header, said.fields());
-    let other_seq = later(Header {
-        seq: header.seq + 1,
-        ..header.clone()
-    })?;
-    let other_prev = later(Header {
-        prev: target.link(),
-        ..header.clone()
-    })?;
+    let other_seq = later(Header { seq: header.seq + 1, ..header.clone() })?;
+    let other_prev = later(Header { prev: target.link(), ..header.clone() })?;
     let mut another_day = header.clone();
     another_day.clock.wall_ms += 86_400_000;
     let changed = |change: fn(&mut Attestation, OpId, OfficerId)| {
@@ -189,14 +158,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
                     vec![target.id()],
                     &officer_key,
                 )?;
-                author.sign(
-                    header.clone(),
-                    Attestation {
-                        meaning: Meaning::Made,
-                        ..refused
-                    }
-                    .fields(),
-                )?
+                author.sign(header.clone(), Attestation { meaning: Meaning::Made, ..refused }.fields())?
             },
             device.public(),
             "mismatch",
@@ -219,13 +181,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "mismatch",
         ),
         bad("no-target", "No target.", &none, device.public(), "attest-field"),
-        bad(
-            "targets-unordered",
-            "Targets that do not ascend.",
-            &unsorted,
-            device.public(),
-            "attest-field",
-        ),
+        bad("targets-unordered", "Targets that do not ascend.", &unsorted, device.public(), "attest-field"),
         bad(
             "signature-withheld",
             "Without the signature nothing is attested.",
@@ -237,13 +193,10 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "unknown-meaning",
             "A meaning that is none of the four.",
             &{
-                let fields = said.fields().into_iter().map(|(p, v)| {
-                    if p == "attest/meaning" {
-                        (p, Value::text("agreed"))
-                    } else {
-                        (p, v)
-                    }
-                });
+                let fields = said
+                    .fields()
+                    .into_iter()
+                    .map(|(p, v)| if p == "attest/meaning" { (p, Value::text("agreed")) } else { (p, v) });
                 Operation::seal(header.clone(), Body::build(seed("attest"), fields.collect())?, &device)?
             },
             device.public(),

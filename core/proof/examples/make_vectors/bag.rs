@@ -68,19 +68,11 @@ fn chain_files(story: &Story, chain: &Chain) -> Result<Files> {
         (h.device, h.incarnation) == (chain.author.device, chain.author.incarnation)
     };
     let in_chain = |o: &&(Operation, u64)| chain.commitments.contains(&o.0.commitment());
-    let last = story
-        .shipped
-        .iter()
-        .filter(of)
-        .filter(in_chain)
-        .max_by_key(|(o, _)| o.header().seq);
+    let last = story.shipped.iter().filter(of).filter(in_chain).max_by_key(|(o, _)| o.header().seq);
     let (last, _) = last.ok_or("every device of the story has an operation in the case")?;
     let lines = std::iter::once(chain.start.to_string()).chain(chain.commitments.iter().map(Commitment::to_string));
     let mut files = Files::new();
-    files.insert(
-        format!("data/chains/{stem}.txt"),
-        lines.map(|l| l + "\n").collect::<String>().into_bytes(),
-    );
+    files.insert(format!("data/chains/{stem}.txt"), lines.map(|l| l + "\n").collect::<String>().into_bytes());
     files.extend(head_files(&stem, last, &*chain.author.signer));
     let (name, bytes) = receipt(chain, chain.author.link, story.deadline_ms)?;
     files.insert(name, bytes);
@@ -91,24 +83,15 @@ fn chain_files(story: &Story, chain: &Chain) -> Result<Files> {
 pub fn head_files(stem: &str, operation: &Operation, signer: &dyn Signer) -> Files {
     let key = signer.public();
     Files::from([
-        (
-            format!("data/heads/{stem}.pae"),
-            pae(OPERATION, operation.header_bytes()),
-        ),
-        (
-            format!("data/heads/{stem}.sig"),
-            key.signature_for_openssl(operation.signature()),
-        ),
+        (format!("data/heads/{stem}.pae"), pae(OPERATION, operation.header_bytes())),
+        (format!("data/heads/{stem}.sig"), key.signature_for_openssl(operation.signature())),
         (format!("data/heads/{stem}.pub.pem"), key.to_pem().into_bytes()),
     ])
 }
 
 /// The server's receipt for a whole chain.
 pub fn receipt(chain: &Chain, link: Link, deadline_ms: u64) -> Result<(String, Vec<u8>)> {
-    debug_assert_eq!(
-        chain.commitments.iter().fold(chain.start, |l, c| link_next(&l, c)),
-        chain.author.link
-    );
+    debug_assert_eq!(chain.commitments.iter().fold(chain.start, |l, c| link_next(&l, c)), chain.author.link);
     let last_seq = chain.author.seq - 1;
     let receipt = BatchReceipt {
         tenant: tenant(),
@@ -124,26 +107,18 @@ pub fn receipt(chain: &Chain, link: Link, deadline_ms: u64) -> Result<(String, V
         deadline_ms,
         fork: None,
     };
-    let name = format!(
-        "data/receipts/{}.{}.{last_seq}.cbor",
-        receipt.device, receipt.incarnation
-    );
+    let name = format!("data/receipts/{}.{}.{last_seq}.cbor", receipt.device, receipt.incarnation);
     Ok((name, receipt.sign(&ed25519("server")?)?))
 }
 
 /// Adds tag files, manifests and the signature.
 pub fn close(mut files: Files, signer: &dyn Signer) -> Result<Files> {
     files.insert(BAGIT.to_owned(), BAGIT_TEXT.as_bytes().to_vec());
-    files.insert(
-        "bag-info.txt".to_owned(),
-        b"Source-Organization: test vectors\n".to_vec(),
-    );
+    files.insert("bag-info.txt".to_owned(), b"Source-Organization: test vectors\n".to_vec());
     files.insert("README.md".to_owned(), "# 听证证据包 / Hearing bundle\n".into());
     let list = |files: &Files, payload: bool| -> Vec<u8> {
         let of = files.iter().filter(|(path, _)| path.starts_with("data/") == payload);
-        of.map(|(path, bytes)| format!("{}  {path}\n", hex(sha256(bytes))))
-            .collect::<String>()
-            .into_bytes()
+        of.map(|(path, bytes)| format!("{}  {path}\n", hex(sha256(bytes)))).collect::<String>().into_bytes()
     };
     files.insert(MANIFEST.to_owned(), list(&files, true));
     files.insert(TAG_MANIFEST.to_owned(), list(&files, false));

@@ -10,26 +10,19 @@ use super::actors::{MORNING, ed25519, seed};
 use super::bag::{Files, close, head_files, payload, receipt};
 use super::story::{PHOTO, Story, Twist, tell};
 use super::trusts::{foreign_trust, trust, trust_with_witness};
-use super::{Result, Vector, hex, trusts};
+use super::{Result, Vector, bundle_acts, bundle_forms, hex, trusts};
 
 const PAGE: &str = "bundle.md";
 /// The bundle from which the others differ.
 const BASE: &str = "bundle/positive/whole.json";
 
 fn hex_files(files: &Files) -> Value {
-    files
-        .iter()
-        .map(|(path, bytes)| (path.clone(), json!(hex(bytes))))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+    files.iter().map(|(path, bytes)| (path.clone(), json!(hex(bytes)))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What differs from the base: new bytes, or null for a file that is gone.
 fn changes(base: &Files, files: &Files) -> Value {
-    let gone = base
-        .keys()
-        .filter(|path| !files.contains_key(*path))
-        .map(|path| (path.clone(), Value::Null));
+    let gone = base.keys().filter(|path| !files.contains_key(*path)).map(|path| (path.clone(), Value::Null));
     let other = files.iter().filter(|(path, bytes)| base.get(*path) != Some(*bytes));
     let mut all: Vec<(String, Value)> = gone.chain(other.map(|(p, b)| (p.clone(), json!(hex(b))))).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -40,8 +33,22 @@ fn with_output(vector: Vector, verdict: &str, findings: &[&str]) -> Vector {
     vector.gives("verdict", verdict).gives("findings", findings.to_vec())
 }
 
+/// What a bundle in order tells beyond its verdict and its operations.
+#[derive(Default)]
+pub(super) struct Told {
+    /// It has no roll.
+    pub no_roll: bool,
+    /// Operation and path.
+    pub withheld: Vec<(String, &'static str)>,
+    pub late: Vec<String>,
+    /// Operation and missing signer.
+    pub awaiting: Vec<(String, &'static str)>,
+    /// Files that no check rests on, beyond the usual ones.
+    pub not_checked: Vec<&'static str>,
+}
+
 /// The facts of a bundle in order, beyond its verdict.
-fn told(vector: Vector, story: &Story, by_roll: bool, withheld: &[(String, &str)], late: &[String]) -> Vector {
+fn told(vector: Vector, story: &Story, told: &Told) -> Vector {
     let mut operations: Vec<&(Operation, u64)> = story.shipped.iter().collect();
     operations.sort_by_key(|(_, index)| *index);
     let one = |(o, index): &&(Operation, u64)| {
@@ -52,23 +59,30 @@ fn told(vector: Vector, story: &Story, by_roll: bool, withheld: &[(String, &str)
     vector
         .gives("time", "claimed")
         .gives("tree_size", story.checkpoint.size)
-        .gives("complete_by_roll", by_roll)
+        .gives("complete_by_roll", !told.no_roll)
         .gives("operations", operations.iter().map(one).collect::<Vec<_>>())
-        .gives("withheld", json!(withheld))
-        .gives("late", json!(late))
+        .gives("withheld", json!(told.withheld))
+        .gives("late", json!(told.late))
+        .gives("awaiting", json!(told.awaiting))
+        .gives("not_checked", {
+            let usual = ["README.md", "bag-info.txt", "data/index.json", "data/views/case.json"];
+            let mut all = [&usual[..], &told.not_checked].concat();
+            all.sort_unstable();
+            json!(all)
+        })
 }
 
-/// The file of the one operation of this kind by the first (or only) device that wrote one.
-fn find<'a>(story: &'a Story, kind: &str) -> Result<&'a Operation> {
+/// The first operation of this kind.
+pub(super) fn find<'a>(story: &'a Story, kind: &str) -> Result<&'a Operation> {
     let found = story.shipped.iter().find(|(o, _)| o.header().kind == kind);
     Ok(&found.ok_or("the story has such an operation")?.0)
 }
 
-fn operation_path(operation: &Operation) -> String {
+pub(super) fn operation_path(operation: &Operation) -> String {
     format!("data/operations/{}.cbor", operation.id())
 }
 
-fn flip(files: &mut Files, path: &str) -> Result<()> {
+pub(super) fn flip(files: &mut Files, path: &str) -> Result<()> {
     let bytes = files.get_mut(path).ok_or("no such file")?;
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -76,19 +90,20 @@ fn flip(files: &mut Files, path: &str) -> Result<()> {
 }
 
 /// Removes the files of an operation.
-fn leave_out(files: &mut Files, operation: &Operation) {
+pub(super) fn leave_out(files: &mut Files, operation: &Operation) {
     files.remove(&operation_path(operation));
     files.remove(&format!("data/proofs/{}.tlog-proof", operation.id()));
 }
 
-struct Maker {
-    story: Story,
-    payload: Files,
-    whole: Files,
+/// The base bundle, and vectors that differ from it.
+pub(super) struct Maker {
+    pub story: Story,
+    pub payload: Files,
+    pub whole: Files,
 }
 
 impl Maker {
-    fn vector(
+    pub fn vector(
         &self,
         files: &Files,
         name: &str,
@@ -99,7 +114,7 @@ impl Maker {
         self.under(trust()?, files, name, what, verdict, findings)
     }
 
-    fn under(
+    pub fn under(
         &self,
         trust: Value,
         files: &Files,
@@ -115,29 +130,38 @@ impl Maker {
             Some(first) if !good => Vector::invalid("bundle", name, PAGE, what, first),
             _ => Vector::valid("bundle", name, PAGE, what),
         };
-        let vector = vector
-            .with("base", BASE)
-            .with("changes", changes(&self.whole, files))
-            .with("trust", trust);
+        let vector = vector.with("base", BASE).with("changes", changes(&self.whole, files)).with("trust", trust);
         Ok(with_output(vector, verdict, &sorted))
     }
 
+    /// These files under the usual trust: a bundle that stands.
+    pub fn stands(&self, files: &Files, name: &str, what: &str, tell: &Told) -> Result<Vector> {
+        Ok(told(self.vector(files, name, what, "ANCHORED", &[])?, &self.story, tell))
+    }
+
+    /// A good bundle of a story told otherwise, with what it tells.
+    pub fn good(&self, name: &str, what: &str, twists: &[Twist], tell: impl FnOnce(&Story) -> Told) -> Result<Vector> {
+        let (story, files) = self.twisted(twists)?;
+        let tell = tell(&story);
+        Ok(told(self.vector(&files, name, what, "ANCHORED", &[])?, &story, &tell))
+    }
+
     /// Changed payload under good manifests by the server's bundle key.
-    fn resigned(&self, change: impl FnOnce(&mut Files) -> Result<()>) -> Result<Files> {
+    pub fn resigned(&self, change: impl FnOnce(&mut Files) -> Result<()>) -> Result<Files> {
         let mut files = self.payload.clone();
         change(&mut files)?;
         close(files, &ed25519("bundle")?)
     }
 
     /// The bundle of a story told otherwise.
-    fn twisted(&self, twists: &[Twist]) -> Result<(Story, Files)> {
+    pub fn twisted(&self, twists: &[Twist]) -> Result<(Story, Files)> {
         let story = tell(twists)?;
         let files = close(payload(&story)?, &ed25519("bundle")?)?;
         Ok((story, files))
     }
 
     /// The whole bundle with a change that no manifest knows.
-    fn touched(&self, change: impl FnOnce(&mut Files) -> Result<()>) -> Result<Files> {
+    pub fn touched(&self, change: impl FnOnce(&mut Files) -> Result<()>) -> Result<Files> {
         let mut files = self.whole.clone();
         change(&mut files)?;
         Ok(files)
@@ -153,6 +177,8 @@ pub fn vectors() -> Result<Vec<Vector>> {
     out.extend(touched(&maker)?);
     out.extend(resigned(&maker)?);
     out.extend(told_wrongly(&maker)?);
+    out.extend(bundle_forms::vectors(&maker)?);
+    out.extend(bundle_acts::vectors(&maker)?);
     out.extend(trusts::vectors()?);
     Ok(out)
 }
@@ -167,10 +193,7 @@ fn good(maker: &Maker) -> Result<Vec<Vector>> {
     )
     .with("files", hex_files(whole))
     .with("trust", trust()?);
-    let base = told(with_output(base, "ANCHORED", &[]), story, true, &[], &[]);
-    let witnessed = "The same files under a policy of one witness: another organisation cosigned the checkpoint.";
-    let own = "A witness that the operator runs itself raises nothing.";
-    let short = "One organisation cosigned where two are asked for.";
+    let base = told(with_output(base, "ANCHORED", &[]), story, &Told::default());
     let finding = find(story, "finding.record")?;
     let withheld_path = "finding/8b1c/text";
     let partial = maker.resigned(|files| {
@@ -179,82 +202,30 @@ fn good(maker: &Maker) -> Result<Vec<Vector>> {
         files.remove(&format!("data/evidence/{}.jpg", hex(sha256(PHOTO))));
         Ok(())
     })?;
-    let withheld = [(finding.id().to_string(), withheld_path)];
-    let (no_roll_story, no_roll) = maker.twisted(&[Twist::NoRoll])?;
-    let (set_aside_story, set_aside) = maker.twisted(&[Twist::WritesAfterRevocation, Twist::Quarantined])?;
-    let positive = |trust,
-                    files: &Files,
-                    name,
-                    what,
-                    verdict,
-                    story: &Story,
-                    by_roll,
-                    withheld: &[(String, &str)]|
-     -> Result<Vector> {
-        let v = maker.under(trust, files, name, what, verdict, &[])?;
-        Ok(told(v, story, by_roll, withheld, &[]))
+    let withheld = Told { withheld: vec![(finding.id().to_string(), withheld_path)], ..Told::default() };
+    let as_told = |trust, files: &Files, name, what, verdict, tell: &Told| -> Result<Vector> {
+        Ok(told(maker.under(trust, files, name, what, verdict, &[])?, story, tell))
     };
+    let plain = Told::default();
+    let witness = "The same files under a policy of one witness: another organisation cosigned the checkpoint.";
+    let own = "A witness that the operator runs itself raises nothing.";
+    let short = "One organisation cosigned where two are asked for.";
+    let kept_back = "A value withheld and a photograph not supplied: both are listed, and neither is a fault.";
     Ok(vec![
         base,
-        positive(
-            trust_with_witness("witness", 1, false)?,
-            whole,
-            "witnessed",
-            witnessed,
-            "WITNESSED",
-            story,
-            true,
-            &[],
-        )?,
-        positive(
-            trust_with_witness("witness", 1, true)?,
-            whole,
-            "witness-of-the-operator",
-            own,
-            "ANCHORED",
-            story,
-            true,
-            &[],
-        )?,
-        positive(
-            trust_with_witness("witness", 2, false)?,
-            whole,
-            "quorum-not-reached",
-            short,
-            "ANCHORED",
-            story,
-            true,
-            &[],
-        )?,
-        positive(
-            trust()?,
-            &partial,
-            "value-withheld-and-photo-not-supplied",
-            "A value withheld and a photograph not supplied: both are listed, and neither is a fault.",
-            "ANCHORED",
-            story,
-            true,
-            &withheld,
-        )?,
-        positive(
-            trust()?,
-            &no_roll,
-            "without-roll",
-            "Without a roll completeness is not claimed.",
-            "ANCHORED",
-            &no_roll_story,
-            false,
-            &[],
-        )?,
-        positive(
-            trust()?,
-            &set_aside,
+        as_told(trust_with_witness("witness", 1, false)?, whole, "witnessed", witness, "WITNESSED", &plain)?,
+        as_told(trust_with_witness("witness", 1, true)?, whole, "witness-of-the-operator", own, "ANCHORED", &plain)?,
+        as_told(trust_with_witness("witness", 2, false)?, whole, "quorum-not-reached", short, "ANCHORED", &plain)?,
+        as_told(trust()?, &partial, "value-withheld-and-photo-not-supplied", kept_back, "ANCHORED", &withheld)?,
+        maker.good("without-roll", "Without a roll completeness is not claimed.", &[Twist::NoRoll], |_| Told {
+            no_roll: true,
+            ..Told::default()
+        })?,
+        maker.good(
             "quarantined-after-revocation",
             "An operation after the revocation of its key, set aside by a disposition.",
-            "ANCHORED",
-            &set_aside_story,
-            true,
-            &[],
+            &[Twist::WritesAfterRevocation, Twist::Quarantined],
+            |_| Told::default(),
         )?,
     ])
 }
@@ -268,35 +239,20 @@ fn touched(maker: &Maker) -> Result<Vec<Vector>> {
         maker.vector(&maker.touched(change)?, name, what, "INVALID", findings)
     };
     Ok(vec![
-        one(
-            "photo-bit",
-            "A bit of the photograph was changed.",
-            &["bag.changed"],
-            &|f| flip(f, &photo),
-        )?,
-        one(
-            "manifest-bit",
-            "A digit of the tag manifest was changed.",
-            &["bag.changed", "bag.signature"],
-            &|f| {
-                let manifest = f.get_mut(TAG_MANIFEST).ok_or("no tag manifest")?;
-                manifest[0] = if manifest[0] == b'0' { b'1' } else { b'0' };
-                Ok(())
-            },
-        )?,
+        one("photo-bit", "A bit of the photograph was changed.", &["bag.changed"], &|f| flip(f, &photo))?,
+        one("manifest-bit", "A digit of the tag manifest was changed.", &["bag.changed", "bag.signature"], &|f| {
+            let manifest = f.get_mut(TAG_MANIFEST).ok_or("no tag manifest")?;
+            manifest[0] = if manifest[0] == b'0' { b'1' } else { b'0' };
+            Ok(())
+        })?,
         one("file-missing", "A listed file is missing.", &["bag.missing"], &|f| {
             f.remove("data/index.json");
             Ok(())
         })?,
-        one(
-            "file-unlisted",
-            "A file that no manifest lists.",
-            &["bag.unlisted"],
-            &|f| {
-                f.insert("data/extra.txt".to_owned(), b"hello\n".to_vec());
-                Ok(())
-            },
-        )?,
+        one("file-unlisted", "A file that no manifest lists.", &["bag.unlisted"], &|f| {
+            f.insert("data/extra.txt".to_owned(), b"hello\n".to_vec());
+            Ok(())
+        })?,
         one("signature-missing", "No signature.", &["bag.signature"], &|f| {
             f.remove("tagmanifest-sha256.txt.sig");
             Ok(())
@@ -304,13 +260,13 @@ fn touched(maker: &Maker) -> Result<Vec<Vector>> {
         one(
             "record-bit",
             "A bit of a record was changed; the manifest notices, and without it the operation is missing.",
-            &["bag.changed", "roll.missing", "closing.missing"],
+            &["bag.changed", "roll.missing", "closing.missing", "stream.gap"],
             &|f| flip(f, &record),
         )?,
         one(
             "proof-bit",
             "A bit of a proof was changed.",
-            &["bag.changed", "operation.inclusion", "roll.missing", "closing.missing"],
+            &["bag.changed", "operation.inclusion", "roll.missing", "closing.missing", "stream.gap"],
             &|f| {
                 let bytes = f.get_mut(&proof).ok_or("no proof")?;
                 // The first character of the first hash.
@@ -319,21 +275,12 @@ fn touched(maker: &Maker) -> Result<Vec<Vector>> {
                 Ok(())
             },
         )?,
-        one(
-            "two-lines-for-one-file",
-            "The manifest lists a file twice.",
-            &["bag.changed", "bag.manifest"],
-            &|f| {
-                let manifest = f.get_mut(MANIFEST).ok_or("no manifest")?;
-                let line: Vec<u8> = manifest
-                    .split_inclusive(|b| *b == b'\n')
-                    .next()
-                    .unwrap_or_default()
-                    .to_vec();
-                manifest.extend(line);
-                Ok(())
-            },
-        )?,
+        one("two-lines-for-one-file", "The manifest lists a file twice.", &["bag.changed", "bag.manifest"], &|f| {
+            let manifest = f.get_mut(MANIFEST).ok_or("no manifest")?;
+            let line: Vec<u8> = manifest.split_inclusive(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+            manifest.extend(line);
+            Ok(())
+        })?,
     ])
 }
 
@@ -342,13 +289,8 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
     let story = &maker.story;
     let photo_path = format!("data/evidence/{}.jpg", hex(sha256(PHOTO)));
     let seal = find(story, "evidence.seal")?;
-    let (one, heads_stem) = (
-        &story.chains[0],
-        format!(
-            "{}.{}",
-            story.chains[0].author.device, story.chains[0].author.incarnation
-        ),
-    );
+    let (one, heads_stem) =
+        (&story.chains[0], format!("{}.{}", story.chains[0].author.device, story.chains[0].author.incarnation));
     let by_server =
         |name, what, verdict, findings: &[&'static str], change: &dyn Fn(&mut Files) -> Result<()>| -> Result<Vector> {
             maker.vector(&maker.resigned(change)?, name, what, verdict, findings)
@@ -376,7 +318,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             "item-left-out",
             "A seal and its photograph left out, and the bag made and signed anew: the roll and the closing tell.",
             "DIVERGED",
-            &["roll.missing", "closing.missing", "bag.signer_unknown"],
+            &["roll.missing", "closing.missing", "stream.gap", "bag.signer_unknown"],
         )?,
         maker.under(
             foreign_trust()?,
@@ -384,12 +326,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             "foreign-root",
             "A bundle that is whole in itself, made with keys of which the trust folder knows none.",
             "UNANCHORED",
-            &[
-                "key_log.other_root",
-                "checkpoint.key_unknown",
-                "checkpoint.key_not_enrolled",
-                "bag.signer_unknown",
-            ],
+            &["key_log.other_root", "checkpoint.key_unknown", "checkpoint.key_not_enrolled", "bag.signer_unknown"],
         )?,
         by_server(
             "receipt-of-another-history",
@@ -455,13 +392,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             &["bag.ambiguous_name"],
             &add("data/INDEX.json"),
         )?,
-        by_server(
-            "fetch-txt",
-            "A bag that wants to fetch files.",
-            "INVALID",
-            &["bag.fetch"],
-            &add("fetch.txt"),
-        )?,
+        by_server("fetch-txt", "A bag that wants to fetch files.", "INVALID", &["bag.fetch"], &add("fetch.txt"))?,
         by_server(
             "key-log-too-short",
             "A key log without the revocation that the roll's head covers.",
@@ -479,6 +410,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             "INVALID",
             &[
                 "key_log.broken",
+                "bag.signer_not_enrolled",
                 "key_log.proof",
                 "operation.key_unknown",
                 "operation.none",
@@ -494,7 +426,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             "revocation-not-placed",
             "No proof shows when the revocation took effect.",
             "INVALID",
-            &["key_log.revocation_unplaced"],
+            &["key_log.unplaced"],
             &|f| {
                 f.remove("data/key-log/8.tlog-proof");
                 Ok(())
@@ -504,12 +436,7 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
             "proof-missing",
             "An operation without its proof.",
             "INVALID",
-            &[
-                "operation.inclusion",
-                "evidence.not_sealed",
-                "roll.missing",
-                "closing.missing",
-            ],
+            &["operation.inclusion", "evidence.not_sealed", "roll.missing", "closing.missing", "stream.gap"],
             &|f| {
                 f.remove(&format!("data/proofs/{}.tlog-proof", seal.id()));
                 Ok(())
@@ -537,22 +464,16 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
                 Ok(())
             },
         )?,
-        by_server(
-            "chain-list-missing",
-            "No list of a chain.",
-            "INVALID",
-            &["chain.missing"],
-            &|f| {
-                f.remove(&format!("data/chains/{heads_stem}.txt"));
-                Ok(())
-            },
-        )?,
+        by_server("chain-list-missing", "No list of a chain.", "INVALID", &["chain.missing"], &|f| {
+            f.remove(&format!("data/chains/{heads_stem}.txt"));
+            Ok(())
+        })?,
         by_server(
             "consistency-changed",
             "A consistency proof that proves nothing.",
             "INVALID",
             &["attestation.consistency"],
-            &|f| flip(f, "data/consistency/4.txt"),
+            &|f| flip(f, "data/consistency/10.txt"),
         )?,
         by_server(
             "checkpoint-changed",
@@ -565,16 +486,12 @@ fn resigned(maker: &Maker) -> Result<Vec<Vector>> {
                 "key_log.proof",
                 "evidence.not_sealed",
                 "heads.other",
-                "attestation.consistency",
             ],
             &|f| {
                 let text = String::from_utf8(f["data/checkpoint"].clone())?;
                 let size = format!("\n{}\n", story.checkpoint.size);
                 let other = format!("\n{}\n", story.checkpoint.size + 1);
-                f.insert(
-                    "data/checkpoint".to_owned(),
-                    text.replacen(&size, &other, 1).into_bytes(),
-                );
+                f.insert("data/checkpoint".to_owned(), text.replacen(&size, &other, 1).into_bytes());
                 Ok(())
             },
         )?,

@@ -24,15 +24,10 @@ fn anchors() -> Vec<Vector> {
     const PAGE: &str = "time.md";
     let bytes = b"the bytes of an attestation";
     let good = |kind: AttestationKind| {
-        Vector::valid(
-            "anchor",
-            kind.as_str(),
-            PAGE,
-            "The anchor of an attestation of this kind.",
-        )
-        .with("kind", kind.as_str())
-        .with("bytes", hex(bytes))
-        .gives("anchor", anchor(kind, bytes).to_string())
+        Vector::valid("anchor", kind.as_str(), PAGE, "The anchor of an attestation of this kind.")
+            .with("kind", kind.as_str())
+            .with("bytes", hex(bytes))
+            .gives("anchor", anchor(kind, bytes).to_string())
     };
     let bad = |name, what, kind: &str, named: AttestationKind, reason| {
         Vector::invalid("anchor", name, PAGE, what, reason)
@@ -62,23 +57,14 @@ fn anchors() -> Vec<Vector> {
 }
 
 fn life(label: &str) -> (DeviceId, IncarnationId) {
-    (
-        DeviceId::from_bytes(id(label)),
-        IncarnationId::from_bytes(id(&format!("{label}, first life"))),
-    )
+    (DeviceId::from_bytes(id(label)), IncarnationId::from_bytes(id(&format!("{label}, first life"))))
 }
 
 fn rolls() -> Result<Vec<Vector>> {
     const PAGE: &str = "roll.md, Roll";
     let end = |label: &str, stream: [u8; 16], counter: u64| {
         let (device, incarnation) = life(label);
-        StreamEnd {
-            device,
-            incarnation,
-            stream,
-            counter,
-            id: OpId::from_bytes(seed(&format!("last of {label}"))),
-        }
+        StreamEnd { device, incarnation, stream, counter, id: OpId::from_bytes(seed(&format!("last of {label}"))) }
     };
     let mut roll = Roll {
         size: 4711,
@@ -110,32 +96,15 @@ fn rolls() -> Result<Vec<Vector>> {
     let stream_path = body.fields().iter().find(|f| f.path.starts_with("roll/stream/"));
     let withheld = body.withhold(&[&stream_path.ok_or("a roll names streams")?.path]);
     Ok(vec![
-        Vector::valid(
-            "roll",
-            "three-streams",
-            PAGE,
-            "A roll of two tablets' and the server's streams.",
-        )
-        .with("body", hex(body.encode()))
-        .gives("size", roll.size)
-        .gives("key_log_size", roll.key_log_size)
-        .gives("key_log_head", roll.key_log_head.to_string())
-        .gives("streams", streams.collect::<Vec<_>>()),
-        bad(
-            "size-missing",
-            "No tree size.",
-            with(&|f| f.retain(|(p, _)| p != "roll/size"))?,
-        ),
-        bad(
-            "key-log-missing",
-            "No key log head.",
-            with(&|f| f.retain(|(p, _)| p != "roll/key_log"))?,
-        ),
-        bad(
-            "stream-withheld",
-            "A stream whose end is withheld: the roll claims nothing then.",
-            hex(withheld.encode()),
-        ),
+        Vector::valid("roll", "three-streams", PAGE, "A roll of two tablets' and the server's streams.")
+            .with("body", hex(body.encode()))
+            .gives("size", roll.size)
+            .gives("key_log_size", roll.key_log_size)
+            .gives("key_log_head", roll.key_log_head.to_string())
+            .gives("streams", streams.collect::<Vec<_>>()),
+        bad("size-missing", "No tree size.", with(&|f| f.retain(|(p, _)| p != "roll/size"))?),
+        bad("key-log-missing", "No key log head.", with(&|f| f.retain(|(p, _)| p != "roll/key_log"))?),
+        bad("stream-withheld", "A stream whose end is withheld: the roll claims nothing then.", hex(withheld.encode())),
         bad(
             "device-not-uuid",
             "A path whose device is no UUID.",
@@ -171,12 +140,7 @@ fn closings() -> Result<Vec<Vector>> {
     let mut held: Vec<_> = [("tablet one", 12), ("tablet two", 3)]
         .map(|(label, counter)| {
             let (device, incarnation) = life(label);
-            (
-                device,
-                incarnation,
-                counter,
-                OpId::from_bytes(seed(&format!("last of {label}"))),
-            )
+            (device, incarnation, counter, OpId::from_bytes(seed(&format!("last of {label}"))))
         })
         .into();
     held.sort();
@@ -193,28 +157,11 @@ fn closings() -> Result<Vec<Vector>> {
     let mut no_id = closing_fields(&held);
     no_id[0].1 = Value::Uint(12);
     Ok(vec![
-        Vector::valid(
-            "closing",
-            "two-devices",
-            PAGE,
-            "What the author of a closing held of two devices.",
-        )
-        .with("body", hex(body.encode()))
-        .gives("held", list.collect::<Vec<_>>()),
-        bad(
-            "end-withheld",
-            "What it held of a device is withheld.",
-            &body.withhold(&[&path]),
-        ),
-        bad(
-            "device-not-uuid",
-            "A path whose device is no UUID.",
-            &Body::build(seed("closing"), no_uuid)?,
-        ),
-        bad(
-            "end-without-id",
-            "A counter without the id.",
-            &Body::build(seed("closing"), no_id)?,
-        ),
+        Vector::valid("closing", "two-devices", PAGE, "What the author of a closing held of two devices.")
+            .with("body", hex(body.encode()))
+            .gives("held", list.collect::<Vec<_>>()),
+        bad("end-withheld", "What it held of a device is withheld.", &body.withhold(&[&path])),
+        bad("device-not-uuid", "A path whose device is no UUID.", &Body::build(seed("closing"), no_uuid)?),
+        bad("end-without-id", "A counter without the id.", &Body::build(seed("closing"), no_id)?),
     ])
 }

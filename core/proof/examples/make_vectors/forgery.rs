@@ -69,9 +69,7 @@ pub fn with_neutral_r(seed: &[u8; 32], r: [u8; 32], message: &[u8]) -> [u8; 64] 
 
 /// `R` with a part of order eight: fulfils the cofactored equation and not the cofactorless one.
 pub fn only_cofactored(seed: &[u8; 32], message: &[u8]) -> Result<[u8; 64]> {
-    let torsion = CompressedEdwardsY(ORDER_EIGHT)
-        .decompress()
-        .ok_or("the point of order eight is on the curve")?;
+    let torsion = CompressedEdwardsY(ORDER_EIGHT).decompress().ok_or("the point of order eight is on the curve")?;
     let nonce = Scalar::from_bytes_mod_order(Sha256::digest(message).into());
     let r = (EdwardsPoint::mul_base(&nonce) + torsion).compress().to_bytes();
     let s = nonce + challenge(&r, &public(seed), message) * secret(seed);

@@ -21,10 +21,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new() -> Self {
-        Self {
-            frames: Vec::new(),
-            head: KeyLog::new(tenant()).head(),
-        }
+        Self { frames: Vec::new(), head: KeyLog::new(tenant()).head() }
     }
 
     /// The next entry without keys or subject.
@@ -59,12 +56,19 @@ impl Ledger {
         Ok(())
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
-        self.frames.concat()
+    /// Adds entry bytes that no [`Entry`] encodes to.
+    fn add_raw(&mut self, entry: &[u8], signer: &dyn Signer) -> Result<()> {
+        let signature = signer.sign(fieldseal_proof::dsse::KEY_LOG_ENTRY, entry)?;
+        let frame = [(0, Value::bytes(entry)), (1, Value::bytes(signature))];
+        self.frames.push(cbor::encode(&Value::Map(frame.to_vec())));
+        let items: [&[u8]; 3] = [self.head.as_bytes(), entry, &signature];
+        self.head =
+            fieldseal_proof::ids::KeyLogHead::from_bytes(fieldseal_proof::hash::h("fieldseal/v0/key-log", &items));
+        Ok(())
     }
 
-    pub fn head(&self) -> fieldseal_proof::ids::KeyLogHead {
-        self.head
+    pub fn bytes(&self) -> Vec<u8> {
+        self.frames.concat()
     }
 
     pub fn size(&self) -> u64 {
@@ -85,13 +89,7 @@ pub fn record(purpose: Purpose, key: &PublicKey) -> KeyRecord {
 pub fn ceremony() -> Result<Ledger> {
     let (root, admin) = (ed25519("root")?, ed25519("admin")?);
     let mut log = Ledger::new();
-    log.add(
-        &Entry {
-            keys: vec![record(Purpose::Root, root.public())],
-            ..log.entry("root", root.public())
-        },
-        &root,
-    )?;
+    log.add(&Entry { keys: vec![record(Purpose::Root, root.public())], ..log.entry("root", root.public()) }, &root)?;
     log.add(
         &Entry {
             subject: Some(id("admin")),
@@ -118,10 +116,9 @@ pub fn ceremony() -> Result<Ledger> {
         },
         &root,
     )?;
-    for (label, key) in [
-        ("tablet one", ed25519("tablet one")?.public().clone()),
-        ("tablet two", p256("tablet two")?.public().clone()),
-    ] {
+    for (label, key) in
+        [("tablet one", ed25519("tablet one")?.public().clone()), ("tablet two", p256("tablet two")?.public().clone())]
+    {
         log.add(&device(&log, label, &key, admin.public())?, &admin)?;
     }
     for (label, name, key) in [
@@ -141,12 +138,18 @@ pub fn device(log: &Ledger, label: &str, key: &PublicKey, signer: &PublicKey) ->
         subject: Some(id(label)),
         incarnation: Some(IncarnationId::from_bytes(id(&format!("{label}, first life")))),
         role: Some("tablet".to_owned()),
-        keys: vec![
-            record(Purpose::Operation, key),
-            record(Purpose::Cosigner, cosigner.public()),
-        ],
+        keys: vec![record(Purpose::Operation, key), record(Purpose::Cosigner, cosigner.public())],
         ..log.entry("device", signer)
     })
+}
+
+/// The bytes of an entry with other keys than records.
+fn with_keys(entry: &Entry, keys: Value) -> Result<Vec<u8>> {
+    let mut map = cbor::decode(&entry.encode())?.as_map().ok_or("an entry is a map")?.to_vec();
+    map.retain(|(key, _)| *key != 6);
+    map.push((6, keys));
+    map.sort_by_key(|(key, _)| *key);
+    Ok(cbor::encode(&Value::Map(map)))
 }
 
 fn attributes(label: &str, name: &str) -> Result<Body> {
@@ -170,7 +173,7 @@ fn good(name: &str, what: &str, bytes: &[u8]) -> Result<Vector> {
         json!({
             "key_id": key.to_string(),
             "purpose": k.record.purpose.as_str(),
-            "subject": k.subject.map(hex),
+            "subject": k.subject.map(|s| TenantId::from_bytes(s).to_string()),
             "enrolled_at": k.enrolled_at,
             "revoked_at": k.revoked_at,
         })
@@ -199,10 +202,8 @@ pub fn vectors() -> Result<Vec<Vector>> {
     let bad = |name, what, bytes: Vec<u8>, reason| {
         Vector::invalid("key-log", name, PAGE, what, reason).with("sequence", hex(bytes))
     };
-    let revoke = |log: &Ledger, target: KeyId, signer: &PublicKey| Entry {
-        target: Some(target),
-        ..log.entry("revoke", signer)
-    };
+    let revoke =
+        |log: &Ledger, target: KeyId, signer: &PublicKey| Entry { target: Some(target), ..log.entry("revoke", signer) };
     let tablet = ed25519("tablet one")?.public().key_id();
     let device_with = |change: fn(&mut Entry)| -> Result<Vec<u8>> {
         let key = third.public().clone();
@@ -219,23 +220,11 @@ pub fn vectors() -> Result<Vec<Vector>> {
     let officer_three = attributes("officer three", "赵法")?;
     let with_attrs = |attrs: Option<Body>| {
         let key = ed25519("officer three")?.public().clone();
-        plus(
-            |log| Ok(officer(log, "officer three", &key, &officer_three, admin.public())),
-            attrs,
-            &admin,
-        )
+        plus(|log| Ok(officer(log, "officer three", &key, &officer_three, admin.public())), attrs, &admin)
     };
     let mut out = vec![
-        good(
-            "root-alone",
-            "The first entry: the root key, signed by itself.",
-            &ceremony()?.first(1),
-        )?,
-        good(
-            "ceremony",
-            "Root, administrator, server, two tablets and two officers.",
-            &ceremony_bytes,
-        )?,
+        good("root-alone", "The first entry: the root key, signed by itself.", &ceremony()?.first(1))?,
+        good("ceremony", "Root, administrator, server, two tablets and two officers.", &ceremony_bytes)?,
         good(
             "revocation",
             "The administrator revokes a tablet's key; the log goes on.",
@@ -245,12 +234,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "unknown-action",
             "An action of a later version by an allowed signer is kept and has no effect.",
             &plus(
-                |log| {
-                    Ok(Entry {
-                        subject: Some(id("somebody")),
-                        ..log.entry("later.action", admin.public())
-                    })
-                },
+                |log| Ok(Entry { subject: Some(id("somebody")), ..log.entry("later.action", admin.public()) }),
                 None,
                 &admin,
             )?,
@@ -265,11 +249,60 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "The same entry with the certificate number withheld: the same head.",
             &with_attrs(Some(officer_three.withhold(&["certificate"])))?,
         )?,
-        good(
-            "attributes-withheld",
-            "The same entry without its attributes: the same head.",
-            &with_attrs(None)?,
-        )?,
+        good("attributes-withheld", "The same entry without its attributes: the same head.", &with_attrs(None)?)?,
+        good("unknown-action-with-unknown-purpose", "The keys of an unknown action are not looked at.", &{
+            let mut log = ceremony()?;
+            let mut entry = log.entry("later.action", admin.public());
+            let keys = Value::Array(vec![Value::Array(vec![Value::text("later"), Value::Uint(9)])]);
+            entry.subject = Some(id("somebody"));
+            log.add_raw(&with_keys(&entry, keys)?, &admin)?;
+            log.bytes()
+        })?,
+        bad(
+            "incarnation-enrolled-twice",
+            "A second operation key for the same incarnation of a device.",
+            device_with(|e| {
+                e.subject = Some(id("tablet one"));
+                e.incarnation = Some(IncarnationId::from_bytes(id("tablet one, first life")));
+            })?,
+            "life-twice",
+        ),
+        bad(
+            "device-takes-the-servers-id",
+            "An administrator enrols a tablet under the id of the server's ingest device: it could write rolls.",
+            device_with(|e| e.subject = Some(id("server")))?,
+            "subject-taken",
+        ),
+        bad(
+            "cosigner-in-suite-2",
+            "A cosigner key that is not Ed25519.",
+            {
+                let key = p256("tablet three, cosigner")?.public().clone();
+                plus(
+                    |log| {
+                        let mut entry = device(log, "tablet three", third.public(), admin.public())?;
+                        entry.keys[1] = record(Purpose::Cosigner, &key);
+                        Ok(entry)
+                    },
+                    None,
+                    &admin,
+                )?
+            },
+            "key-log-fields",
+        ),
+        bad(
+            "unknown-frame-key",
+            "A field beside entry, signature and attributes, which nothing signs.",
+            {
+                let mut log = ceremony()?;
+                let last = log.frames.pop().ok_or("the ceremony has entries")?;
+                let mut map = cbor::decode(&last)?.as_map().ok_or("a frame is a map")?.to_vec();
+                map.push((3, Value::Uint(0)));
+                log.frames.push(cbor::encode(&Value::Map(map)));
+                log.bytes()
+            },
+            "frame-key",
+        ),
         bad("empty", "No entry.", Vec::new(), "key-log-empty"),
         bad(
             "attributes-changed",
@@ -283,12 +316,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             device_with(|e| e.index += 1)?,
             "key-log-index",
         ),
-        bad(
-            "index-again",
-            "An entry with an index that was used.",
-            device_with(|e| e.index -= 1)?,
-            "key-log-index",
-        ),
+        bad("index-again", "An entry with an index that was used.", device_with(|e| e.index -= 1)?, "key-log-index"),
         bad(
             "wrong-prev",
             "An entry that continues another head.",
@@ -358,25 +386,13 @@ pub fn vectors() -> Result<Vec<Vector>> {
         bad(
             "signature-of-another",
             "The root's entry under the administrator's signature.",
-            {
-                plus(
-                    |log| device(log, "tablet three", third.public(), root.public()),
-                    None,
-                    &admin,
-                )?
-            },
+            { plus(|log| device(log, "tablet three", third.public(), root.public()), None, &admin)? },
             "mismatch",
         ),
         bad(
             "signer-unknown",
             "An entry by a key that is not enrolled.",
-            {
-                plus(
-                    |log| device(log, "tablet three", third.public(), third.public()),
-                    None,
-                    &third,
-                )?
-            },
+            { plus(|log| device(log, "tablet three", third.public(), third.public()), None, &third)? },
             "signer-unknown",
         ),
         bad(
@@ -384,11 +400,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "An entry by a tablet's key.",
             {
                 let key = ed25519("tablet one")?;
-                plus(
-                    |log| device(log, "tablet three", third.public(), key.public()),
-                    None,
-                    &key,
-                )?
+                plus(|log| device(log, "tablet three", third.public(), key.public()), None, &key)?
             },
             "signer-not-allowed",
         ),
@@ -397,11 +409,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "An entry by the log key.",
             {
                 let key = ed25519("log")?;
-                plus(
-                    |log| device(log, "tablet three", third.public(), key.public()),
-                    None,
-                    &key,
-                )?
+                plus(|log| device(log, "tablet three", third.public(), key.public()), None, &key)?
             },
             "signer-not-allowed",
         ),
@@ -428,12 +436,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "An administrator enrols a server.",
             {
                 plus(
-                    |log| {
-                        Ok(Entry {
-                            subject: Some(id("server two")),
-                            ..log.entry("server", admin.public())
-                        })
-                    },
+                    |log| Ok(Entry { subject: Some(id("server two")), ..log.entry("server", admin.public()) }),
                     None,
                     &admin,
                 )?
@@ -474,10 +477,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             {
                 let mut log = Ledger::new();
                 log.add(
-                    &Entry {
-                        keys: vec![record(Purpose::Root, root.public())],
-                        ..log.entry("root", admin.public())
-                    },
+                    &Entry { keys: vec![record(Purpose::Root, root.public())], ..log.entry("root", admin.public()) },
                     &admin,
                 )?;
                 log.bytes()
@@ -510,11 +510,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
         bad(
             "revoke-of-nobody",
             "A revocation of a key that was never enrolled.",
-            plus(
-                |log| Ok(revoke(log, third.public().key_id(), admin.public())),
-                None,
-                &admin,
-            )?,
+            plus(|log| Ok(revoke(log, third.public().key_id(), admin.public())), None, &admin)?,
             "revoke-target",
         ),
         bad(
@@ -531,11 +527,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
         bad(
             "admin-revokes-root",
             "An administrator revokes the root key.",
-            plus(
-                |log| Ok(revoke(log, root.public().key_id(), admin.public())),
-                None,
-                &admin,
-            )?,
+            plus(|log| Ok(revoke(log, root.public().key_id(), admin.public())), None, &admin)?,
             "admin-not-allowed",
         ),
         bad(
@@ -553,18 +545,8 @@ pub fn vectors() -> Result<Vec<Vector>> {
             )?,
             "key-log-fields",
         ),
-        bad(
-            "unknown-purpose",
-            "A device with a key of unknown purpose.",
-            unknown_purpose()?,
-            "key-record",
-        ),
-        bad(
-            "cut-off",
-            "The last frame ends early.",
-            ceremony_bytes[..ceremony_bytes.len() - 1].to_vec(),
-            "cut-off",
-        ),
+        bad("unknown-purpose", "A device with a key of unknown purpose.", unknown_purpose()?, "key-record"),
+        bad("cut-off", "The last frame ends early.", ceremony_bytes[..ceremony_bytes.len() - 1].to_vec(), "cut-off"),
         bad(
             "cross-protocol",
             "An entry signed as an operation.",
@@ -581,10 +563,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
     out.push(good("escrow", "A server with an escrow key (X25519, suite 0).", &{
         let mut log = Ledger::new();
         log.add(
-            &Entry {
-                keys: vec![record(Purpose::Root, root.public())],
-                ..log.entry("root", root.public())
-            },
+            &Entry { keys: vec![record(Purpose::Root, root.public())], ..log.entry("root", root.public()) },
             &root,
         )?;
         let full = ceremony()?;

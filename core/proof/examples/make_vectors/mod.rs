@@ -5,6 +5,8 @@ mod alphabet;
 mod attests;
 mod bag;
 mod bodies;
+mod bundle_acts;
+mod bundle_forms;
 mod bundles;
 mod chains;
 mod facts;
@@ -50,10 +52,7 @@ impl Vector {
 
     /// A vector that every verifier must refuse, for a reason with a stable word.
     pub fn invalid(kind: &'static str, name: &str, page: &'static str, what: &str, reason: &'static str) -> Self {
-        Self {
-            reason: Some(reason),
-            ..Self::valid(kind, name, page, what)
-        }
+        Self { reason: Some(reason), ..Self::valid(kind, name, page, what) }
     }
 
     /// Adds an input field.

@@ -41,15 +41,10 @@ fn notes() -> Result<Vec<Vector>> {
     let stranger = text_of(&SignedNote::sign(text, "example.org/other", &ed25519("stranger")?)?)?;
     let (_, other_line) = stranger.rsplit_once("\n\n").ok_or("a note has a blank line")?;
     let good = |name, what, note: &str| {
-        Vector::valid("note", name, PAGE, what)
-            .with("note", note)
-            .with("vkey", vkey.clone())
-            .gives("text", text)
+        Vector::valid("note", name, PAGE, what).with("note", note).with("vkey", vkey.clone()).gives("text", text)
     };
     let bad = |name, what, note: String, reason| {
-        Vector::invalid("note", name, PAGE, what, reason)
-            .with("note", note)
-            .with("vkey", vkey.clone())
+        Vector::invalid("note", name, PAGE, what, reason).with("note", note).with("vkey", vkey.clone())
     };
     let short = format!("{text}\n— {ORIGIN} {}\n", base64(&[1, 2, 3]));
     let same_hash_bad = {
@@ -63,17 +58,10 @@ fn notes() -> Result<Vec<Vector>> {
         format!("{text}\n— {ORIGIN} {}\n", base64(&line))
     };
     let many = (0..64).fold(good_note.clone(), |note, i| {
-        note + &format!(
-            "— example.org/w{i} {}\n",
-            base64(&[&[i as u8; 4][..], &[1; 64]].concat())
-        )
+        note + &format!("— example.org/w{i} {}\n", base64(&[&[i as u8; 4][..], &[1; 64]].concat()))
     });
     Ok(vec![
-        good(
-            "signed",
-            "A text with a blank line in it, signed by the log key.",
-            &good_note,
-        ),
+        good("signed", "A text with a blank line in it, signed by the log key.", &good_note),
         good(
             "unknown-key",
             "A line of a key that the reader does not know is ignored.",
@@ -82,17 +70,9 @@ fn notes() -> Result<Vec<Vector>> {
         good(
             "same-name-other-key",
             "A line with the same name and another key hash is of another key, and ignored.",
-            &format!(
-                "{text}\n— {ORIGIN} {}\n{line}",
-                base64(&[&[0; 4][..], &[1; 64]].concat())
-            ),
+            &format!("{text}\n— {ORIGIN} {}\n{line}", base64(&[&[0; 4][..], &[1; 64]].concat())),
         ),
-        bad(
-            "line-twice",
-            "The same signature line twice.",
-            format!("{good_note}{line}"),
-            "note-line-twice",
-        ),
+        bad("line-twice", "The same signature line twice.", format!("{good_note}{line}"), "note-line-twice"),
         bad(
             "unknown-line-twice",
             "A line of an unknown key twice.",
@@ -111,42 +91,17 @@ fn notes() -> Result<Vec<Vector>> {
             good_note.replace("=\n", "!\n"),
             "note-line",
         ),
-        bad(
-            "line-too-short",
-            "A signature line of three bytes: no key hash.",
-            short,
-            "note-line",
-        ),
-        bad(
-            "superfluous-line",
-            "A line after the signatures.",
-            format!("{good_note}thank you\n"),
-            "note-line",
-        ),
+        bad("line-too-short", "A signature line of three bytes: no key hash.", short, "note-line"),
+        bad("superfluous-line", "A line after the signatures.", format!("{good_note}thank you\n"), "note-line"),
         bad(
             "blank-line-missing",
             "No blank line before the signatures.",
             format!("one line\n{line}"),
             "note-blank-line",
         ),
-        bad(
-            "last-line-not-ended",
-            "No line end at the end.",
-            good_note.trim_end().to_owned(),
-            "note-end",
-        ),
-        bad(
-            "control-character",
-            "A tabulator in the text.",
-            signed("a\tb\n")?,
-            "note-control",
-        ),
-        bad(
-            "carriage-return",
-            "Lines that end as on Windows.",
-            good_note.replace('\n', "\r\n"),
-            "note-control",
-        ),
+        bad("last-line-not-ended", "No line end at the end.", good_note.trim_end().to_owned(), "note-end"),
+        bad("control-character", "A tabulator in the text.", signed("a\tb\n")?, "note-control"),
+        bad("carriage-return", "Lines that end as on Windows.", good_note.replace('\n', "\r\n"), "note-control"),
         bad(
             "text-changed",
             "A character of the text was changed.",
@@ -160,12 +115,7 @@ fn notes() -> Result<Vec<Vector>> {
             "note-signature",
         ),
         bad("s-plus-l", "A good signature with S + L.", s_plus_l, "note-signature"),
-        bad(
-            "not-signed-by-the-key",
-            "Only a line of another key.",
-            stranger.clone(),
-            "note-not-signed",
-        ),
+        bad("not-signed-by-the-key", "Only a line of another key.", stranger.clone(), "note-not-signed"),
         bad("65-lines", "One signature line too many.", many, "note-too-many-lines"),
     ])
 }
@@ -186,49 +136,20 @@ fn verifier_keys() -> Result<Vec<Vector>> {
     let other_hash = vkey.replacen(&vkey[ORIGIN.len() + 1..ORIGIN.len() + 9], "00000000", 1);
     let raw = |algorithm: u8, key: &[u8]| -> Result<String> {
         let digest = fieldseal_proof::hash::sha256(&[ORIGIN.as_bytes(), &[0x0a, algorithm], key].concat());
-        Ok(format!(
-            "{ORIGIN}+{}+{}",
-            hex(&digest[..4]),
-            base64(&[&[algorithm], key].concat())
-        ))
+        Ok(format!("{ORIGIN}+{}+{}", hex(&digest[..4]), base64(&[&[algorithm], key].concat())))
     };
     Ok(vec![
-        good(
-            "log",
-            "The key of a log.",
-            &VerifierKey::ed25519(ORIGIN, log.public().clone())?,
-            1,
-        ),
+        good("log", "The key of a log.", &VerifierKey::ed25519(ORIGIN, log.public().clone())?, 1),
         good(
             "witness",
             "The key of a witness: another algorithm byte, another hash.",
             &VerifierKey::cosigner("example.net/witness", witness.public().clone())?,
             4,
         ),
-        bad(
-            "wrong-hash",
-            "A hash that is not that of name and key.",
-            other_hash,
-            "vkey-hash",
-        ),
-        bad(
-            "weak-key",
-            "A key of order one.",
-            raw(1, &forgery::NEUTRAL)?,
-            "vkey-weak",
-        ),
-        bad(
-            "unknown-algorithm",
-            "Algorithm byte 2.",
-            raw(2, log.public().as_bytes())?,
-            "vkey-algorithm",
-        ),
-        bad(
-            "blank-in-name",
-            "A name with a blank.",
-            vkey.replace("example.org", "example org"),
-            "vkey-name",
-        ),
+        bad("wrong-hash", "A hash that is not that of name and key.", other_hash, "vkey-hash"),
+        bad("weak-key", "A key of order one.", raw(1, &forgery::NEUTRAL)?, "vkey-weak"),
+        bad("unknown-algorithm", "Algorithm byte 2.", raw(2, log.public().as_bytes())?, "vkey-algorithm"),
+        bad("blank-in-name", "A name with a blank.", vkey.replace("example.org", "example org"), "vkey-name"),
         bad("two-parts", "No key.", vkey[..ORIGIN.len() + 9].to_owned(), "vkey-form"),
         bad(
             "hash-in-capitals",
@@ -245,11 +166,7 @@ fn verifier_keys() -> Result<Vec<Vector>> {
 
 /// A checkpoint of the sample tree.
 pub fn sample_checkpoint() -> Checkpoint {
-    Checkpoint {
-        origin: ORIGIN.to_owned(),
-        size: 4711,
-        root: seed("root of 4711 leaves"),
-    }
+    Checkpoint { origin: ORIGIN.to_owned(), size: 4711, root: seed("root of 4711 leaves") }
 }
 
 fn checkpoints() -> Result<Vec<Vector>> {
@@ -265,35 +182,19 @@ fn checkpoints() -> Result<Vec<Vector>> {
             .gives("root", hex(checkpoint.root))
     };
     let bad = |name, what, note: String, reason| {
-        Vector::invalid("checkpoint", name, PAGE, what, reason)
-            .with("note", note)
-            .with("vkey", vkey.clone())
+        Vector::invalid("checkpoint", name, PAGE, what, reason).with("note", note).with("vkey", vkey.clone())
     };
     let root = base64(&checkpoint.root);
     let lines = |size: &str, root: &str| signed(&format!("{ORIGIN}\n{size}\n{root}\n"));
     Ok(vec![
-        good(
-            "signed",
-            "Origin, size and root, signed by the log key.",
-            signed(&text)?,
-        ),
+        good("signed", "Origin, size and root, signed by the log key.", signed(&text)?),
         good(
             "extension-line",
             "A further line in the text is signed, and ignored.",
             signed(&format!("{text}an extension\n"))?,
         ),
-        bad(
-            "leading-zero",
-            "A size with a leading zero.",
-            lines("04711", &root)?,
-            "number-spelling",
-        ),
-        bad(
-            "plus-sign",
-            "A size with a plus sign.",
-            lines("+4711", &root)?,
-            "number-spelling",
-        ),
+        bad("leading-zero", "A size with a leading zero.", lines("04711", &root)?, "number-spelling"),
+        bad("plus-sign", "A size with a plus sign.", lines("+4711", &root)?, "number"),
         bad("negative-size", "A negative size.", lines("-1", &root)?, "number"),
         bad(
             "size-of-2-to-the-64",
@@ -301,24 +202,14 @@ fn checkpoints() -> Result<Vec<Vector>> {
             lines("18446744073709551616", &root)?,
             "number",
         ),
-        bad(
-            "root-of-31-bytes",
-            "A root that is too short.",
-            lines("4711", &base64(&checkpoint.root[..31]))?,
-            "root",
-        ),
+        bad("root-of-31-bytes", "A root that is too short.", lines("4711", &base64(&checkpoint.root[..31]))?, "root"),
         bad(
             "root-without-padding",
             "A second spelling of the root.",
             lines("4711", root.trim_end_matches('='))?,
             "root",
         ),
-        bad(
-            "root-missing",
-            "Two lines.",
-            signed(&format!("{ORIGIN}\n4711\n"))?,
-            "checkpoint-line",
-        ),
+        bad("root-missing", "Two lines.", signed(&format!("{ORIGIN}\n4711\n"))?, "checkpoint-line"),
         bad(
             "size-changed",
             "Another size under the signature.",
@@ -336,36 +227,24 @@ fn checkpoints() -> Result<Vec<Vector>> {
 
 fn time_notes() -> Result<Vec<Vector>> {
     let checkpoint = sample_checkpoint();
-    let time = TimeNote {
-        origin: ORIGIN.to_owned(),
-        unix_ms: MORNING,
-        size: checkpoint.size,
-        root: checkpoint.root,
-    };
+    let time = TimeNote { origin: ORIGIN.to_owned(), unix_ms: MORNING, size: checkpoint.size, root: checkpoint.root };
     let name = TimeNote::key_name(ORIGIN);
     let key = ed25519("time")?;
     let vkey = VerifierKey::ed25519(&name, key.public().clone())?.to_vkey();
     let by_time = |text: &str| text_of(&SignedNote::sign(text, &name, &key)?);
     let note = by_time(&time.text())?;
     let bad = |name, what, note: String, reason| {
-        Vector::invalid("time-note", name, PAGE, what, reason)
-            .with("note", note)
-            .with("vkey", vkey.clone())
+        Vector::invalid("time-note", name, PAGE, what, reason).with("note", note).with("vkey", vkey.clone())
     };
     Ok(vec![
-        Vector::valid(
-            "time-note",
-            "signed",
-            PAGE,
-            "The server's word about time, by its time key.",
-        )
-        .with("note", note.clone())
-        .with("vkey", vkey.clone())
-        .gives("origin", time.origin.clone())
-        .gives("unix_ms", time.unix_ms)
-        .gives("size", time.size)
-        .gives("root", hex(time.root))
-        .gives("anchor", anchor(AttestationKind::TimeNote, note.as_bytes()).to_string()),
+        Vector::valid("time-note", "signed", PAGE, "The server's word about time, by its time key.")
+            .with("note", note.clone())
+            .with("vkey", vkey.clone())
+            .gives("origin", time.origin.clone())
+            .gives("unix_ms", time.unix_ms)
+            .gives("size", time.size)
+            .gives("root", hex(time.root))
+            .gives("anchor", anchor(AttestationKind::TimeNote, note.as_bytes()).to_string()),
         bad(
             "time-changed",
             "Another time under the signature.",
@@ -378,24 +257,14 @@ fn time_notes() -> Result<Vec<Vector>> {
             by_time(&format!("{}x\n", time.text()))?,
             "time-note-form",
         ),
-        bad(
-            "other-first-line",
-            "Another first line.",
-            by_time(&time.text().replace("/v0", "/v1"))?,
-            "time-note-form",
-        ),
+        bad("other-first-line", "Another first line.", by_time(&time.text().replace("/v0", "/v1"))?, "time-note-form"),
         bad(
             "leading-zero",
             "A time with a leading zero.",
             by_time(&time.text().replacen(&MORNING.to_string(), &format!("0{MORNING}"), 1))?,
             "number-spelling",
         ),
-        bad(
-            "checkpoint-given",
-            "A checkpoint is no time note.",
-            by_time(&checkpoint.text())?,
-            "time-note-form",
-        ),
+        bad("checkpoint-given", "A checkpoint is no time note.", by_time(&checkpoint.text())?, "time-note-form"),
         bad(
             "signed-by-the-log-key",
             "The log key does not say the time.",
@@ -426,45 +295,25 @@ fn cosignatures() -> Result<Vec<Vector>> {
     let as_log = text_of(&as_log)?;
     Ok(vec![
         given(
-            Vector::valid(
-                "cosignature",
-                "witnessed",
-                PAGE,
-                "A checkpoint with the line of a witness.",
-            ),
+            Vector::valid("cosignature", "witnessed", PAGE, "A checkpoint with the line of a witness."),
             text_of(&note)?,
         )
         .gives("unix_seconds", seconds)
         .gives("message", message(seconds)),
-        bad(
-            "time-changed",
-            "Another time before the same signature.",
-            line(seconds + 1, &at_time),
-            "note-signature",
-        ),
+        bad("time-changed", "Another time before the same signature.", line(seconds + 1, &at_time), "note-signature"),
         bad(
             "plain-signature",
             "The signature of the text alone, without the time.",
             line(seconds, &without_time),
             "note-signature",
         ),
-        bad(
-            "line-cut-off",
-            "A line that ends inside the signature.",
-            line(seconds, &at_time[..63]),
-            "note-signature",
-        ),
+        bad("line-cut-off", "A line that ends inside the signature.", line(seconds, &at_time[..63]), "note-signature"),
         bad(
             "as-log-key",
             "The witness's line with the algorithm of a log: another key hash.",
             as_log,
             "note-not-signed",
         ),
-        bad(
-            "not-cosigned",
-            "A checkpoint without the witness's line.",
-            plain.clone(),
-            "note-not-signed",
-        ),
+        bad("not-cosigned", "A checkpoint without the witness's line.", plain.clone(), "note-not-signed"),
     ])
 }

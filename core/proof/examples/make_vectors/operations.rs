@@ -17,10 +17,7 @@ fn frame(parts: &[(u64, &[u8])]) -> Vec<u8> {
 }
 
 fn given(vector: Vector, frame: &[u8], key: &PublicKey) -> Vector {
-    vector
-        .with("frame", hex(frame))
-        .with("suite", key.suite().number())
-        .with("public", hex(key.as_bytes()))
+    vector.with("frame", hex(frame)).with("suite", key.suite().number()).with("public", hex(key.as_bytes()))
 }
 
 fn good(name: &str, what: &str, operation: &Operation, key: &PublicKey) -> Vector {
@@ -38,27 +35,15 @@ pub fn vectors() -> Result<Vec<Vector>> {
     let by_p256 = Operation::seal(sample_header(), body.clone(), &p)?;
     let (header, signature, body_bytes) = (operation.header_bytes(), operation.signature(), body.encode());
     let bad = |name, what, frame: Vec<u8>, reason| {
-        given(
-            Vector::invalid("operation", name, PAGE, what, reason),
-            &frame,
-            ed.public(),
-        )
+        given(Vector::invalid("operation", name, PAGE, what, reason), &frame, ed.public())
     };
-    let other_body = Body::build(
-        seed("body"),
-        vec![("finding/8b1c/text".to_owned(), Value::text("没有问题"))],
-    )?;
+    let other_body = Body::build(seed("body"), vec![("finding/8b1c/text".to_owned(), Value::text("没有问题"))])?;
     let mut changed = header.to_vec();
     // The last byte of the body root: the header still reads.
     if let Some(last) = changed.last_mut() {
         *last ^= 1;
     }
-    let suite_2 = Header {
-        suite: Suite::P256,
-        body_root: body.root(),
-        ..sample_header()
-    }
-    .encode();
+    let suite_2 = Header { suite: Suite::P256, body_root: body.root(), ..sample_header() }.encode();
     let as_attestation = ed.sign(dsse::ATTESTATION, header)?;
     let p_header = by_p256.header_bytes();
     Ok(vec![
@@ -80,10 +65,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             "unknown-header-key",
             "A header with a key of a later version: verified over the bytes, not re-encoded.",
             &Operation::seal(
-                Header {
-                    unknown: vec![(31, Value::text("later"))],
-                    ..sample_header()
-                },
+                Header { unknown: vec![(31, Value::text("later"))], ..sample_header() },
                 body.clone(),
                 &ed,
             )?,
@@ -95,18 +77,8 @@ pub fn vectors() -> Result<Vec<Vector>> {
             frame(&[(0, header), (1, signature), (2, &other_body.encode())]),
             "body-root",
         ),
-        bad(
-            "header-changed",
-            "A bit of the header was changed.",
-            frame(&[(0, &changed), (1, signature)]),
-            "mismatch",
-        ),
-        bad(
-            "signature-missing",
-            "No signature.",
-            frame(&[(0, header), (2, &body_bytes)]),
-            "field",
-        ),
+        bad("header-changed", "A bit of the header was changed.", frame(&[(0, &changed), (1, signature)]), "mismatch"),
+        bad("signature-missing", "No signature.", frame(&[(0, header), (2, &body_bytes)]), "field"),
         bad(
             "signature-of-63-bytes",
             "A signature that is too short.",

@@ -22,20 +22,13 @@ pub fn vectors() -> Result<Vec<Vector>> {
 
 /// The bytes and the signature of a framed receipt, as they are.
 fn framed(receipt: &[u8], signature: &[u8]) -> Vec<u8> {
-    cbor::encode(&Value::Map(vec![
-        (0, Value::bytes(receipt)),
-        (1, Value::bytes(signature)),
-    ]))
+    cbor::encode(&Value::Map(vec![(0, Value::bytes(receipt)), (1, Value::bytes(signature))]))
 }
 
 /// The signed bytes inside a frame, with one key replaced.
 fn inner(frame: &[u8], change: Option<(u64, Value)>) -> Result<Vec<u8>> {
     let frame = cbor::decode(frame)?;
-    let bytes = frame
-        .as_map()
-        .and_then(|m| m.first())
-        .and_then(|(_, v)| v.as_bytes())
-        .ok_or("a frame holds bytes")?;
+    let bytes = frame.as_map().and_then(|m| m.first()).and_then(|(_, v)| v.as_bytes()).ok_or("a frame holds bytes")?;
     let Value::Map(mut fields) = cbor::decode(bytes)? else {
         return Err("a receipt is a map".into());
     };
@@ -52,9 +45,8 @@ fn batch() -> Result<Vec<Vector>> {
     let server = ed25519("server")?;
     let device = DeviceId::from_bytes(id("tablet one"));
     let start = link_origin(&tenant(), &device);
-    let commitments: Vec<Commitment> = (0..4)
-        .map(|i| Commitment::from_bytes(seed(&format!("commitment {i}"))))
-        .collect();
+    let commitments: Vec<Commitment> =
+        (0..4).map(|i| Commitment::from_bytes(seed(&format!("commitment {i}")))).collect();
     let link = commitments.iter().fold(start, |link, c| link_next(&link, c));
     let receipt = BatchReceipt {
         tenant: tenant(),
@@ -75,17 +67,10 @@ fn batch() -> Result<Vec<Vector>> {
             .with("suite", key.suite().number())
             .with("public", hex(key.as_bytes()))
             .with("start", start.to_string())
-            .with(
-                "commitments",
-                commitments.iter().map(Commitment::to_string).collect::<Vec<_>>(),
-            )
+            .with("commitments", commitments.iter().map(Commitment::to_string).collect::<Vec<_>>())
     };
     let good = |name, what, receipt: &BatchReceipt| -> Result<Vector> {
-        let v = given(
-            Vector::valid("batch-receipt", name, PAGE, what),
-            &receipt.sign(&server)?,
-            server.public(),
-        );
+        let v = given(Vector::valid("batch-receipt", name, PAGE, what), &receipt.sign(&server)?, server.public());
         Ok(v.gives("device", receipt.device.to_string())
             .gives("incarnation", receipt.incarnation.to_string())
             .gives("first_seq", receipt.first_seq)
@@ -93,18 +78,11 @@ fn batch() -> Result<Vec<Vector>> {
             .gives("link", receipt.link.to_string())
             .gives("received_ms", receipt.received_ms)
             .gives("deadline_ms", receipt.deadline_ms)
-            .gives(
-                "fork",
-                receipt.fork.map(|(seq, c)| json!({"seq": seq, "first": c.to_string()})),
-            ))
+            .gives("fork", receipt.fork.map(|(seq, c)| json!({"seq": seq, "first": c.to_string()}))))
     };
     let bytes = receipt.sign(&server)?;
     let bad = |name, what, bytes: Vec<u8>, reason| {
-        given(
-            Vector::invalid("batch-receipt", name, PAGE, what, reason),
-            &bytes,
-            server.public(),
-        )
+        given(Vector::invalid("batch-receipt", name, PAGE, what, reason), &bytes, server.public())
     };
     let resigned = |key: u64, value: Value| -> Result<Vec<u8>> {
         let receipt = inner(&bytes, Some((key, value)))?;
@@ -114,11 +92,7 @@ fn batch() -> Result<Vec<Vector>> {
     let later = inner(&bytes, Some((11, Value::Uint(MORNING + 999_999_999))))?;
     let signature = server.sign(dsse::RECEIPT, &plain)?;
     Ok(vec![
-        good(
-            "two-operations",
-            "The server received operations 2 and 3 of a chain.",
-            &receipt,
-        )?,
+        good("two-operations", "The server received operations 2 and 3 of a chain.", &receipt)?,
         good(
             "forked-branch",
             "A receipt for a forked branch names the fork; its link is not the reader's.",
@@ -131,11 +105,7 @@ fn batch() -> Result<Vec<Vector>> {
         good(
             "beyond-the-readers-chain",
             "The reader's chain ends before last seq: the link cannot be compared, the receipt holds.",
-            &BatchReceipt {
-                last_seq: 9,
-                link: Link::from_bytes(seed("later")),
-                ..receipt.clone()
-            },
+            &BatchReceipt { last_seq: 9, link: Link::from_bytes(seed("later")), ..receipt.clone() },
         )?,
         bad(
             "other-link",
@@ -143,19 +113,25 @@ fn batch() -> Result<Vec<Vector>> {
             resigned(9, Value::bytes(seed("another history")))?,
             "receipt-link",
         ),
+        bad("deadline-changed", "Another deadline under the signature.", framed(&later, &signature), "mismatch"),
+        bad("range-turned-round", "A first seq after the last.", resigned(7, Value::Uint(4))?, "receipt-range"),
+        bad("version-1", "Version 1.", resigned(0, Value::Uint(1))?, "version"),
         bad(
-            "deadline-changed",
-            "Another deadline under the signature.",
-            framed(&later, &signature),
-            "mismatch",
+            "fork-after-the-last",
+            "A fork at a seq after the last of the receipt.",
+            resigned(12, Value::Array(vec![Value::Uint(9), Value::bytes([7; 32])]))?,
+            "receipt-fork",
         ),
         bad(
-            "range-turned-round",
-            "A first seq after the last.",
-            resigned(7, Value::Uint(4))?,
-            "receipt-range",
+            "unknown-frame-key",
+            "A field beside receipt and signature, which nothing signs.",
+            cbor::encode(&Value::Map(vec![
+                (0, Value::bytes(&plain)),
+                (1, Value::bytes(&signature)),
+                (2, Value::Uint(0)),
+            ])),
+            "frame-key",
         ),
-        bad("version-1", "Version 1.", resigned(0, Value::Uint(1))?, "receipt-range"),
         bad(
             "fork-malformed",
             "A fork without the commitment it left.",
@@ -174,12 +150,7 @@ fn batch() -> Result<Vec<Vector>> {
             framed(&plain, &ed25519("log")?.sign(dsse::RECEIPT, &plain)?),
             "mismatch",
         ),
-        bad(
-            "signature-missing",
-            "No signature.",
-            cbor::encode(&Value::Map(vec![(0, Value::bytes(&plain))])),
-            "field",
-        ),
+        bad("signature-missing", "No signature.", cbor::encode(&Value::Map(vec![(0, Value::bytes(&plain))])), "field"),
     ])
 }
 
@@ -210,39 +181,16 @@ fn blob() -> Result<Vec<Vector>> {
     let lying = framed(&resized, &server.sign(dsse::BLOB_RECEIPT, &resized)?);
     Ok(vec![
         given(
-            Vector::valid(
-                "blob-receipt",
-                "photograph",
-                PAGE,
-                "The server has the bytes of a photograph.",
-            ),
+            Vector::valid("blob-receipt", "photograph", PAGE, "The server has the bytes of a photograph."),
             &bytes,
             photo,
         )
         .gives("sha256", receipt.sha256.to_string())
         .gives("size", receipt.size)
         .gives("received_ms", receipt.received_ms),
-        bad(
-            "other-bytes",
-            "A receipt for other bytes.",
-            &bytes,
-            b"a photogravure",
-            "blob-hash",
-        ),
-        bad(
-            "other-size",
-            "A size that is not that of the bytes.",
-            &lying,
-            photo,
-            "blob-size",
-        ),
-        bad(
-            "size-changed",
-            "Another size under the signature.",
-            &framed(&resized, &signature),
-            photo,
-            "mismatch",
-        ),
+        bad("other-bytes", "A receipt for other bytes.", &bytes, b"a photogram!", "blob-hash"),
+        bad("other-size", "A size that is not that of the bytes.", &lying, photo, "blob-size"),
+        bad("size-changed", "Another size under the signature.", &framed(&resized, &signature), photo, "mismatch"),
         bad(
             "cross-protocol",
             "A blob receipt signed as a batch receipt.",
@@ -279,10 +227,7 @@ fn index() -> Result<Vec<Vector>> {
     };
     let given = |v: Vector, bytes: Vec<u8>| v.with("receipt", hex(bytes)).with("vkey", vkey.clone());
     let bad = |name, what, runs: &[(u64, u64, u64)], reason| -> Result<Vector> {
-        Ok(given(
-            Vector::invalid("index-receipt", name, PAGE, what, reason),
-            of(runs)?,
-        ))
+        Ok(given(Vector::invalid("index-receipt", name, PAGE, what, reason), of(runs)?))
     };
     let runs = [(100, 0, 3), (200, 3, 1), (4710, 9, 1)];
     let places = json!([[0, 100], [2, 102], [3, 200], [4, null], [9, 4710]]);
@@ -300,33 +245,15 @@ fn index() -> Result<Vec<Vector>> {
         .gives("runs", json!(runs))
         .gives("index_of", places)
         .gives("size", checkpoint.size),
-        given(
-            Vector::valid("index-receipt", "no-run", PAGE, "Nothing is in the log yet."),
-            of(&[])?,
-        )
-        .with("ask", json!([0]))
-        .gives("runs", json!([]))
-        .gives("index_of", json!([[0, null]]))
-        .gives("size", checkpoint.size),
-        bad(
-            "overlapping-runs",
-            "Two runs that both hold seq 2.",
-            &[(100, 0, 3), (200, 2, 1)],
-            "runs",
-        )?,
-        bad(
-            "runs-unordered",
-            "Runs that do not ascend by seq.",
-            &[(200, 3, 1), (100, 0, 3)],
-            "runs",
-        )?,
+        given(Vector::valid("index-receipt", "no-run", PAGE, "Nothing is in the log yet."), of(&[])?)
+            .with("ask", json!([0]))
+            .gives("runs", json!([]))
+            .gives("index_of", json!([[0, null]]))
+            .gives("size", checkpoint.size),
+        bad("overlapping-runs", "Two runs that both hold seq 2.", &[(100, 0, 3), (200, 2, 1)], "runs")?,
+        bad("runs-unordered", "Runs that do not ascend by seq.", &[(200, 3, 1), (100, 0, 3)], "runs")?,
         bad("empty-run", "A run of nothing.", &[(100, 0, 0)], "run")?,
-        bad(
-            "run-overflows",
-            "A run whose end does not fit 64 bits.",
-            &[(u64::MAX, 0, 2)],
-            "run",
-        )?,
+        bad("run-overflows", "A run whose end does not fit 64 bits.", &[(u64::MAX, 0, 2)], "run")?,
         bad(
             "run-beyond-the-checkpoint",
             "A run that ends after the size of the checkpoint.",

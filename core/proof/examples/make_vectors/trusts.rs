@@ -56,17 +56,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
             .with("trust", good)
             .gives("root_key_id", ed25519("root")?.public().key_id().to_string())
             .gives("log", ORIGIN),
-        bad(
-            "weak-root",
-            "A root key of small order: the folder is refused, whatever the bundle.",
-            weak,
-            "weak-key",
-        ),
-        bad(
-            "wrong-log-key-hash",
-            "A log key whose hash is wrong.",
-            hash,
-            "vkey-hash",
-        ),
+        bad("weak-root", "A root key of small order: the folder is refused, whatever the bundle.", weak, "weak-key"),
+        bad("wrong-log-key-hash", "A log key whose hash is wrong.", hash, "vkey-hash"),
     ])
 }

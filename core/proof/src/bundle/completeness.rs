@@ -1,262 +1,185 @@
-//! Omissions, forks and broken promises: two signed facts that contradict (`formats/roll.md`, `formats/receipts.md`).
+//! Omissions and broken promises: two signed facts that contradict (`formats/roll.md`, `formats/receipts.md`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bag::Bag;
-use super::operations::{Included, Operations};
-use super::report::Findings;
-use super::source::BundleSource;
+use super::Ground;
+use super::findings::Findings;
+use super::operations::{ChainKey, ChainList, Included, Operations, Standing};
 use super::time::Attested;
-use crate::ids::{DeviceId, IncarnationId, Link, OpId};
-use crate::key_log::{KeyLog, Purpose};
+use crate::attest;
+use crate::ids::{DeviceId, IncarnationId, OpId};
+use crate::key_log::Purpose;
 use crate::receipt::BatchReceipt;
 use crate::roll::{self, Roll};
 
-type ChainKey = (DeviceId, IncarnationId);
 type StreamKey = (DeviceId, IncarnationId, [u8; 16]);
 /// The operations of each stream by counter; more than one only where the device forked.
-type Counters = BTreeMap<StreamKey, BTreeMap<u64, BTreeSet<OpId>>>;
+type Counters<'o> = BTreeMap<StreamKey, BTreeMap<u64, Vec<(OpId, &'o Included<'o>)>>>;
 
-/// What the roll and the closings leave to be shown.
+/// What rolls and closings leave to be shown.
+#[derive(Default)]
 pub(super) struct Completeness {
     /// Whether a roll was found.
     pub by_roll: bool,
-    /// Operations with a greater counter than the roll names.
+    /// Operations with a greater counter than the newest roll names.
     pub after_roll: BTreeSet<OpId>,
     /// Operations that came after a closing.
     pub late: Vec<OpId>,
 }
 
-/// Two operations where a device may have signed only one.
-pub(super) fn check_forks(operations: &Operations, findings: &mut Findings) {
-    let mut seen: BTreeMap<(&'static str, DeviceId, Vec<u8>), OpId> = BTreeMap::new();
-    for (id, included) in operations.in_log_order() {
-        let h = included.operation.header();
-        let place = [&h.incarnation.as_bytes()[..], &h.seq.to_be_bytes()].concat();
-        let stream = [
-            &h.incarnation.as_bytes()[..],
-            &h.stream().id(),
-            &h.counter.to_be_bytes(),
-        ]
-        .concat();
-        for key in [
-            ("seq", place),
-            ("prev", h.prev.as_bytes().to_vec()),
-            ("counter", stream),
-        ] {
-            if let Some(other) = seen.insert((key.0, h.device, key.1), *id) {
-                findings.diverged(
-                    "fork",
-                    id.to_string(),
-                    format!("its device signed {other} with the same {}", key.0),
-                );
-            }
-        }
-    }
-}
-
-/// Checks the newest roll and all closings.
-pub(super) fn check(operations: &Operations, keys: &KeyLog, tree_size: u64, findings: &mut Findings) -> Completeness {
+/// Checks that no stream has a gap, all rolls, and all closings.
+pub(super) fn check(
+    ground: &Ground,
+    heads: &BTreeMap<u64, u64>,
+    operations: &Operations,
+    findings: &mut Findings,
+) -> Completeness {
     let mut counters = Counters::new();
     for (id, included) in &operations.by_id {
         let h = included.operation.header();
-        counters
-            .entry((h.device, h.incarnation, h.stream().id()))
-            .or_default()
-            .entry(h.counter)
-            .or_default()
-            .insert(*id);
+        let stream = counters.entry((h.device, h.incarnation, h.stream().id())).or_default();
+        stream.entry(h.counter).or_default().push((*id, included));
     }
-    let mut out = Completeness {
-        by_roll: false,
-        after_roll: BTreeSet::new(),
-        late: Vec::new(),
-    };
-    let rolls = operations
-        .in_log_order()
-        .into_iter()
-        .filter(|(_, o)| o.operation.header().kind == roll::ROLL);
-    if let Some((id, newest)) = rolls.max_by_key(|(_, o)| o.index) {
-        check_roll(id, newest, &counters, keys, tree_size, &mut out, findings);
+    for held in counters.values() {
+        let gap = (0..).zip(held).find(|(n, (counter, _))| n != *counter);
+        gap.iter().for_each(|(_, (_, after))| findings.add("stream.gap", after[0].0));
     }
-    let closings = operations
-        .in_log_order()
-        .into_iter()
-        .filter(|(_, o)| o.operation.header().kind == roll::CLOSE);
-    closings.for_each(|(id, closing)| check_closing(id, closing, &counters, &mut out, findings));
+    let mut out = Completeness { late: check_closings(operations, &counters, findings), ..Completeness::default() };
+    for (id, included) in operations.of_kind(roll::ROLL) {
+        if !included.key.is_servers() {
+            findings.add("roll.author", id);
+        } else if let Some(roll) = included.operation.body().and_then(Roll::read) {
+            out.by_roll = true;
+            out.after_roll = check_roll(ground, heads, id, &roll, included.index, &counters, findings);
+        } else {
+            findings.add("roll.malformed", id);
+        }
+    }
     out
 }
 
+/// Holds a roll against the streams; gives the operations that it does not name.
 fn check_roll(
+    ground: &Ground,
+    heads: &BTreeMap<u64, u64>,
     id: &OpId,
-    included: &Included,
+    roll: &Roll,
+    index: u64,
     counters: &Counters,
-    keys: &KeyLog,
-    tree_size: u64,
-    out: &mut Completeness,
     findings: &mut Findings,
-) {
-    let header = included.operation.header();
-    let Some(roll) = included.operation.body().and_then(Roll::read) else {
-        return findings.invalid(
-            "roll.malformed",
-            id.to_string(),
-            "the roll cannot be read or is withheld",
-        );
-    };
-    if !keys.is_ingest(&header.device) {
-        return findings.invalid(
-            "roll.author",
-            id.to_string(),
-            "a roll by a device that is not the server's",
-        );
+) -> BTreeSet<OpId> {
+    let later_head = heads.range(roll.key_log_size.saturating_add(1)..).any(|(_, at)| *at < roll.size);
+    if ground.keys.head_at(roll.key_log_size) != Some(roll.key_log_head) || later_head {
+        findings.add("roll.key_log", id);
     }
-    out.by_roll = true;
-    if roll.size > tree_size || roll.size > included.index {
-        findings.diverged(
-            "roll.size",
-            id.to_string(),
-            "the roll speaks of a larger log than it stands in",
-        );
-    }
-    if keys.head_at(roll.key_log_size) != Some(roll.key_log_head) {
-        findings.diverged(
-            "roll.key_log",
-            id.to_string(),
-            "the key log of the bundle does not reach the head the roll names",
-        );
-    }
+    let mut too_new = roll.size > index;
+    let empty = BTreeMap::new();
+    let mut named: BTreeMap<StreamKey, u64> = BTreeMap::new();
     for end in &roll.streams {
         let key = (end.device, end.incarnation, end.stream);
-        let empty = BTreeMap::new();
+        named.insert(key, end.counter);
         let held = counters.get(&key).unwrap_or(&empty);
         let missing: Vec<u64> = (0..=end.counter).filter(|c| !held.contains_key(c)).take(5).collect();
         if !missing.is_empty() {
-            let detail = format!(
-                "the roll names operation(s) {missing:?} of device {} in this case; the bundle lacks them",
-                end.device
-            );
-            findings.diverged("roll.missing", id.to_string(), detail);
-        } else if !held.get(&end.counter).is_some_and(|ids| ids.contains(&end.id)) {
-            findings.diverged(
-                "roll.other",
-                id.to_string(),
-                format!("the roll names {}; the bundle has another", end.id),
-            );
+            findings.add_with("roll.missing", id, format!("{missing:?} of device {}", end.device));
+        } else if !held[&end.counter].iter().any(|(op, _)| *op == end.id) {
+            findings.add_with("roll.other", id, end.id);
         }
+        too_new |= held.range(..=end.counter).any(|(_, ops)| ops.iter().all(|(_, o)| o.index >= roll.size));
     }
-    let named: BTreeMap<StreamKey, u64> = roll
-        .streams
-        .iter()
-        .map(|s| ((s.device, s.incarnation, s.stream), s.counter))
-        .collect();
+    if too_new {
+        findings.add("roll.size", id);
+    }
+    let mut unnamed = BTreeSet::new();
     for (key, held) in counters {
-        let last = named.get(key).copied();
-        out.after_roll.extend(
-            held.iter()
-                .filter(|(c, _)| last.is_none_or(|l| **c > l))
-                .flat_map(|(_, ops)| ops.iter().copied().filter(|op| op != id)),
-        );
-    }
-}
-
-fn check_closing(id: &OpId, included: &Included, counters: &Counters, out: &mut Completeness, findings: &mut Findings) {
-    let header = included.operation.header();
-    let Some(held) = included.operation.body().and_then(roll::read_closing) else {
-        return findings.invalid(
-            "closing.malformed",
-            id.to_string(),
-            "the closing cannot be read or is withheld",
-        );
-    };
-    let stream = header.stream().id();
-    let ends: BTreeMap<ChainKey, (u64, OpId)> = held.iter().map(|(d, i, c, op)| ((*d, *i), (*c, *op))).collect();
-    for ((device, incarnation), (counter, op)) in &ends {
-        let there = counters.get(&(*device, *incarnation, stream));
-        let all = there.is_some_and(|t| (0..=*counter).all(|c| t.contains_key(&c)));
-        if !all {
-            findings.diverged(
-                "closing.missing",
-                id.to_string(),
-                format!(
-                    "its author held {} operations of {device}; the bundle has fewer",
-                    counter + 1
-                ),
-            );
-        } else if !there.and_then(|t| t.get(counter)).is_some_and(|ids| ids.contains(op)) {
-            findings.diverged(
-                "closing.other",
-                id.to_string(),
-                format!("its author held {op}; the bundle has another"),
-            );
+        let last = named.get(key);
+        for (op, included) in held.iter().filter(|(c, _)| last.is_none_or(|l| *c > l)).flat_map(|(_, ops)| ops) {
+            // What waited beyond a gap was set aside then, and no roll could name it.
+            if included.index < roll.size && included.standing == Standing::Clear {
+                findings.add_with("roll.unnamed", op, format!("roll {id}"));
+            }
+            unnamed.insert(*op);
         }
     }
-    for ((device, incarnation, s), there) in counters.iter().filter(|((_, _, s), _)| *s == stream) {
-        debug_assert_eq!(*s, stream);
-        let last = ends.get(&(*device, *incarnation)).map(|(c, _)| *c);
-        // The author's own operations after the closing (its attest) are no surprise to him; others' are late.
-        let own = (*device, *incarnation) == (header.device, header.incarnation);
-        out.late.extend(
-            there
-                .iter()
-                .filter(|(c, _)| !own && last.is_none_or(|l| **c > l))
-                .flat_map(|(_, ops)| ops.iter().copied()),
-        );
-    }
+    unnamed.remove(id);
+    unnamed
 }
 
-/// Checks batch receipts: signature, the link they promise, and the promise itself.
+/// Holds every closing against the streams; gives the operations that came late.
+fn check_closings(operations: &Operations, counters: &Counters, findings: &mut Findings) -> Vec<OpId> {
+    let mut closed: BTreeMap<[u8; 16], (ChainKey, BTreeMap<ChainKey, u64>)> = BTreeMap::new();
+    let counted = operations.counted();
+    for (id, included) in &counted {
+        let h = included.operation.header();
+        let stream = h.stream().id();
+        if h.kind == "inspection.return" {
+            closed.remove(&stream);
+        } else if h.kind == roll::CLOSE {
+            let Some(held) = included.operation.body().and_then(roll::read_closing) else {
+                findings.add("closing.malformed", id);
+                continue;
+            };
+            let mut ends = BTreeMap::new();
+            for (device, incarnation, counter, op) in held {
+                ends.insert((device, incarnation), counter);
+                let there = counters.get(&(device, incarnation, stream));
+                if !there.is_some_and(|t| (0..=counter).all(|c| t.contains_key(&c))) {
+                    findings.add_with("closing.missing", id, format!("up to {counter} of device {device}"));
+                } else if !there.is_some_and(|t| t[&counter].iter().any(|(held, _)| *held == op)) {
+                    findings.add_with("closing.other", id, op);
+                }
+            }
+            closed.insert(stream, ((h.device, h.incarnation), ends));
+        }
+    }
+    let late = |included: &Included| {
+        let h = included.operation.header();
+        let chain = (h.device, h.incarnation);
+        let acts = [attest::KIND, roll::CLOSE, "inspection.return"].contains(&h.kind.as_str());
+        let closing = closed.get(&h.stream().id()).filter(|(author, _)| *author != chain && !acts);
+        closing.is_some_and(|(_, ends)| ends.get(&chain).is_none_or(|last| h.counter > *last))
+    };
+    counted.iter().filter(|(_, o)| late(o)).map(|(id, _)| **id).collect()
+}
+
+/// Checks batch receipts: signature and name, the link they promise, and the promise itself.
 pub(super) fn check_receipts(
-    source: &dyn BundleSource,
-    bag: &Bag,
-    keys: &KeyLog,
-    chains: &BTreeMap<ChainKey, Vec<Link>>,
+    ground: &Ground,
+    lists: &BTreeMap<ChainKey, ChainList>,
     operations: &Operations,
     attested: &[Attested],
     findings: &mut Findings,
 ) {
-    let ingest: Vec<_> = keys
-        .server_keys(Purpose::Operation)
-        .into_iter()
-        .filter_map(|k| k.record.key().ok())
-        .collect();
-    for (path, _) in bag.under("data/receipts/") {
-        let bytes = source.read(path, 64 * 1024).unwrap_or_default();
-        let Some(receipt) = ingest.iter().find_map(|key| BatchReceipt::open(&bytes, key).ok()) else {
-            findings.invalid(
-                "receipt.signature",
-                path,
-                "is malformed or not signed by the server's ingest key",
-            );
+    let ingest = ground.keys.server_keys(Purpose::Operation);
+    let ingest: Vec<_> = ingest.into_iter().filter_map(|k| k.record.key().ok()).collect();
+    let chains = operations.chains();
+    for (path, name) in ground.bag.under("data/receipts/") {
+        let bytes = ground.bag.read(path, 64 * 1024).unwrap_or_default();
+        let receipt = ingest.iter().find_map(|key| BatchReceipt::open(&bytes, key).ok()).filter(|r| {
+            name == format!("{}.{}.{}.cbor", r.device, r.incarnation, r.last_seq)
+                && (r.tenant, &r.origin) == (ground.keys.tenant(), &ground.checkpoint.origin)
+        });
+        let Some(receipt) = receipt else {
+            findings.add("receipt.signature", path);
             continue;
         };
-        let chain = chains.get(&(receipt.device, receipt.incarnation));
-        let link = chain.and_then(|links| links.get(receipt.last_seq as usize));
-        if receipt.fork.is_none() && link.is_some_and(|l| *l != receipt.link) {
-            findings.diverged(
-                "receipt.link",
-                path,
-                "the server received another history of this device",
-            );
+        // A receipt for a forked branch promises another history; the fork itself is what is found.
+        if receipt.fork.is_some() {
+            continue;
         }
-        let covered = operations.by_id.values().filter(|o| {
-            let h = o.operation.header();
-            h.device == receipt.device
-                && h.incarnation == receipt.incarnation
-                && h.seq <= receipt.last_seq
-                && h.seq >= receipt.first_seq
-        });
-        let broken = covered.flat_map(|o| {
-            attested
-                .iter()
-                .filter(move |a| a.unix_ms > receipt.deadline_ms && a.size <= o.index)
-        });
-        if broken.count() > 0 {
-            findings.diverged(
-                "receipt.promise",
-                path,
-                "an operation was promised by a deadline and logged later",
-            );
+        let key = (receipt.device, receipt.incarnation);
+        let after = usize::try_from(receipt.last_seq).ok().and_then(|last| last.checked_add(1));
+        let link = lists.get(&key).zip(after).and_then(|(list, after)| list.links.get(after));
+        if link.is_some_and(|l| *l != receipt.link) {
+            findings.add("receipt.link", path);
+            continue;
+        }
+        let promised = |o: &&&Included| (receipt.first_seq..=receipt.last_seq).contains(&o.operation.header().seq);
+        let newest = chains.get(&key).and_then(|c| c.iter().filter(promised).map(|o| o.index).max());
+        let broken =
+            |a: &&Attested| a.unix_ms() > receipt.deadline_ms && newest.is_some_and(|index| a.tree.size <= index);
+        if attested.iter().any(|a| broken(&a)) {
+            findings.add("receipt.promise", path);
         }
     }
 }

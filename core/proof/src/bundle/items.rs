@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bag::Bag;
+use super::Ground;
+use super::findings::Findings;
 use super::operations::{Included, Operations};
-use super::report::{AttestReport, Findings, ItemReport, TimeBracket};
+use super::report::{AttestReport, ItemReport, TimeBracket};
 use crate::attest::{self, Attestation, Place};
-use crate::cbor::Value;
 use crate::dsse::{OPERATION, pae};
 use crate::ids::{EvidenceId, OpId, to_hex};
-use crate::key_log::KeyLog;
+use crate::key_log::Purpose;
 use crate::operation::RequiredSigner;
-
-use super::source::BundleSource;
 
 const SEALED: [(&str, &str, &str); 3] = [
     ("evidence/", "/sha256", "evidence"),
@@ -22,43 +20,39 @@ const SEALED: [(&str, &str, &str); 3] = [
 
 /// Matches every sealed hash with the supplied bytes, and every supplied file with a seal.
 pub(super) fn check_items(
+    ground: &Ground,
     operations: &Operations,
-    bag: &Bag,
     brackets: &BTreeMap<OpId, TimeBracket>,
     findings: &mut Findings,
 ) -> Vec<ItemReport> {
+    let bag = &ground.bag;
     let mut files: BTreeMap<String, (&str, u64)> = BTreeMap::new();
     for (path, name) in bag.under("data/evidence/").chain(bag.under("data/documents/")) {
         let (hash, size) = bag.good[path];
-        let named = name.split('.').next().unwrap_or_default();
-        if to_hex(&hash) != named {
-            findings.invalid("evidence.name", path, "the file is not named after its own hash");
+        bag.mark(path);
+        if name.split_once('.').is_none_or(|(named, _)| to_hex(&hash) != named) {
+            findings.add("evidence.name", path);
         }
         files.insert(to_hex(&hash), (path, size));
     }
     let mut claimed = BTreeSet::new();
     let mut out = Vec::new();
     for (op, included) in operations.in_log_order() {
-        let Some(body) = included.operation.body() else {
-            continue;
-        };
-        for field in body.fields() {
+        for field in included.operation.body().into_iter().flat_map(|b| b.fields()) {
             let matched = SEALED.iter().find_map(|(prefix, suffix, class)| {
                 let id = field.path.strip_prefix(prefix)?.strip_suffix(suffix)?;
                 (!id.contains('/')).then_some((*prefix, id, *class))
             });
             let Some((prefix, id, class)) = matched else { continue };
-            let text = |name: &str| {
-                body.get(&format!("{prefix}{id}/{name}"))
-                    .and_then(|v| v.as_text().map(str::to_owned))
-            };
-            let sha256 = body.get(&field.path).and_then(|v| v.as_bytes().map(to_hex));
+            let other = |name: &str| included.field(&format!("{prefix}{id}/{name}"));
+            let text = |name: &str| other(name).and_then(|v| v.as_text().map(str::to_owned));
+            let sha256 = included.field(&field.path).and_then(|v| v.as_bytes().map(to_hex));
             let file = sha256.as_ref().and_then(|h| files.get(h));
-            let size = body.get(&format!("{prefix}{id}/size")).and_then(|v| v.as_uint());
+            let size = other("size").and_then(|v| v.as_uint());
             if let (Some((path, there)), Some(size)) = (file, size)
                 && *there != size
             {
-                findings.invalid("evidence.size", *path, "has another size than was sealed");
+                findings.add("evidence.size", path);
             }
             claimed.extend(sha256.clone());
             out.push(ItemReport {
@@ -73,138 +67,91 @@ pub(super) fn check_items(
                 clock_ms: included.operation.header().clock.wall_ms,
             });
         }
-        check_document_chain(op, included, findings);
     }
-    for (hash, (path, _)) in &files {
-        if !claimed.contains(hash) {
-            findings.invalid(
-                "evidence.not_sealed",
-                *path,
-                "no operation of the bundle seals these bytes",
-            );
-        }
-    }
+    let unclaimed = files.iter().filter(|(hash, _)| !claimed.contains(*hash));
+    unclaimed.for_each(|(_, (path, _))| findings.add("evidence.not_sealed", path));
+    check_documents(operations, findings);
     check_frozen(operations, &out, findings);
     out
 }
 
 /// The chain head printed on a document must be the one before the operation that issued it.
-fn check_document_chain(op: &OpId, included: &Included, findings: &mut Findings) {
-    let (Some(body), header) = (included.operation.body(), included.operation.header()) else {
-        return;
-    };
-    for field in body.fields().iter().filter(|f| f.path.starts_with("document/")) {
-        let differs = match (field.path.rsplit('/').next(), body.get(&field.path)) {
-            (Some("chain"), Some(value)) => value.as_bytes() != Some(header.prev.as_bytes()),
-            (Some("chain_counter"), Some(value)) => value.as_uint() != Some(header.seq),
-            _ => false,
-        };
-        if differs {
-            findings.diverged(
-                "document.chain",
-                op.to_string(),
-                "the document prints another chain head than its operation continues",
-            );
+fn check_documents(operations: &Operations, findings: &mut Findings) {
+    for (op, included) in operations.of_kind("document.issue") {
+        let header = included.operation.header();
+        for field in included.operation.body().into_iter().flat_map(|b| b.fields()) {
+            let parts: Vec<&str> = field.path.split('/').collect();
+            let differs = match (parts.as_slice(), included.field(&field.path)) {
+                (["document", _, "chain"], Some(value)) => value.as_bytes() != Some(header.prev.as_bytes()),
+                (["document", _, "chain_counter"], Some(value)) => value.as_uint() != Some(header.seq),
+                _ => false,
+            };
+            if differs {
+                findings.add("document.chain", op);
+            }
         }
     }
 }
 
+/// Every piece of evidence that a freeze names is sealed, and the bytes of each of its seals are here.
 fn check_frozen(operations: &Operations, items: &[ItemReport], findings: &mut Findings) {
-    for (op, included) in operations.in_log_order() {
-        let Some(body) = included.operation.body() else {
-            continue;
-        };
-        let lists = body
-            .fields()
-            .iter()
-            .filter(|f| f.path.starts_with("freeze/") && f.path.ends_with("/evidence"));
-        for list in lists.filter_map(|f| body.get(&f.path)) {
-            for id in list.as_array().unwrap_or_default().iter().filter_map(Value::as_bytes) {
-                let Ok(id) = <[u8; 16]>::try_from(id).map(EvidenceId::from_bytes) else {
-                    continue;
-                };
-                let there = items
-                    .iter()
-                    .any(|i| i.class == "evidence" && i.id == id.to_string() && i.path.is_some());
-                if !there {
-                    findings.diverged(
-                        "freeze.missing",
-                        op.to_string(),
-                        format!("the frozen set names evidence {id}; its bytes are not here"),
-                    );
+    let mut there: BTreeMap<&str, bool> = BTreeMap::new();
+    for item in items.iter().filter(|i| i.class == "evidence") {
+        *there.entry(&item.id).or_insert(true) &= item.path.is_some();
+    }
+    for (op, included) in operations.of_kind("evidence.freeze") {
+        let fields = included.operation.body().into_iter().flat_map(|b| b.fields());
+        let lists = fields.filter(|f| f.path.starts_with("freeze/") && f.path.ends_with("/evidence"));
+        for list in lists.filter_map(|f| included.field(&f.path)) {
+            let ids = list.as_array().unwrap_or_default().iter().filter_map(|v| v.as_bytes()?.try_into().ok());
+            for id in ids.map(|id| EvidenceId::from_bytes(id).to_string()) {
+                if there.get(id.as_str()) != Some(&true) {
+                    findings.add_with("freeze.missing", op, id);
                 }
             }
         }
     }
 }
 
-/// Checks every attest against the place of its own operation.
-pub(super) fn check_attests(operations: &Operations, keys: &KeyLog, findings: &mut Findings) -> Vec<AttestReport> {
+/// Checks every attest that counts against the place of its own operation.
+pub(super) fn check_attests(
+    ground: &Ground,
+    heads: &BTreeMap<u64, u64>,
+    operations: &Operations,
+    findings: &mut Findings,
+) -> Vec<AttestReport> {
     let mut out = Vec::new();
-    for (id, included) in operations
-        .in_log_order()
-        .into_iter()
-        .filter(|(_, o)| o.operation.header().kind == attest::KIND)
-    {
-        let Some(body) = included.operation.body() else {
+    for (id, included) in operations.of_kind(attest::KIND) {
+        let Some(attestation) = included.operation.body().and_then(|body| Attestation::read(body).ok()) else {
+            findings.add("attest.malformed", id);
             continue;
         };
-        let attestation = match Attestation::read(body) {
-            Ok(attestation) => attestation,
-            Err(_) if !body.is_complete() => continue,
-            Err(error) => {
-                findings.invalid("attest.malformed", id.to_string(), error.to_string());
-                continue;
-            }
-        };
-        let Some(enrolled) = keys
-            .key(&attestation.key)
-            .filter(|k| k.subject == Some(*attestation.officer.as_bytes()))
-        else {
-            findings.unanchored(
-                "attest.key_unknown",
-                id.to_string(),
-                "the officer's key is not in the key log",
-            );
+        let officer = Some(*attestation.officer.as_bytes());
+        let enrolled = ground.keys.key(&attestation.key);
+        let Some(enrolled) = enrolled.filter(|k| k.record.purpose == Purpose::Officer && k.subject == officer) else {
+            findings.add("attest.key_unknown", id);
             continue;
         };
-        let place = Place::of(&included.operation);
-        let checked = enrolled
-            .record
-            .key()
-            .map_err(attest::AttestError::from)
-            .and_then(|key| attestation.verify(&place, &key));
-        if let Err(error) = checked {
-            findings.invalid("attest.signature", id.to_string(), error.to_string());
+        let key = enrolled.record.key().map_err(attest::AttestError::from);
+        if let Err(error) = key.and_then(|key| attestation.verify(&Place::of(&included.operation), &key)) {
+            findings.add_with("attest.signature", id, error);
             continue;
         }
         let stream = included.operation.header().stream();
-        let strayed = |t: &&OpId| {
-            operations
-                .by_id
-                .get(t)
-                .is_some_and(|o| o.operation.header().stream() != stream)
-        };
-        if let Some(target) = attestation.targets.iter().find(strayed) {
-            findings.invalid(
-                "attest.stream",
-                id.to_string(),
-                format!("signs {target}, which lies in another stream"),
-            );
+        let strays = |t: &&OpId| operations.by_id.get(t).is_some_and(|o| o.operation.header().stream() != stream);
+        if let Some(target) = attestation.targets.iter().find(strays) {
+            findings.add_with("attest.stream", id, target);
         }
-        let name = enrolled
-            .attrs
-            .as_ref()
-            .and_then(|a| a.get("name"))
-            .and_then(|v| v.as_text().map(str::to_owned));
+        let name = enrolled.attrs.as_ref().and_then(|a| a.get("name"));
         out.push(AttestReport {
             id: *id,
             officer: attestation.officer.to_string(),
-            name,
+            name: name.and_then(|v| v.as_text().map(str::to_owned)),
             role: enrolled.role.clone().unwrap_or_default(),
             meaning: attestation.meaning.as_str(),
             targets: attestation.targets.clone(),
             custody: enrolled.record.custody.as_str(),
+            in_force: heads.get(&(enrolled.enrolled_at + 1)).is_some_and(|at| included.index > *at),
         });
     }
     out
@@ -218,63 +165,50 @@ pub fn least_signers(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// The attests that count towards a required signer, in log order, by the operation they sign.
+pub(super) fn by_target(attests: &[AttestReport]) -> BTreeMap<OpId, Vec<&AttestReport>> {
+    let mut out: BTreeMap<OpId, Vec<&AttestReport>> = BTreeMap::new();
+    for one in attests.iter().filter(|a| a.in_force && matches!(a.meaning, "made" | "approved")) {
+        one.targets.iter().for_each(|target| out.entry(*target).or_default().push(one));
+    }
+    out
+}
+
 /// Which required signers have not attested an operation with `made` or `approved`.
-pub(super) fn awaiting(id: &OpId, included: &Included, attests: &[AttestReport]) -> Vec<String> {
+pub(super) fn awaiting(included: &Included, signed: &[&AttestReport]) -> Vec<String> {
     let header = included.operation.header();
-    let signing = |a: &&AttestReport| a.targets.contains(id) && matches!(a.meaning, "made" | "approved");
-    let signed: Vec<&AttestReport> = attests.iter().filter(signing).collect();
-    let first_maker = signed
-        .iter()
-        .find(|a| a.role == "officer" && a.meaning == "made")
-        .map(|a| &a.officer);
+    let first_maker = signed.iter().find(|a| a.role == "officer" && a.meaning == "made").map(|a| &a.officer);
     let has_role = |role: &str| match role {
-        "second_officer" => signed
-            .iter()
-            .any(|a| a.role == "officer" && first_maker.is_some_and(|f| *f != a.officer)),
+        "second_officer" => signed.iter().any(|a| a.role == "officer" && first_maker.is_some_and(|f| *f != a.officer)),
         _ => signed.iter().any(|a| a.role == role),
     };
-    let least = least_signers(&header.kind)
-        .iter()
-        .map(|r| RequiredSigner::Role((*r).to_owned()));
-    let missing = least
-        .chain(header.signers.iter().cloned())
-        .filter_map(|required| match required {
-            RequiredSigner::Role(role) => (!has_role(&role)).then_some(role),
-            RequiredSigner::Officer(o) => (!signed.iter().any(|a| a.officer == o.to_string())).then(|| o.to_string()),
-        });
-    let set: BTreeSet<String> = missing.collect();
-    set.into_iter().collect()
+    let least = least_signers(&header.kind).iter().map(|r| RequiredSigner::Role((*r).to_owned()));
+    let missing = least.chain(header.signers.iter().cloned()).filter_map(|required| match required {
+        RequiredSigner::Role(role) => (!has_role(&role)).then_some(role),
+        RequiredSigner::Officer(o) => (!signed.iter().any(|a| a.officer == o.to_string())).then(|| o.to_string()),
+    });
+    missing.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 /// The files under `data/heads/` must be those of the last operation of each chain: they are what openssl is shown.
-pub(super) fn check_heads(
-    source: &dyn BundleSource,
-    bag: &Bag,
-    operations: &Operations,
-    keys: &KeyLog,
-    findings: &mut Findings,
-) {
+pub(super) fn check_heads(ground: &Ground, operations: &Operations, findings: &mut Findings) {
     // A device that forked has more than one last operation; the files may be those of any.
     let mut expected: BTreeSet<(String, Vec<u8>)> = BTreeSet::new();
     for ((device, incarnation), chain) in operations.chains() {
-        let key = keys
-            .operation_key(&device, &incarnation)
-            .and_then(|k| k.record.key().ok());
-        let (Some(end), Some(key)) = (chain.last().map(|o| o.operation.header().seq), key) else {
+        let (Some(last), Ok(key)) = (chain.last(), chain[0].key.record.key()) else {
             continue;
         };
         let stem = format!("data/heads/{device}.{incarnation}");
-        for last in chain.iter().filter(|o| o.operation.header().seq == end) {
-            let signature = key.signature_for_openssl(last.operation.signature());
-            expected.insert((format!("{stem}.pae"), pae(OPERATION, last.operation.header_bytes())));
-            expected.insert((format!("{stem}.sig"), signature));
+        for one in chain.iter().map(|o| &o.operation).filter(|o| o.header().seq == last.operation.header().seq) {
+            expected.insert((format!("{stem}.pae"), pae(OPERATION, one.header_bytes())));
+            expected.insert((format!("{stem}.sig"), key.signature_for_openssl(one.signature())));
         }
         expected.insert((format!("{stem}.pub.pem"), key.to_pem().into_bytes()));
     }
-    for (path, _) in bag.under("data/heads/") {
-        let read = source.read(path, 64 * 1024).unwrap_or_default();
+    for (path, _) in ground.bag.under("data/heads/") {
+        let read = ground.bag.read(path, 64 * 1024).unwrap_or_default();
         if !expected.contains(&(path.to_owned(), read)) {
-            findings.invalid("heads.other", path, "is not made from the last operation of that chain");
+            findings.add("heads.other", path);
         }
     }
 }

@@ -31,15 +31,9 @@ impl Verdict {
 
     /// From the code word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::Invalid,
-            Self::Diverged,
-            Self::Unanchored,
-            Self::Anchored,
-            Self::Witnessed,
-        ]
-        .into_iter()
-        .find(|v| v.as_str() == word)
+        [Self::Invalid, Self::Diverged, Self::Unanchored, Self::Anchored, Self::Witnessed]
+            .into_iter()
+            .find(|v| v.as_str() == word)
     }
 
     /// Exit code when at least `required` was asked for.
@@ -173,6 +167,8 @@ pub struct AttestReport {
     pub targets: Vec<OpId>,
     /// Custody of the officer's key.
     pub custody: &'static str,
+    /// Whether the officer's enrolment was in force at its leaf; else it is shown and meets no required signer.
+    pub in_force: bool,
 }
 
 /// Everything a verification has to say.
@@ -182,7 +178,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// What lowers it, worst first.
     pub findings: Vec<Finding>,
-    /// Best time basis that holds an upper bound for every operation; `None`: no proven time.
+    /// The weakest basis among the operations' upper bounds; `None` where one has none.
     pub time: Option<TimeBasis>,
     /// Independent organisations whose cosignature holds.
     pub witnesses: Vec<String>,
@@ -204,44 +200,10 @@ pub struct Report {
     pub withheld: Vec<(OpId, String)>,
     /// Operations that came after a closing: shown, set aside.
     pub late: Vec<OpId>,
-    /// Read but not checked.
+    /// Files that no check rests on.
     pub not_checked: Vec<String>,
     /// Files whose hash was checked.
     pub files: usize,
     /// Bytes whose hash was checked.
     pub bytes: u64,
-}
-
-/// Collects findings while checking.
-#[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
-
-impl Findings {
-    pub fn add(&mut self, verdict: Verdict, code: &'static str, subject: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Finding {
-            verdict,
-            code,
-            subject: subject.into(),
-            detail: detail.into(),
-        });
-    }
-
-    pub fn invalid(&mut self, code: &'static str, subject: impl Into<String>, detail: impl Into<String>) {
-        self.add(Verdict::Invalid, code, subject, detail);
-    }
-
-    pub fn diverged(&mut self, code: &'static str, subject: impl Into<String>, detail: impl Into<String>) {
-        self.add(Verdict::Diverged, code, subject, detail);
-    }
-
-    pub fn unanchored(&mut self, code: &'static str, subject: impl Into<String>, detail: impl Into<String>) {
-        self.add(Verdict::Unanchored, code, subject, detail);
-    }
-
-    /// The findings, worst first, and the verdict they allow, at most `best`.
-    pub fn conclude(mut self, best: Verdict) -> (Verdict, Vec<Finding>) {
-        self.0.sort_by_key(|f| f.verdict);
-        let verdict = self.0.first().map_or(best, |f| f.verdict.min(best));
-        (verdict, self.0)
-    }
 }

@@ -34,20 +34,18 @@ pub trait BundleSource: Sync {
             }
         })?;
         if over {
-            return Err(SourceError {
-                path: path.to_owned(),
-                reason: format!("is over {limit} bytes"),
-            });
+            return Err(SourceError { path: path.to_owned(), reason: format!("is over {limit} bytes") });
         }
         Ok(out)
     }
 }
 
-/// Whether a path may stand in a bundle: relative, no `..`, no backslash, no control character, no empty segment.
+/// Whether a path may stand in a bundle: relative, no `..`, no empty segment, printable ASCII without blank, backslash and
+/// colon, so that no file system takes two names for one.
 pub fn path_is_safe(path: &str) -> bool {
     let segment = |s: &str| !s.is_empty() && s != "." && s != "..";
     path.len() <= 512
-        && !path.chars().any(|c| c.is_control() || c == '\\' || c == ':')
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b':')
         && path.split('/').all(segment)
         && path.split('/').count() <= 8
 }

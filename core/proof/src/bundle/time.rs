@@ -2,33 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use super::bag::Bag;
+use super::Ground;
+use super::findings::Findings;
 use super::operations::Operations;
-use super::report::{Bound, Findings, TimeBasis, TimeBracket};
-use super::source::BundleSource;
-use super::trust::Witness;
+use super::report::{Bound, TimeBasis, TimeBracket};
 use crate::checkpoint::{AttestationKind, Checkpoint, TimeNote, anchor};
 use crate::encoding::from_base64;
 use crate::hash::Digest32;
 use crate::ids::{Anchor, OpId};
-use crate::key_log::{KeyLog, Purpose};
+use crate::key_log::{EnrolledKey, Purpose};
 use crate::merkle;
 use crate::note::{MAX_NOTE, SignedNote, VerifierKey};
 
-/// A checked time: at `unix_ms`, somebody knew a tree of `size` leaves with `root`.
+/// A checked time: at `bound.unix_ms`, somebody knew this tree.
 #[derive(Debug, Clone)]
 pub(super) struct Attested {
     pub anchor: Anchor,
-    pub unix_ms: u64,
-    pub basis: TimeBasis,
-    pub size: u64,
-    pub root: Digest32,
+    pub bound: Bound,
+    pub tree: Checkpoint,
 }
 
-/// An RFC 3161 token over a checkpoint note whose signature and chain the caller has checked.
+impl Attested {
+    pub fn unix_ms(&self) -> u64 {
+        self.bound.unix_ms
+    }
+}
+
+/// An RFC 3161 attestation whose token the caller has checked.
 #[derive(Debug, Clone)]
 pub struct CheckedStamp {
-    /// The token's bytes.
+    /// The attestation's bytes.
     pub token: Vec<u8>,
     /// The checkpoint it stamps.
     pub checkpoint: Checkpoint,
@@ -38,131 +41,94 @@ pub struct CheckedStamp {
 
 /// Reads `data/attestations/`; gives those that verify and lists what was only read.
 pub(super) fn check_attestations(
-    source: &dyn BundleSource,
-    bag: &Bag,
-    keys: &KeyLog,
-    witnesses: &[Witness],
+    ground: &Ground,
+    heads: &BTreeMap<u64, u64>,
     stamps: &[CheckedStamp],
     findings: &mut Findings,
     not_checked: &mut Vec<String>,
 ) -> Vec<Attested> {
     let mut out = Vec::new();
-    for (path, name) in bag.under("data/attestations/") {
-        let parsed = name
-            .split_once('.')
-            .and_then(|(a, k)| Some((a.parse::<Anchor>().ok()?, AttestationKind::from_word(k)?)));
-        let Some((named, kind)) = parsed else {
-            not_checked.push(path.to_owned());
+    for (path, name) in ground.bag.under("data/attestations/") {
+        let parsed = name.split_once('.').and_then(|(a, k)| Some((a.parse().ok()?, AttestationKind::from_word(k)?)));
+        let bytes = ground.bag.read(path, 2 * MAX_NOTE as u64).unwrap_or_default();
+        let Some((named, kind)) = parsed.filter(|(named, kind)| anchor(*kind, &bytes) == *named) else {
+            findings.add("attestation.name", path);
             continue;
         };
-        let bytes = source.read(path, MAX_NOTE as u64).unwrap_or_default();
-        if anchor(kind, &bytes) != named {
-            findings.invalid(
-                "attestation.name",
-                path,
-                "its bytes do not hash to the anchor it is named after",
-            );
-            continue;
-        }
         let checked = match kind {
-            AttestationKind::TimeNote => time_note(&bytes, keys).map(Some),
-            AttestationKind::CosignedNote => cosigned(&bytes, witnesses),
-            AttestationKind::Rfc3161 => Ok(stamps
-                .iter()
-                .find(|s| s.token == bytes)
-                .map(|s| (s.unix_ms, TimeBasis::Stamped, s.checkpoint.size, s.checkpoint.root))),
+            AttestationKind::TimeNote => time_note(ground, heads, &bytes).map(Some),
+            AttestationKind::CosignedNote => cosigned(ground, &bytes),
+            AttestationKind::Rfc3161 => Ok(stamps.iter().find(|s| s.token == bytes).map(|s| {
+                let bound = Bound { unix_ms: s.unix_ms, basis: TimeBasis::Stamped };
+                (bound, s.checkpoint.clone())
+            })),
         };
         match checked {
-            Ok(Some((unix_ms, basis, size, root))) => out.push(Attested {
-                anchor: named,
-                unix_ms,
-                basis,
-                size,
-                root,
-            }),
+            Ok(Some((bound, tree))) => out.push(Attested { anchor: named, bound, tree }),
             Ok(None) => not_checked.push(path.to_owned()),
-            Err(reason) => findings.invalid("attestation.signature", path, reason),
+            Err(reason) => findings.add_with("attestation.signature", path, reason),
         }
     }
     out
 }
 
-type Fact = (u64, TimeBasis, u64, Digest32);
+type Fact = (Bound, Checkpoint);
 
-fn time_note(bytes: &[u8], keys: &KeyLog) -> Result<Fact, String> {
+/// A note by a time key of the key log; a key that was revoked below the tree that the note names may not attest it.
+fn time_note(ground: &Ground, heads: &BTreeMap<u64, u64>, bytes: &[u8]) -> Result<Fact, String> {
     let note = SignedNote::parse(bytes).map_err(|e| e.to_string())?;
     let time = TimeNote::of(&note).map_err(|e| e.to_string())?;
     let name = TimeNote::key_name(&time.origin);
-    let enrolled = keys
-        .server_keys(Purpose::Time)
-        .into_iter()
-        .filter(|k| k.name.as_deref() == Some(&time.origin));
-    let verifies = |k: &crate::key_log::EnrolledKey| {
-        let key = k
-            .record
-            .key()
-            .ok()
-            .and_then(|key| VerifierKey::ed25519(&name, key).ok());
+    let in_force = |k: &&EnrolledKey| {
+        let revoked = k.revoked_at.map(|at| heads.get(&(at + 1)).is_none_or(|index| time.size > *index));
+        k.name.as_deref() == Some(&time.origin) && revoked != Some(true)
+    };
+    let signed = |k: &EnrolledKey| {
+        let key = k.record.key().ok().and_then(|key| VerifierKey::ed25519(&name, key).ok());
         key.is_some_and(|key| note.verify(&key).is_ok())
     };
-    if !enrolled.into_iter().any(verifies) {
-        return Err("no time key of the key log signed it".into());
+    let keys = ground.keys.server_keys(Purpose::Time);
+    if !keys.into_iter().filter(in_force).any(signed) {
+        return Err("no time key of the key log that was in force signed it".into());
     }
-    Ok((time.unix_ms, TimeBasis::Claimed, time.size, time.root))
+    let bound = Bound { unix_ms: time.unix_ms, basis: TimeBasis::Claimed };
+    Ok((bound, Checkpoint { origin: time.origin, size: time.size, root: time.root }))
 }
 
 /// The earliest cosignature by an organisation other than the operator.
-fn cosigned(bytes: &[u8], witnesses: &[Witness]) -> Result<Option<Fact>, String> {
+fn cosigned(ground: &Ground, bytes: &[u8]) -> Result<Option<Fact>, String> {
     let note = SignedNote::parse(bytes).map_err(|e| e.to_string())?;
-    let checkpoint = Checkpoint::of(&note).map_err(|e| e.to_string())?;
-    let independent = witnesses.iter().filter(|w| !w.same_operator);
+    let tree = Checkpoint::of(&note).map_err(|e| e.to_string())?;
+    let independent = ground.trust.witnesses.iter().filter(|w| !w.same_operator);
     let first = independent.filter_map(|w| note.verify_cosignature(&w.key).ok()).min();
-    Ok(first.map(|seconds| {
-        (
-            seconds.saturating_mul(1000),
-            TimeBasis::Cosigned,
-            checkpoint.size,
-            checkpoint.root,
-        )
-    }))
+    Ok(first.map(|seconds| (Bound { unix_ms: seconds.saturating_mul(1000), basis: TimeBasis::Cosigned }, tree)))
 }
 
 /// Keeps the attestations whose tree is shown to be a prefix of the bundle's checkpoint; only these bound from above.
-pub(super) fn of_this_tree(
-    source: &dyn BundleSource,
-    attested: &[Attested],
-    checkpoint: &Checkpoint,
-    findings: &mut Findings,
-) -> Vec<Attested> {
+pub(super) fn of_this_tree(ground: &Ground, attested: &[Attested], findings: &mut Findings) -> Vec<Attested> {
+    let now = &ground.checkpoint;
     let shown = |a: &&Attested| {
-        if a.size == checkpoint.size && a.root != checkpoint.root {
-            findings.diverged(
-                "attestation.split_view",
-                a.anchor.to_string(),
-                "the same size of the log was attested with another root",
-            );
-            return false;
+        if a.tree.origin != now.origin || a.tree.size == 0 || a.tree.size == now.size {
+            let split = a.tree.size == now.size && a.tree.origin == now.origin && a.tree.root != now.root;
+            if split {
+                findings.add("attestation.split_view", a.anchor);
+            }
+            return a.tree == *now;
         }
-        if a.size == checkpoint.size || a.size == 0 {
-            return a.size != 0;
-        }
-        let path = format!("data/consistency/{}.txt", a.size);
-        let Ok(bytes) = source.read(&path, 64 * 1024) else {
+        let path = format!("data/consistency/{}.txt", a.tree.size);
+        let Ok(bytes) = ground.bag.read(&path, 64 * 1024) else {
             return false;
         };
         let text = String::from_utf8_lossy(&bytes);
-        let hashes: Option<Vec<Digest32>> = text.lines().map(|l| from_base64(l)?.try_into().ok()).collect();
-        let holds = hashes
-            .filter(|h| h.len() <= merkle::MAX_CONSISTENCY)
-            .is_some_and(|hashes| {
-                merkle::verify_consistency(a.size, &a.root, checkpoint.size, &checkpoint.root, &hashes).is_ok()
-            });
+        let hashes: Option<Vec<Digest32>> =
+            text.split_terminator('\n').map(|l| from_base64(l)?.try_into().ok()).collect();
+        let proves = |hashes: Vec<Digest32>| {
+            hashes.len() <= merkle::MAX_CONSISTENCY
+                && merkle::verify_consistency(a.tree.size, &a.tree.root, now.size, &now.root, &hashes).is_ok()
+        };
+        let holds = hashes.is_some_and(proves);
         if !holds {
-            findings.invalid(
-                "attestation.consistency",
-                path,
-                "does not show that the attested log is the beginning of this one",
-            );
+            findings.add("attestation.consistency", path);
         }
         holds
     };
@@ -176,41 +142,23 @@ pub(super) fn brackets(
     upper: &[Attested],
     findings: &mut Findings,
 ) -> BTreeMap<OpId, TimeBracket> {
-    let by_anchor: BTreeMap<Anchor, &Attested> = attested.iter().map(|a| (a.anchor, a)).collect();
+    let by_anchor: BTreeMap<Anchor, Bound> = attested.iter().map(|a| (a.anchor, a.bound)).collect();
     let mut upper: Vec<&Attested> = upper.iter().collect();
-    upper.sort_by_key(|a| (a.unix_ms, std::cmp::Reverse(a.basis)));
+    upper.sort_by_key(|a| (a.unix_ms(), std::cmp::Reverse(a.bound.basis)));
     let mut out = BTreeMap::new();
     for chain in operations.chains().into_values() {
         let mut not_before: Option<Bound> = None;
         for included in chain {
             let id = included.operation.id();
             if let Some(own) = included.operation.header().anchor.and_then(|a| by_anchor.get(&a)) {
-                let bound = Bound {
-                    unix_ms: own.unix_ms,
-                    basis: own.basis,
-                };
-                if not_before.is_some_and(|earlier| earlier.unix_ms > bound.unix_ms) {
-                    findings.diverged(
-                        "bracket.anchor_went_back",
-                        id.to_string(),
-                        "names an older time than an earlier operation of its chain",
-                    );
+                if not_before.is_some_and(|earlier| earlier.unix_ms > own.unix_ms) {
+                    findings.add("bracket.anchor_went_back", id);
                 }
-                not_before = Some(bound);
+                not_before = Some(*own);
             }
-            let after = upper.iter().find(|a| a.size > included.index);
-            let not_after = after.map(|a| Bound {
-                unix_ms: a.unix_ms,
-                basis: a.basis,
-            });
-            if let (Some(low), Some(high)) = (not_before, not_after)
-                && low.unix_ms > high.unix_ms
-            {
-                findings.diverged(
-                    "bracket.reversed",
-                    id.to_string(),
-                    "was attested as logged before the time it names as known",
-                );
+            let not_after = upper.iter().find(|a| a.tree.size > included.index).map(|a| a.bound);
+            if not_before.zip(not_after).is_some_and(|(low, high)| low.unix_ms > high.unix_ms) {
+                findings.add("bracket.reversed", id);
             }
             out.insert(id, TimeBracket { not_before, not_after });
         }

@@ -36,13 +36,6 @@ impl Trust {
     /// Trust without witnesses.
     pub fn new(tenant: TenantId, root: PublicKey, log_vkey: &str, allowed_signers: String) -> Result<Self, NoteError> {
         let log = VerifierKey::parse(log_vkey)?;
-        Ok(Self {
-            tenant,
-            root,
-            log,
-            allowed_signers,
-            quorum: 0,
-            witnesses: Vec::new(),
-        })
+        Ok(Self { tenant, root, log, allowed_signers, quorum: 0, witnesses: Vec::new() })
     }
 }

@@ -19,10 +19,8 @@ impl BundleSource for Memory {
     }
 
     fn stream(&self, path: &str, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
-        let bytes = self.0.get(path).ok_or_else(|| SourceError {
-            path: path.to_owned(),
-            reason: "is not there".to_owned(),
-        })?;
+        let bytes =
+            self.0.get(path).ok_or_else(|| SourceError { path: path.to_owned(), reason: "is not there".to_owned() })?;
         sink(bytes);
         Ok(())
     }
@@ -36,15 +34,15 @@ fn files(input: &Value) -> Result<Memory, String> {
         let vector: Value = serde_json::from_str(&text).map_err(refuse)?;
         all = files(&vector["input"])?.0;
     }
-    for (path, bytes) in ["files", "changes"]
-        .iter()
-        .filter_map(|f| input[*f].as_object())
-        .flatten()
-    {
+    for (path, bytes) in ["files", "changes"].iter().filter_map(|f| input[*f].as_object()).flatten() {
         match bytes.as_str() {
             Some(text) => drop(all.insert(path.clone(), from_hex(text).ok_or("a file is not hex")?)),
             None => drop(all.remove(path)),
         }
+    }
+    if let Some(many) = input["numbered"].as_object() {
+        let prefix = many["prefix"].as_str().ok_or("no prefix")?;
+        all.extend((0..many["count"].as_u64().ok_or("no count")?).map(|n| (format!("{prefix}{n}"), Vec::new())));
     }
     Ok(Memory(all))
 }
@@ -74,7 +72,8 @@ pub fn trust(input: &Input<'_>) -> Checked {
 
 /// Verdict and finding codes, and for a bundle that stands also its facts.
 pub fn bundle(input: &Input<'_>) -> Checked {
-    let report = verify(&files(input.0)?, &trust_of(input.0)?, &Extras::default());
+    let extras = Extras { paper: input.0["paper"].as_str().map(str::to_owned), ..Extras::default() };
+    let report = verify(&files(input.0)?, &trust_of(input.0)?, &extras);
     let mut codes: Vec<&str> = report.findings.iter().map(|f| f.code).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -98,10 +97,12 @@ fn facts(report: &Report, out: &mut Value) {
     out["tree_size"] = json!(report.tree_size);
     out["complete_by_roll"] = json!(report.complete_by_roll);
     out["operations"] = operations.collect();
-    out["withheld"] = report
-        .withheld
-        .iter()
-        .map(|(id, path)| json!([id.to_string(), path]))
-        .collect();
+    out["withheld"] = report.withheld.iter().map(|(id, path)| json!([id.to_string(), path])).collect();
+    let awaiting =
+        report.operations.iter().flat_map(|o| o.awaiting.iter().map(move |who| json!([o.id.to_string(), who])));
+    out["awaiting"] = awaiting.collect();
+    let mut not_checked = report.not_checked.clone();
+    not_checked.sort();
+    out["not_checked"] = json!(not_checked);
     out["late"] = report.late.iter().map(|id| json!(id.to_string())).collect();
 }

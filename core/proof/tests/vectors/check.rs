@@ -25,27 +25,17 @@ impl<'a> Input<'a> {
     }
 
     pub fn hash(&self, field: &str) -> Result<[u8; 32], String> {
-        self.bytes(field)?
-            .try_into()
-            .map_err(|_| format!("input {field} is not 32 bytes"))
+        self.bytes(field)?.try_into().map_err(|_| format!("input {field} is not 32 bytes"))
     }
 
     pub fn list(&self, field: &str) -> Result<Vec<Vec<u8>>, String> {
         let items = self.0[field].as_array().ok_or(format!("input {field} is missing"))?;
         let one = |item: &Value| item.as_str().and_then(from_hex);
-        items
-            .iter()
-            .map(one)
-            .collect::<Option<_>>()
-            .ok_or(format!("input {field} is not hex"))
+        items.iter().map(one).collect::<Option<_>>().ok_or(format!("input {field} is not hex"))
     }
 
     pub fn hashes(&self, field: &str) -> Result<Vec<[u8; 32]>, String> {
-        let one = |bytes: Vec<u8>| {
-            bytes
-                .try_into()
-                .map_err(|_| format!("input {field} is not 32 bytes each"))
-        };
+        let one = |bytes: Vec<u8>| bytes.try_into().map_err(|_| format!("input {field} is not 32 bytes each"));
         self.list(field)?.into_iter().map(one).collect()
     }
 }

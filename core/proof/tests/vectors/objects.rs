@@ -29,10 +29,7 @@ fn notation(item: &Item) -> String {
         Item::Bool(b) => b.to_string(),
         Item::Array(items) => format!("[{}]", list(items.iter().map(notation).collect())),
         Item::Map(pairs) => {
-            format!(
-                "{{{}}}",
-                list(pairs.iter().map(|(k, v)| format!("{k}: {}", notation(v))).collect())
-            )
+            format!("{{{}}}", list(pairs.iter().map(|(k, v)| format!("{k}: {}", notation(v))).collect()))
         }
     }
 }
@@ -63,9 +60,7 @@ pub fn public_key(input: &Input<'_>) -> Checked {
 
 pub fn signature(input: &Input<'_>) -> Checked {
     let (kind, body) = (input.text("payload_type")?, input.bytes("body")?);
-    key(input, "")?
-        .verify(kind, &body, &input.bytes("signature")?)
-        .map_err(refuse)?;
+    key(input, "")?.verify(kind, &body, &input.bytes("signature")?).map_err(refuse)?;
     Ok(json!({"pae": to_hex(&pae(kind, &body))}))
 }
 
@@ -125,7 +120,7 @@ pub fn header(input: &Input<'_>) -> Checked {
         "seq": header.seq,
         "prev": header.prev.to_string(),
         "scope": header.case.map_or("registry".to_owned(), |c| c.to_string()),
-        "stream": to_hex(&header.stream().id()),
+        "stream": DeviceId::from_bytes(header.stream().id()).to_string(),
         "counter": header.counter,
         "supersedes": header.supersedes.iter().map(OpId::to_string).collect::<Vec<_>>(),
         "signers": signers.collect::<Vec<_>>(),
@@ -161,10 +156,7 @@ pub fn chain(input: &Input<'_>) -> Checked {
         if let Some(fork) = operations.iter().find_map(|other| fork::between(other, &operation)) {
             return Err(format!("fork by {}", fork.as_str()));
         }
-        if operations
-            .iter()
-            .all(|other| other.commitment() != operation.commitment())
-        {
+        if operations.iter().all(|other| other.commitment() != operation.commitment()) {
             operations.push(operation);
         }
     }
@@ -176,10 +168,13 @@ pub fn chain(input: &Input<'_>) -> Checked {
             Some((incarnation, seq)) if incarnation == header.incarnation => seq + 1,
             _ => 0,
         };
-        if (header.tenant, header.device) != (tenant, device) || header.seq != expected || header.prev != link {
+        if (header.tenant, header.device) != (tenant, device)
+            || header.seq != expected
+            || !(header.prev == link || header.seq == 0 && header.prev == origin)
+        {
             return Err("the chain has a gap".into());
         }
-        link = link_next(&link, &operation.commitment());
+        link = link_next(&header.prev, &operation.commitment());
         links.push(link.to_string());
         before = Some((header.incarnation, header.seq));
     }
@@ -213,7 +208,7 @@ pub fn key_log(input: &Input<'_>) -> Checked {
         json!({
             "key_id": id.to_string(),
             "purpose": k.record.purpose.as_str(),
-            "subject": k.subject.map(|s| to_hex(&s)),
+            "subject": k.subject.map(|s| DeviceId::from_bytes(s).to_string()),
             "enrolled_at": k.enrolled_at,
             "revoked_at": k.revoked_at,
         })

@@ -26,21 +26,12 @@ const REASONS: &[(&str, &[&str])] = &[
     ("value", &["the value at"]),
     ("path", &["the path \""]),
     ("too-large", &["over the limit"]),
-    (
-        "body-form",
-        &["neither a full nor a partial body", "the seed is not 32 bytes"],
-    ),
+    ("body-form", &["neither a full nor a partial body", "the seed is not 32 bytes"]),
     ("body-root", &["does not match body_root"]),
-    ("version", &["the format version is not 0"]),
+    ("version", &["version is not 0"]),
     (
         "field",
-        &[
-            " is missing",
-            "is not a byte string",
-            "is not an unsigned integer",
-            "is not a map",
-            "of the right length",
-        ],
+        &[" is missing", "is not a byte string", "is not an unsigned integer", "is not a map", "of the right length"],
     ),
     ("kind", &["the kind is not"]),
     ("inspection-without-case", &["an inspection without a case"]),
@@ -51,7 +42,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("signers", &["required signers are none or more"]),
     ("signers-order", &["required signers do not ascend"]),
     ("signer", &["neither role nor officer"]),
-    ("frame-key", &["a field that the page does not know"]),
+    ("frame-key", &["is not known"]),
     ("chain-gap", &["the chain has a gap"]),
     ("fork-seq", &["fork by seq"]),
     ("fork-prev", &["fork by prev"]),
@@ -65,6 +56,8 @@ const REASONS: &[(&str, &[&str])] = &[
     ("key-log-tenant", &["of another tenant"]),
     ("key-log-fields", &["its fields are not those"]),
     ("key-record", &["a key record is malformed or has an unknown purpose"]),
+    ("life-twice", &["has an operation key already"]),
+    ("subject-taken", &["enrolled for another action"]),
     ("key-twice", &["a key is enrolled twice"]),
     ("attributes", &["the attributes do not match"]),
     ("root-entry", &["the first entry must"]),
@@ -103,7 +96,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("proof-no-checkpoint", &["the proof has no checkpoint"]),
     ("other-checkpoint", &["of another checkpoint"]),
     ("receipt-link", &["another history"]),
-    ("receipt-range", &["the version or the range is wrong"]),
+    ("receipt-range", &["the first seq is after the last"]),
     ("receipt-fork", &["the fork is malformed"]),
     ("blob-hash", &["for other bytes"]),
     ("blob-size", &["names another size"]),
@@ -118,8 +111,5 @@ const REASONS: &[(&str, &[&str])] = &[
 
 /// What our error text may say when a vector is refused for this reason.
 pub fn words(reason: &str) -> Option<&'static [&'static str]> {
-    REASONS
-        .iter()
-        .find(|(word, _)| *word == reason)
-        .map(|(_, words)| *words)
+    REASONS.iter().find(|(word, _)| *word == reason).map(|(_, words)| *words)
 }

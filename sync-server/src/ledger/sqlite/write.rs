@@ -208,42 +208,33 @@ fn append_key_log(
     if held != append.expected {
         return Err(LedgerError::Conflict("key log".into()));
     }
-    let known: Option<u64> = connection
-        .query_row(
-            "DELETE FROM orphan WHERE commitment = ?1 RETURNING idx",
-            params![append.leaf],
-            |row| rows::uint(row, 0),
-        )
-        .optional()
-        .map_err(failed)?;
-    let leaf = match known {
-        Some(leaf) => leaf,
-        None => {
-            connection
-                .execute(
-                    "INSERT INTO leaf (idx, data) VALUES (?1, ?2)",
-                    params![*size as i64, append.leaf],
-                )
-                .map_err(failed)?;
-            *size += 1;
-            *size - 1
-        }
-    };
-    let mut insert = connection
-        .prepare_cached("INSERT INTO key_log (idx, frame, leaf) VALUES (?1, ?2, ?3)")
-        .map_err(failed)?;
-    let rows = (held..).zip(&append.frames).map(|(index, frame)| KeyLogRow {
-        index,
-        frame: frame.clone(),
-        leaf,
-    });
-    rows.map(|row| {
-        insert
-            .execute(params![row.index as i64, row.frame, leaf as i64])
+    let rows = (held..).zip(append.frames.iter().zip(&append.leaves));
+    rows.map(|(index, (frame, data))| {
+        let leaf = head_leaf_of(connection, data, size).map_err(failed)?;
+        connection
+            .prepare_cached("INSERT INTO key_log (idx, frame, leaf) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| insert.execute(params![index as i64, frame, leaf as i64]))
             .map_err(failed)?;
-        Ok(row)
+        let frame = frame.clone();
+        Ok(KeyLogRow { index, frame, leaf })
     })
     .collect()
+}
+
+/// The leaf of a key log head: a new one, or after a restore the one that it already has.
+fn head_leaf_of(connection: &Connection, data: &[u8; 32], size: &mut u64) -> rusqlite::Result<u64> {
+    let known = connection
+        .prepare_cached("DELETE FROM orphan WHERE commitment = ?1 RETURNING idx")?
+        .query_row(params![data], |row| rows::uint(row, 0))
+        .optional()?;
+    if let Some(leaf) = known {
+        return Ok(leaf);
+    }
+    connection
+        .prepare_cached("INSERT INTO leaf (idx, data) VALUES (?1, ?2)")?
+        .execute(params![*size as i64, data])?;
+    *size += 1;
+    Ok(*size - 1)
 }
 
 fn derive(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {

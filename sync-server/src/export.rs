@@ -137,7 +137,9 @@ async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportEr
         if let (Some(main), false) = (stored.main(), chains.contains_key(&row.chain)) {
             let last = rows
                 .iter()
-                .filter(|other| other.chain == row.chain && other.run == main.number)
+                .filter(|other| {
+                    other.chain == row.chain && other.run == main.number && contiguous.contains(&other.leaf)
+                })
                 .map(|other| other.seq)
                 .max();
             let commitments = ledger.stored(row.chain, 0, last.unwrap_or(0)).await?;

@@ -5,16 +5,17 @@
 #[path = "make_vectors/mod.rs"]
 mod make_vectors;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 fn main() -> make_vectors::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let vectors = make_vectors::all()?;
-    for kind in fs::read_dir(&root)?.filter_map(|entry| entry.ok().map(|e| e.path())) {
-        if kind.is_dir() {
-            fs::remove_dir_all(kind)?;
-        }
+    // The folders of other types belong to the crates that own them.
+    let kinds: BTreeSet<&str> = vectors.iter().map(make_vectors::Vector::kind).collect();
+    for kind in kinds.into_iter().map(|kind| root.join(kind)).filter(|folder| folder.is_dir()) {
+        fs::remove_dir_all(kind)?;
     }
     for vector in &vectors {
         let path = root.join(vector.path());

@@ -171,12 +171,17 @@ pub fn decode_prefix(bytes: &[u8]) -> Result<(Value, usize), CborError> {
     Ok((value, reader.at))
 }
 
+/// Longest item of a sequence in bytes: the longest frame, with room. An item is read whole, and one that is longer than any
+/// frame may be must not be allocated.
+const MAX_SEQUENCE_ITEM: usize = 2 * 1024 * 1024;
+
 /// Splits a CBOR sequence into the byte ranges of its items without keeping their values.
 pub fn split_sequence(bytes: &[u8]) -> Result<Vec<&[u8]>, CborError> {
     let mut items = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let (_, used) = decode_prefix(&bytes[at..]).map_err(|e| CborError { offset: e.offset + at, ..e })?;
+        let (_, used) = decode_prefix(&bytes[at..bytes.len().min(at + MAX_SEQUENCE_ITEM)])
+            .map_err(|e| CborError { offset: e.offset + at, ..e })?;
         items.push(&bytes[at..at + used]);
         at += used;
     }

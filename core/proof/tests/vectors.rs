@@ -23,6 +23,8 @@ use fieldseal_proof::bundle::finding_codes;
 use fieldseal_proof::ids::from_hex;
 use serde_json::Value;
 
+/// Types whose readers lie in core; `core/tests/vectors` makes and checks them.
+const OF_CORE: [&str; 5] = ["merge-state", "pack", "vault", "rescue", "enrolment-text"];
 const LEAST_VECTORS: usize = 75;
 const LEAST_NEGATIVE_PERCENT: usize = 60;
 
@@ -43,6 +45,10 @@ fn files(root: &Path, below: &str, out: &mut BTreeSet<String>) {
     }
 }
 
+fn of_core(name: &str) -> bool {
+    OF_CORE.iter().any(|kind| name.starts_with(&format!("{kind}/")))
+}
+
 fn committed() -> Vec<(String, Value)> {
     let mut names = BTreeSet::new();
     files(&folder(), "", &mut names);
@@ -58,6 +64,7 @@ fn committed() -> Vec<(String, Value)> {
 fn the_committed_files_are_what_the_generator_makes() {
     let mut names = BTreeSet::new();
     files(&folder(), "", &mut names);
+    names.retain(|name| !of_core(name));
     let made = make_vectors::all().unwrap();
     let paths: BTreeSet<String> = made.iter().map(make_vectors::Vector::path).collect();
     assert_eq!(paths.len(), made.len(), "two vectors have the same name");
@@ -71,7 +78,7 @@ fn the_committed_files_are_what_the_generator_makes() {
 #[test]
 fn the_verifier_says_of_every_vector_what_the_vector_says() {
     let mut faults = Vec::new();
-    for (name, vector) in committed() {
+    for (name, vector) in committed().into_iter().filter(|(name, _)| !of_core(name)) {
         if let Err(fault) = judge(&name, &vector) {
             faults.push(format!("{name}: {fault}"));
         }

@@ -456,6 +456,51 @@ mod tests {
         }
     }
 
+    /// After a total loss the device is enrolled again: the key log takes its new life, and would not take the old one twice.
+    #[test]
+    fn a_key_log_enrols_the_new_life_beside_the_old_one() {
+        use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
+        let dir = tempfile::tempdir().unwrap();
+        let store = new_store(dir.path(), Suite::Ed25519);
+        let root = Ed25519Signer::from_seed(&[1; 32]).unwrap();
+        let mut log = KeyLog::new(store.identity().tenant);
+        let mut enrol = |action: &str, keys: Vec<KeyRecord>| {
+            let device = (action == "device").then(|| store.identity());
+            let entry = Entry {
+                tenant: log.tenant(),
+                index: log.size(),
+                prev: log.head(),
+                action: action.to_owned(),
+                subject: device.as_ref().map(|d| *d.device.as_bytes()),
+                keys,
+                role: Some("tablet".to_owned()),
+                incarnation: device.map(|d| d.incarnation),
+                attrs_root: None,
+                signer: root.public().key_id(),
+                wall_ms: 0,
+                target: None,
+                name: None,
+            };
+            log.append(&KeyLogFrame::sign(&entry, None, &root).unwrap()).map(|_| ())
+        };
+        let keys = || {
+            let (operation, cosigner) = (store.operation_key().unwrap(), store.cosigner_key().unwrap());
+            vec![
+                KeyRecord::new(Purpose::Operation, operation.public(), Custody::Software),
+                KeyRecord::new(Purpose::Cosigner, cosigner.public(), Custody::Software),
+            ]
+        };
+        enrol(
+            "root",
+            vec![KeyRecord::new(Purpose::Root, root.public(), Custody::Software)],
+        )
+        .unwrap();
+        enrol("device", keys()).unwrap();
+        assert!(enrol("device", keys()).is_err(), "the same life a second time");
+        store.begin_incarnation().unwrap();
+        enrol("device", keys()).unwrap();
+    }
+
     #[test]
     fn a_new_incarnation_has_another_key_and_wants_enrolment() {
         let dir = tempfile::tempdir().unwrap();

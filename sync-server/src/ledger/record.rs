@@ -113,7 +113,7 @@ pub struct StreamHead {
 pub struct KeyLogRow {
     pub index: u64,
     pub frame: Vec<u8>,
-    /// Where it takes effect: leaf of the first head that covers it.
+    /// Where it takes effect: leaf of the head right after it.
     pub leaf: u64,
 }
 

@@ -31,7 +31,9 @@ class Findings:
 
     def add(self, code, subject, detail=""):
         assert code in VERDICT_OF, code
-        self.listed[code, str(subject), str(detail)] = True
+        # Names come from whoever made the bundle: nothing in them may command the reader's terminal.
+        subject, detail = ("".join(c if c.isprintable() else "\ufffd" for c in str(one)) for one in (subject, detail))
+        self.listed[code, subject, detail] = True
 
     def codes(self):
         return sorted({code for code, _, _ in self.listed})

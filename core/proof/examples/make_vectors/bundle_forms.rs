@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::actors::{MORNING, ORIGIN, ed25519, sample_body, sample_header, seed};
 use super::bag::{Files, close, receipt};
 use super::bundles::{Maker, Told, find, operation_path};
-use super::story::PHOTO;
+use super::story::{PDF, PHOTO};
 use super::trusts::trust;
 use super::{Result, Vector, hex};
 
@@ -231,6 +231,17 @@ fn files(maker: &Maker) -> Result<Vec<Vector>> {
                 let mut proof = TlogProof::parse(bytes)?;
                 proof.note = SignedNote::sign(proof.note.text(), ORIGIN, &ed25519("log")?)?;
                 *bytes = proof.to_bytes();
+                Ok(())
+            },
+        )?,
+        one(
+            "document-with-two-extensions",
+            "A document that is named as if it were something else.",
+            &["evidence.name"],
+            &|f| {
+                let name = format!("data/documents/{}.pdf", hex(sha256(PDF)));
+                let bytes = f.remove(&name).ok_or("no document")?;
+                f.insert(format!("{name}.exe"), bytes);
                 Ok(())
             },
         )?,

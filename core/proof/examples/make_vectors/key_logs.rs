@@ -386,13 +386,13 @@ pub fn vectors() -> Result<Vec<Vector>> {
         bad(
             "signature-of-another",
             "The root's entry under the administrator's signature.",
-            { plus(|log| device(log, "tablet three", third.public(), root.public()), None, &admin)? },
+            plus(|log| device(log, "tablet three", third.public(), root.public()), None, &admin)?,
             "mismatch",
         ),
         bad(
             "signer-unknown",
             "An entry by a key that is not enrolled.",
-            { plus(|log| device(log, "tablet three", third.public(), third.public()), None, &third)? },
+            plus(|log| device(log, "tablet three", third.public(), third.public()), None, &third)?,
             "signer-unknown",
         ),
         bad(

@@ -17,6 +17,7 @@ mod notes;
 mod operations;
 mod receipts;
 mod story;
+pub mod tiles;
 pub mod trees;
 mod trusts;
 
@@ -67,6 +68,11 @@ impl Vector {
         self
     }
 
+    /// Its type: the folder it lies in.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Where it lies below the folder of vectors.
     pub fn path(&self) -> String {
         let side = if self.reason.is_some() { "negative" } else { "positive" };
@@ -95,7 +101,7 @@ impl Vector {
 
 /// All vectors, in the order of the pages.
 pub fn all() -> Result<Vec<Vector>> {
-    let makers: [fn() -> Result<Vec<Vector>>; 10] = [
+    let makers: [fn() -> Result<Vec<Vector>>; 11] = [
         alphabet::vectors,
         bodies::vectors,
         headers::vectors,
@@ -105,6 +111,7 @@ pub fn all() -> Result<Vec<Vector>> {
         key_logs::vectors,
         notes::vectors,
         trees::vectors,
+        tiles::vectors,
         receipts::vectors,
     ];
     let mut out = Vec::new();

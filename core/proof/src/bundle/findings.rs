@@ -103,8 +103,10 @@ impl Findings {
     fn put(&mut self, code: &'static str, subject: impl Display, seen: Option<String>) {
         // A code that the table lacks would be our own fault; it must not raise a verdict.
         let (verdict, _, says) = finding_codes().find(|(_, c, _)| *c == code).unwrap_or((Verdict::Invalid, code, ""));
+        // Names come from whoever made the bundle: nothing in them may command the reader's terminal.
+        let plain = |text: String| text.replace(char::is_control, "\u{fffd}");
         let detail = seen.map_or(says.to_owned(), |seen| format!("{says}: {seen}"));
-        let subject = subject.to_string();
+        let (subject, detail) = (plain(subject.to_string()), plain(detail));
         self.0.push(Finding { verdict, code, subject, detail });
     }
 

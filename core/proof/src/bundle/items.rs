@@ -30,7 +30,12 @@ pub(super) fn check_items(
     for (path, name) in bag.under("data/evidence/").chain(bag.under("data/documents/")) {
         let (hash, size) = bag.good[path];
         bag.mark(path);
-        if name.split_once('.').is_none_or(|(named, _)| to_hex(&hash) != named) {
+        let pdf = path.starts_with("data/documents/");
+        let good = |ext: &str| match pdf {
+            true => ext == "pdf",
+            false => (1..=16).contains(&ext.len()) && ext.bytes().all(|b| b.is_ascii_alphanumeric()),
+        };
+        if name.split_once('.').is_none_or(|(named, ext)| to_hex(&hash) != named || !good(ext)) {
             findings.add("evidence.name", path);
         }
         files.insert(to_hex(&hash), (path, size));

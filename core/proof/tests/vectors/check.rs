@@ -70,6 +70,8 @@ pub fn check(kind: &str, input: &Value) -> Checked {
         "inclusion" => proofs::inclusion(input),
         "consistency" => proofs::consistency(input),
         "tlog-proof" => proofs::tlog_proof(input),
+        "tiles" => proofs::tiles(input),
+        "tile-path" => proofs::tile_path(input),
         "anchor" => proofs::anchor(input),
         "batch-receipt" => proofs::batch_receipt(input),
         "blob-receipt" => proofs::blob_receipt(input),

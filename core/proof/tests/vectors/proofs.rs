@@ -1,16 +1,20 @@
 //! What the server and the log say: notes, proofs, anchors, receipts.
 
+use std::collections::BTreeMap;
+
 use fieldseal_proof::checkpoint::{self, AttestationKind, Checkpoint, TimeNote};
-use fieldseal_proof::hash::sha256;
+use fieldseal_proof::hash::{Digest32, sha256};
 use fieldseal_proof::ids::{Commitment, Link, to_hex};
-use fieldseal_proof::merkle::{leaf_hash, tree_hash, verify_consistency, verify_inclusion};
+use fieldseal_proof::merkle::{NodeSource, leaf_hash, root_at, tree_hash, verify_consistency, verify_inclusion};
 use fieldseal_proof::note::{SignedNote, VerifierKey};
 use fieldseal_proof::operation::link_next;
 use fieldseal_proof::receipt::{BatchReceipt, BlobReceipt, IndexReceipt};
+use fieldseal_proof::tile;
 use fieldseal_proof::tlog_proof::TlogProof;
 use serde_json::{Value, json};
 
 use crate::check::{Checked, Input, refuse};
+use crate::make_vectors::tiles;
 use crate::objects::key;
 
 fn vkey(input: &Input<'_>) -> Result<VerifierKey, String> {
@@ -150,4 +154,36 @@ pub fn index_receipt(input: &Input<'_>) -> Checked {
         "index_of": asked.iter().map(place).collect::<Vec<_>>(),
         "size": checkpoint.size,
     }))
+}
+
+/// The published files of a log, and that the tree can be read back from them: every node out of the tile that holds it.
+pub fn tiles(input: &Input<'_>) -> Checked {
+    let count = input.number("count")?;
+    let files = tiles::files(count).map_err(refuse)?;
+    let source = Published(files.iter().cloned().collect(), count);
+    let leaves = (0..count).map(|i| leaf_hash(&tiles::leaf(i)));
+    assert_eq!(root_at(count, &source), Ok(tree_hash(leaves)));
+    Ok(json!({"files": tiles::listed(&files)}))
+}
+
+pub fn tile_path(input: &Input<'_>) -> Checked {
+    let level = u8::try_from(input.number("level")?).map_err(refuse)?;
+    Ok(json!({"path": tile::path(level, input.number("index")?, input.number("width")?)}))
+}
+
+/// The files of a log by path, and its size.
+struct Published(BTreeMap<String, Vec<u8>>, u64);
+
+impl NodeSource for Published {
+    type Error = String;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest32, String> {
+        let (tile_level, tile_index, _, first, hashes) = tile::locate(level, index);
+        let width = ((self.1 >> (8 * tile_level)) - tile_index * tile::WIDTH).min(tile::WIDTH);
+        let path = tile::path(tile_level, tile_index, width);
+        let bytes = self.0.get(&path).ok_or(format!("{path} is not published"))?;
+        let hashes: Vec<Digest32> =
+            bytes[32 * first..32 * (first + hashes)].chunks(32).map(|c| c.try_into().unwrap()).collect();
+        tile::fold(&hashes).ok_or("not a whole subtree".into())
+    }
 }

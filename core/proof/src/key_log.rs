@@ -437,7 +437,7 @@ impl KeyLog {
         let (Some(subject), Some(incarnation)) = (entry.subject, entry.incarnation) else {
             return Ok(());
         };
-        if entry.keys.is_empty() {
+        if entry.keys.iter().all(|k| k.purpose != Purpose::Operation) {
             return Ok(());
         }
         if self.lives.contains_key(&(subject, incarnation)) {

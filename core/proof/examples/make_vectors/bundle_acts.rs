@@ -16,10 +16,11 @@ pub fn vectors(maker: &Maker) -> Result<Vec<Vector>> {
     Ok(out)
 }
 
-type Told2<'a> = (&'a str, &'a str, &'static str, &'static [&'static str], &'a [Twist]);
+/// Name, what, verdict, findings, twists.
+type Wrong<'a> = (&'a str, &'a str, &'static str, &'static [&'static str], &'a [Twist]);
 
-fn each(maker: &Maker, list: &[Told2]) -> Result<Vec<Vector>> {
-    let one = |(name, what, verdict, findings, twists): &Told2| {
+fn each(maker: &Maker, list: &[Wrong]) -> Result<Vec<Vector>> {
+    let one = |(name, what, verdict, findings, twists): &Wrong| {
         maker.vector(&maker.twisted(twists)?.1, name, what, verdict, findings)
     };
     list.iter().map(one).collect()

@@ -80,7 +80,7 @@ fn an_append_is_durable_in_less_than_a_blink() {
             suite,
             card: String::new(),
         };
-        let keys = FileKeyStore::create(&folder, new, random.clone()).unwrap();
+        let keys = FileKeyStore::create(&folder, new, random.clone(), None).unwrap();
         let clock = Arc::new(SetClock::starting_at(1_795_000_000_000, &*random).unwrap());
         let ports = StorePorts {
             clock,

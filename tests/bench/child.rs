@@ -66,6 +66,7 @@ fn open(folder: &Path) -> Result<(Arc<FieldDevice>, f64), Box<dyn Error>> {
         random,
         space: Arc::new(FileSystem),
         wait_ms: 5_000,
+        platform: None,
     };
     let (took, opened) = seconds(|| FieldDevice::open(folder, ports));
     Ok((Arc::new(opened?.0), took))

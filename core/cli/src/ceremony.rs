@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::body::Body;
-use fieldseal_proof::bundle::{Trust, Witness};
 use fieldseal_proof::ids::{IncarnationId, ItemId, KeyId, TenantId, from_hex, to_hex};
 use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
 use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::sshsig::allowed_signers_line;
-use fieldseal_proof::suite::{PublicKey, Signer, Suite};
+use fieldseal_proof::suite::{PublicKey, Signer};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -236,59 +235,4 @@ pub fn write_trust(folder: &Path, log: &KeyLog) -> Result<(), Failure> {
         &folder.join("policy.json"),
         &pretty(&serde_json::json!({ "quorum": 0, "witnesses": [] })),
     )
-}
-
-#[derive(Deserialize)]
-struct PolicyJson {
-    quorum: usize,
-    #[serde(default)]
-    witnesses: Vec<WitnessJson>,
-}
-
-#[derive(Deserialize)]
-struct WitnessJson {
-    vkey: String,
-    organisation: String,
-    #[serde(default)]
-    same_operator: bool,
-}
-
-/// Reads a trust folder.
-///
-/// # Errors
-/// A file that is missing, by name, or is not in its form.
-pub fn read_trust(folder: &Path) -> Result<Trust, Failure> {
-    let missing = |name: &str| Failure::new("trust_missing", [("path", Param::text(name.to_owned()))]);
-    let text = |name: &str| -> Result<String, Failure> {
-        let path = folder.join(name);
-        if !path.is_file() {
-            return Err(missing(name));
-        }
-        String::from_utf8(files::read(&path)?).map_err(|error| Failure::form(&path, error))
-    };
-    let path = folder.join("tenant.json");
-    text("tenant.json")?;
-    let tenant: TenantJson = files::read_json(&path)?;
-    let root = from_hex(&tenant.root.public).ok_or_else(|| Failure::form(&path, "the root key is not hex"))?;
-    let suite = Suite::from_number(tenant.root.suite).map_err(|error| Failure::form(&path, error))?;
-    let root = PublicKey::parse(suite, &root).map_err(|error| Failure::form(&path, error))?;
-    let tenant = tenant.tenant.parse().map_err(|error| Failure::form(&path, error))?;
-    let vkey = text("log.vkey")?;
-    let trust = Trust::new(tenant, root, vkey.trim(), text("allowed_signers")?);
-    let mut trust = trust.map_err(|error| Failure::form(&folder.join("log.vkey"), error))?;
-    let policy = folder.join("policy.json");
-    if policy.is_file() {
-        let read: PolicyJson = files::read_json(&policy)?;
-        trust.quorum = read.quorum;
-        for witness in read.witnesses {
-            let key = VerifierKey::parse(&witness.vkey).map_err(|error| Failure::form(&policy, error))?;
-            let (organisation, same_operator) = (witness.organisation, witness.same_operator);
-            trust.witnesses.push(Witness {
-                key,
-                organisation,
-                same_operator,
-            });
-        }
-    }
-    Ok(trust)
 }

@@ -92,6 +92,7 @@ pub fn ports(shell: &Shell) -> Result<(Ports, Arc<DeskClock>), Failure> {
         random: Arc::new(OsRandom),
         space: Arc::new(FileSystem),
         wait_ms: WAIT_MS,
+        platform: None,
     };
     Ok((ports, clock))
 }

@@ -140,25 +140,8 @@ impl From<Message> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let detail = |text: String| ("detail", Param::text(text));
-        match fault {
-            Fault::Offline(why) => Self::new("server_unreachable", [("url", Param::text("")), detail(why)]),
-            Fault::Busy { floor, .. } => {
-                let span = floor.unwrap_or_default().as_millis().try_into().unwrap_or(u64::MAX);
-                Self::new("server_busy", [("span", Param::Span(span))])
-            }
-            Fault::Paused => Self::new("token_refused", []),
-            Fault::WrongServer => Self::new("wrong_server", []),
-            Fault::Refused { code, detail: text, .. } if catalogue::exists(&code) => Self::new(code, [detail(text)]),
-            Fault::Refused {
-                status,
-                code,
-                detail: text,
-            } => Self::new("server_answer", [detail(format!("{status} {code} {text}"))]),
-            Fault::Untrue { what, why } => Self::new("server_answer", [detail(format!("{what}: {why}"))]),
-            Fault::Store(fault) => Self::new(fault.code, [("path", Param::text("")), detail(fault.detail)]),
-            Fault::Cancelled => Self::new("cancelled", []),
-        }
+        let (code, params) = fault.words();
+        Self::new(code, params)
     }
 }
 

@@ -8,10 +8,8 @@
 //! | [`commands`] | one file per noun |
 //! | [`key_file`] | a private key under a PIN |
 //! | [`ceremony`] | requests, key log files, server cards, trust folders |
-//! | [`bag`] | a bundle's files from a folder or a zip |
 
 mod args;
-mod bag;
 mod ceremony;
 mod commands;
 mod desk;

@@ -30,6 +30,11 @@ impl Message {
         self.params.iter().map(|(name, param)| (*name, param.shown(Lang::En)))
     }
 
+    /// The parameters as they are, for whoever writes the sentence elsewhere.
+    pub fn parts(&self) -> &[(&'static str, Param)] {
+        &self.params
+    }
+
     /// Whether the catalogue has the code with exactly these parameters of these kinds. Tests of whoever makes messages ask it.
     pub fn is_complete(&self) -> bool {
         let mut given: Vec<(&str, &str)> = self.params.iter().map(|(name, param)| (*name, param.kind())).collect();

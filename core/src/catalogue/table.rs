@@ -12,6 +12,7 @@ pub(super) const GROUPS: &[(&str, &str)] = &[
     ("labels", include_str!("messages/labels.toml")),
     ("input", include_str!("messages/input.toml")),
     ("device", include_str!("messages/device.toml")),
+    ("app", include_str!("messages/app.toml")),
     ("sync", include_str!("messages/sync.toml")),
     ("server", include_str!("messages/server.toml")),
     ("cli", include_str!("messages/cli.toml")),

@@ -2,6 +2,7 @@
 
 use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::ids::{BodyRoot, OfficerId};
+use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::PublicKey;
 
 use super::{DeviceError, FieldDevice};
@@ -20,6 +21,8 @@ pub struct DeviceEnrolment {
     pub operation: PublicKey,
     /// Cosigner key.
     pub cosigner: PublicKey,
+    /// Where the operation key is kept; the administrator writes it into the key log.
+    pub custody: Custody,
     /// The operation key's signature over tenant, device, incarnation, both keys and code.
     pub proof: [u8; 64],
 }
@@ -61,6 +64,14 @@ impl FieldDevice {
         Ok(standing.state)
     }
 
+    /// The operation key of the present life, and where it is kept. Nothing is signed.
+    ///
+    /// # Errors
+    /// When the key store does not give it.
+    pub fn operation_key(&self) -> Result<(PublicKey, Custody), DeviceError> {
+        Ok((self.keys.operation_key()?.public().clone(), self.keys.custody()))
+    }
+
     /// What the transport posts to enrol this device or a new life of it.
     ///
     /// # Errors
@@ -83,6 +94,7 @@ impl FieldDevice {
             identity,
             operation: operation.public().clone(),
             cosigner: cosigner.public().clone(),
+            custody: self.keys.custody(),
             proof,
         })
     }

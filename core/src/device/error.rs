@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::path::Path;
 
 use fieldseal_proof::ids::IdError;
+use fieldseal_proof::operation::SealError;
 
 use crate::catalogue::{Lang, Message, Param};
 use crate::domain::Refusal;
@@ -48,6 +49,11 @@ impl DeviceError {
 
     pub(super) fn not_found(what: impl Display) -> Self {
         Self::text("not_found", "what", what)
+    }
+
+    /// A file of the user's, outside the device, could not be read or written.
+    pub fn of_file(path: &Path, error: std::io::Error) -> Self {
+        Self::io(path, error)
     }
 
     pub(super) fn io(path: &Path, error: std::io::Error) -> Self {
@@ -96,6 +102,7 @@ impl From<StoreError> for DeviceError {
             StoreError::Absent(what) => Self::not_found(what),
             StoreError::NoNumber { form } => Self::text("number_exhausted", "form", form),
             StoreError::Keys(error) => error.into(),
+            StoreError::Seal(SealError::Sign(error)) => Self::text("key_refused", "detail", error),
             StoreError::File { path, source, .. } => Self::io(&path, source),
             other => Self::text("seal_failed", "detail", other),
         }
@@ -124,6 +131,8 @@ impl From<KeyringError> for DeviceError {
             KeyringError::PinWrong { wait_s, .. } | KeyringError::PinWait { wait_s } => {
                 Self::new("pin_wait", [("span", Param::Span(wait_s * 1000))])
             }
+            KeyringError::OtherCustody => Self::new("key_store_other", []),
+            KeyringError::Sign(error) => Self::text("key_refused", "detail", error),
             KeyringError::UnknownOfficer => Self::text("officer_unknown", "certificate", "?"),
             KeyringError::OfficerExists => Self::text("officer_exists", "certificate", "?"),
             KeyringError::File(error) => error.into(),

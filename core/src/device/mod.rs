@@ -10,19 +10,24 @@
 
 mod capture;
 mod card;
+mod defaults;
 mod documents;
 mod drafts;
+mod enrolling;
 mod enrolment;
 mod error;
 mod field;
 mod fsck;
 mod inspections;
+mod packs;
+mod papers;
 mod people;
 mod registry;
 mod rescue;
 mod status;
 mod supervise;
 mod sync_port;
+mod visit;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +38,7 @@ use fieldseal_proof::suite::Suite;
 
 use crate::clock::{Clock, ClockJump, DeviceTime};
 use crate::domain::{Act, Day, Line, device_open};
-use crate::keyring::{FileKeyStore, Identity, KeyStore, NewDevice};
+use crate::keyring::{FileKeyStore, Identity, KeyStore, NewDevice, PlatformKeys};
 use crate::operation::NewOperation;
 use crate::pack::{PackFile, RulePack};
 use crate::random::{Random, uuid};
@@ -43,17 +48,20 @@ use crate::vault::{EscrowKey, Space, SweptVault, Vault};
 pub use capture::{Captured, NewEvidence, StorageLeft};
 pub use card::EnrolmentCard;
 pub use documents::{IssuedDocument, NewDocument, PaperPlace};
+pub use enrolling::{Enrolling, EnrolmentRound};
 pub use enrolment::{DeviceEnrolment, OfficerEnrolment};
 pub use error::DeviceError;
 pub use field::{NewCredentials, NewFinding, NewOrderItem, NewStatement};
 pub use fsck::Fsck;
 pub use inspections::{InspectionRow, InspectionView, NewInspection, OpenOrder};
+pub use papers::{PreparedDocument, Printed, Typesetting};
 pub use people::Unlocked;
 pub use registry::{EnterpriseRow, NewEnterprise};
 pub use rescue::{RescueReader, RescueRecord, RescueReport};
 pub use status::DeviceStatus;
 pub use supervise::Assignment;
 pub use sync_port::SyncPort;
+pub use visit::{Visit, VisitOptions, VisitReport, VisitStep};
 
 /// What a device is given from outside.
 #[derive(Clone)]
@@ -66,6 +74,8 @@ pub struct Ports {
     pub space: Arc<dyn Space>,
     /// How long to wait for another process, in milliseconds.
     pub wait_ms: u64,
+    /// The platform's key store, where it has one; a device stays with what it was made with.
+    pub platform: Option<Arc<dyn PlatformKeys>>,
 }
 
 /// What a start had to do; empty after a clean stop.
@@ -101,7 +111,8 @@ pub struct FieldDevice {
 }
 
 impl FieldDevice {
-    /// Makes a device in a folder: keys, store, vault, and its first operation. Its enrolment is then to be sent.
+    /// Makes a device in a folder: keys, store, vault, and its first operation. Its enrolment is then to be sent. A platform's
+    /// key store makes P-256 keys, whatever `suite` says.
     ///
     /// # Errors
     /// `already_enrolled` when the folder holds a device, `enrolment_text` when the card does not read.
@@ -122,7 +133,7 @@ impl FieldDevice {
             suite,
             card: text.trim().to_owned(),
         };
-        FileKeyStore::create(folder, new, ports.random.clone())?;
+        FileKeyStore::create(folder, new, ports.random.clone(), ports.platform.clone())?;
         Ok(Self::open(folder, ports)?.0)
     }
 
@@ -131,7 +142,11 @@ impl FieldDevice {
     /// # Errors
     /// `not_enrolled` when the folder holds no device, `db_locked`, `db_newer`, or files that cannot be read.
     pub fn open(folder: &Path, ports: Ports) -> Result<(Self, StartReport), DeviceError> {
-        let keys: Arc<dyn KeyStore> = Arc::new(FileKeyStore::open(folder, ports.random.clone())?);
+        let keys: Arc<dyn KeyStore> = Arc::new(FileKeyStore::open(
+            folder,
+            ports.random.clone(),
+            ports.platform.clone(),
+        )?);
         let card = EnrolmentCard::parse(&keys.standing().card)?;
         let store_ports = StorePorts {
             clock: ports.clock.clone(),

@@ -44,6 +44,38 @@ impl FieldDevice {
         Ok(unlocked)
     }
 
+    /// Makes an officer whose key is open the one at work again, without asking for the PIN.
+    ///
+    /// # Errors
+    /// `session_ended` when the key is not open, or its session is over.
+    pub fn take_over(&self, officer: OfficerId) -> Result<Unlocked, DeviceError> {
+        let (now, longest) = (self.clock.now().wall_ms, self.longest_session_ms());
+        let mut people = lock(&self.people);
+        let ended = || DeviceError::new("session_ended", []);
+        let place = people.iter().position(|open| open.record.officer == officer);
+        let open = people.remove(place.ok_or_else(ended)?);
+        people.push(open.clone());
+        if now.abs_diff(open.began_ms) < longest {
+            Ok(open)
+        } else {
+            Err(ended())
+        }
+    }
+
+    /// An officer's open key, for a signature that does not make the officer the one at work.
+    ///
+    /// # Errors
+    /// `officer_unknown`, `session_ended` when the key is not open.
+    pub fn open_key(&self, certificate: &str) -> Result<Unlocked, DeviceError> {
+        let officer = self.officer(certificate)?.officer;
+        let (now, longest) = (self.clock.now().wall_ms, self.longest_session_ms());
+        let people = lock(&self.people);
+        let open = people.iter().find(|open| open.record.officer == officer);
+        open.filter(|open| now.abs_diff(open.began_ms) < longest)
+            .cloned()
+            .ok_or_else(|| DeviceError::new("session_ended", []))
+    }
+
     /// Closes an officer's key and ends the session.
     ///
     /// # Errors

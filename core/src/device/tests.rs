@@ -50,6 +50,7 @@ fn ports() -> Ports {
         clock,
         random,
         space: Arc::new(FileSystem),
+        platform: None,
         wait_ms: 200,
     }
 }

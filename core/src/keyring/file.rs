@@ -1,4 +1,4 @@
-//! The software key store: two files of the device's folder.
+//! The key store of a device's folder: its key file, opened by a secret beside it or by a platform's key store.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId};
+use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{Ed25519Signer, P256Signer, Signer, Suite};
 use zeroize::Zeroizing;
 
 use super::pin::{self, PinDelay};
+use super::platform::{PlatformKeys, PlatformSigner};
 use super::ring::{EnrolmentState, OfficerEntry, OfficerRecord, Ring, Standing};
 use super::{Identity, KeyStore, KeyringError, MIN_PIN, NewDevice, NewOfficer, SharedSigner};
 use crate::random::{Random, array, uuid};
 use crate::vault::{VaultError, open_sealed, seal_secret, write_durably};
 
-/// Keys in `device.secret` and `keyring` of a folder.
+/// Keys in `keyring` of a folder, under `device.secret` beside it or, where the platform has a key store, under its secret
+/// and with the operation key in its hardware.
 ///
 /// Every change takes a lock file, reads the key file anew, and replaces it durably, so that two processes of one device
 /// do not undo each other's changes.
@@ -24,6 +27,7 @@ pub struct FileKeyStore {
     folder: PathBuf,
     secret: Zeroizing<[u8; 32]>,
     random: Arc<dyn Random>,
+    platform: Option<Arc<dyn PlatformKeys>>,
     ring: Mutex<Ring>,
 }
 
@@ -32,12 +36,20 @@ impl FileKeyStore {
     ///
     /// # Errors
     /// When there is a key file already, or nothing can be written.
-    pub fn create(folder: &Path, new: NewDevice, random: Arc<dyn Random>) -> Result<Self, KeyringError> {
+    pub fn create(
+        folder: &Path,
+        new: NewDevice,
+        random: Arc<dyn Random>,
+        platform: Option<Arc<dyn PlatformKeys>>,
+    ) -> Result<Self, KeyringError> {
         let secret_path = folder.join(SECRET);
         if secret_path.exists() || folder.join(RING).exists() {
             return Err(KeyringError::Exists(folder.to_owned()));
         }
-        let secret = Zeroizing::new(array::<32>(&*random)?);
+        let (secret, suite, custody) = match &platform {
+            Some(platform) => (platform.device_secret()?, Suite::P256, Custody::Hardware),
+            None => (Zeroizing::new(array::<32>(&*random)?), new.suite, Custody::Software),
+        };
         let ring = Ring {
             identity: Identity {
                 tenant: new.tenant,
@@ -52,20 +64,26 @@ impl FileKeyStore {
                 request: None,
                 token: None,
             },
-            suite: new.suite,
-            operation: fresh_seed(new.suite, &*random)?,
+            suite,
+            custody,
+            operation: fresh_seed(suite, &*random)?,
             cosigner: fresh_seed(Suite::Ed25519, &*random)?,
             database: Zeroizing::new(array(&*random)?),
             vault: Zeroizing::new(array(&*random)?),
             officers: Vec::new(),
         };
-        write_durably(&secret_path, &*secret)?;
+        if custody == Custody::Software {
+            write_durably(&secret_path, &*secret)?;
+        }
         let store = Self {
             folder: folder.to_owned(),
             secret,
             random,
+            platform,
             ring: Mutex::new(ring.clone()),
         };
+        // Asked for now, so that a platform that makes no such key says so before there is a device.
+        store.operation_key()?;
         store.write(&ring)?;
         Ok(store)
     }
@@ -73,31 +91,25 @@ impl FileKeyStore {
     /// Opens the keys of a device.
     ///
     /// # Errors
-    /// [`KeyringError::Absent`] when the folder is no device, [`KeyringError::Damaged`] when the files do not fit.
-    pub fn open(folder: &Path, random: Arc<dyn Random>) -> Result<Self, KeyringError> {
-        let secret_path = folder.join(SECRET);
-        let bytes = match std::fs::read(&secret_path) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyringError::Absent(folder.to_owned())),
-            Err(source) => {
-                return Err(VaultError::Io {
-                    action: "reading",
-                    path: secret_path,
-                    source,
-                }
-                .into());
-            }
+    /// [`KeyringError::Absent`] when the folder is no device, [`KeyringError::Damaged`] when the files do not fit,
+    /// [`KeyringError::OtherCustody`] when they were made with a platform's key store and none is given, or the reverse.
+    pub fn open(
+        folder: &Path,
+        random: Arc<dyn Random>,
+        platform: Option<Arc<dyn PlatformKeys>>,
+    ) -> Result<Self, KeyringError> {
+        let secret = match &platform {
+            Some(_) if folder.join(SECRET).exists() => return Err(KeyringError::OtherCustody),
+            Some(_) if !folder.join(RING).exists() => return Err(KeyringError::Absent(folder.to_owned())),
+            Some(platform) => platform.device_secret()?,
+            None => read_secret(folder)?,
         };
-        let secret = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| KeyringError::Damaged("the device secret is not 32 bytes"))?;
-        let secret = Zeroizing::new(secret);
         let ring = read_ring(folder, &secret)?;
         Ok(Self {
             folder: folder.to_owned(),
             secret,
             random,
+            platform,
             ring: Mutex::new(ring),
         })
     }
@@ -151,9 +163,20 @@ impl KeyStore for FileKeyStore {
         })
     }
 
+    fn custody(&self) -> Custody {
+        self.ring().custody
+    }
+
     fn operation_key(&self) -> Result<SharedSigner, KeyringError> {
         let ring = self.ring();
-        signer(ring.suite, &ring.operation)
+        match (&self.platform, ring.custody) {
+            (Some(platform), Custody::Hardware) => Ok(Box::new(PlatformSigner::of(
+                Arc::clone(platform),
+                &ring.identity.incarnation,
+            )?)),
+            (None, Custody::Software) => signer(ring.suite, &ring.operation),
+            _ => Err(KeyringError::OtherCustody),
+        }
     }
 
     fn cosigner_key(&self) -> Result<SharedSigner, KeyringError> {
@@ -280,6 +303,33 @@ const RING: &str = "keyring";
 const LOCK: &str = "keyring.lock";
 const MAGIC: &[u8] = b"FSKEY0\n";
 
+/// The secret beside the key file.
+fn read_secret(folder: &Path) -> Result<Zeroizing<[u8; 32]>, KeyringError> {
+    let path = folder.join(SECRET);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(if folder.join(RING).exists() {
+                KeyringError::OtherCustody
+            } else {
+                KeyringError::Absent(folder.to_owned())
+            });
+        }
+        Err(source) => {
+            return Err(VaultError::Io {
+                action: "reading",
+                path,
+                source,
+            }
+            .into());
+        }
+    };
+    let secret = bytes.as_slice().try_into();
+    secret
+        .map(Zeroizing::new)
+        .map_err(|_| KeyringError::Damaged("the device secret is not 32 bytes"))
+}
+
 fn read_ring(folder: &Path, secret: &[u8; 32]) -> Result<Ring, KeyringError> {
     let path = folder.join(RING);
     let bytes = match std::fs::read(&path) {
@@ -340,7 +390,7 @@ mod tests {
             suite,
             card: "fieldseal:enrol:1:".into(),
         };
-        FileKeyStore::create(folder, new, Arc::new(OsRandom)).unwrap()
+        FileKeyStore::create(folder, new, Arc::new(OsRandom), None).unwrap()
     }
 
     fn add(store: &FileKeyStore) -> OfficerRecord {
@@ -356,7 +406,7 @@ mod tests {
     fn keys_come_back_and_are_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let store = new_store(dir.path(), Suite::P256);
-        let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom)).unwrap();
+        let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom), None).unwrap();
         assert_eq!(
             store.operation_key().unwrap().public(),
             again.operation_key().unwrap().public()
@@ -371,7 +421,7 @@ mod tests {
             card: String::new(),
         };
         assert!(matches!(
-            FileKeyStore::create(dir.path(), new, Arc::new(OsRandom)),
+            FileKeyStore::create(dir.path(), new, Arc::new(OsRandom), None),
             Err(KeyringError::Exists(_))
         ));
     }
@@ -409,7 +459,7 @@ mod tests {
             Err(KeyringError::PinWrong { wait_s: 30, left: 0 })
         ));
         // A new process does not forget, and even the right PIN has to wait.
-        let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom)).unwrap();
+        let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom), None).unwrap();
         assert!(matches!(
             again.unlock(officer.officer, "483920", 10_000),
             Err(KeyringError::PinWait { wait_s: 20 })
@@ -451,7 +501,7 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, bad).unwrap();
-            let opened = FileKeyStore::open(dir.path(), Arc::new(OsRandom));
+            let opened = FileKeyStore::open(dir.path(), Arc::new(OsRandom), None);
             assert!(matches!(opened, Err(KeyringError::Damaged(_))), "byte {at}");
         }
     }

@@ -6,13 +6,15 @@
 //! ```
 //!
 //! A tablet without a platform key store keeps this in two files. Whoever copies both files has the device's keys (not the
-//! officers'); a hardware key store takes their place behind [`KeyStore`].
+//! officers'); [`PlatformKeys`] takes the place of the secret and of the operation key.
 
 mod file;
 mod pin;
+mod platform;
 mod ring;
 
 use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId, TenantId};
+use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{SignError, SignatureError, Signer, Suite};
 use zeroize::Zeroizing;
 
@@ -21,6 +23,7 @@ use crate::vault::VaultError;
 
 pub use file::FileKeyStore;
 pub use pin::{MIN_PIN, PinDelay};
+pub use platform::PlatformKeys;
 pub use ring::{EnrolmentState, OfficerRecord, Role, Standing};
 
 /// A signer that may be used from any thread.
@@ -35,6 +38,9 @@ pub enum KeyringError {
     /// There is a key file already; it is not replaced.
     #[error("{0} holds keys already")]
     Exists(std::path::PathBuf),
+    /// The key file was made under a platform's key store, and none was given, or the other way round.
+    #[error("these keys stand under another kind of key store")]
+    OtherCustody,
     /// The key file does not open under the device secret, or is not one.
     #[error("the key file was changed or does not belong to this device secret: {0}")]
     Damaged(&'static str),
@@ -127,6 +133,8 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// When it cannot be written.
     fn set_standing(&self, standing: Standing) -> Result<(), KeyringError>;
+    /// Where the operation key is: in hardware, or in software.
+    fn custody(&self) -> Custody;
     /// The operation key of the present incarnation.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId, TenantId};
+use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{PublicKey, Suite};
 use zeroize::Zeroizing;
 
@@ -102,6 +103,8 @@ pub(super) struct Ring {
     pub identity: Identity,
     pub standing: Standing,
     pub suite: Suite,
+    /// Who holds the operation key; in hardware's custody `operation` is never used.
+    pub custody: Custody,
     pub operation: Zeroizing<[u8; 32]>,
     pub cosigner: Zeroizing<[u8; 32]>,
     pub database: Zeroizing<[u8; 32]>,
@@ -139,6 +142,10 @@ impl Ring {
                 Value::Array(self.officers.iter().map(OfficerEntry::value).collect()),
             ),
         ]);
+        // Left out for software, so that files of before are read as what they are.
+        if self.custody == Custody::Hardware {
+            map.push((16, Value::text(self.custody.as_str())));
+        }
         Zeroizing::new(cbor::encode(&Value::Map(map)))
     }
 
@@ -170,6 +177,10 @@ impl Ring {
                 token: map.opt_text(9),
             },
             suite: Suite::from_number(map.uint(10)?)?,
+            custody: match map.opt_text(16).as_deref() {
+                None => Custody::Software,
+                Some(word) => Custody::from_word(word).ok_or(MISSING)?,
+            },
             operation: Zeroizing::new(map.fixed(11)?),
             cosigner: Zeroizing::new(map.fixed(12)?),
             database: Zeroizing::new(map.fixed(13)?),

@@ -41,7 +41,7 @@ fn open(folder: &Path) -> (Store, FileKeyStore) {
         suite: Suite::Ed25519,
         card: String::new(),
     };
-    let keys = FileKeyStore::create(folder, new, random.clone()).unwrap();
+    let keys = FileKeyStore::create(folder, new, random.clone(), None).unwrap();
     let clock = Arc::new(SetClock::starting_at(WALL_MS, &*random).unwrap());
     let ports = StorePorts {
         clock,
@@ -334,7 +334,7 @@ fn own_operations_that_were_lost_come_back_from_the_server() {
     drop(store);
     // The database is gone; only the keys are left, and the tail says where the chain had come to.
     std::fs::copy(dir.path().join("store.tail"), other.path().join("store.tail")).unwrap();
-    let keys = FileKeyStore::open(other.path(), Arc::new(OsRandom)).unwrap();
+    let keys = FileKeyStore::open(other.path(), Arc::new(OsRandom), None).unwrap();
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let clock = Arc::new(SetClock::starting_at(WALL_MS, &*random).unwrap());
     let ports = StorePorts {

@@ -46,6 +46,21 @@ pub struct StoredWrite {
 }
 
 impl Store {
+    /// Receipts of the server that cover an own operation, by kind (`batch`, `index`), framed as they came.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn receipts(&self, incarnation: IncarnationId, seq: u64) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let connection = self.connection();
+        let mut query = connection.prepare_cached(
+            "SELECT kind, bytes FROM receipts WHERE incarnation = ?1 AND first <= ?2 AND last >= ?2 ORDER BY kind, first",
+        )?;
+        let rows = query.query_map(params![incarnation.as_bytes(), seq], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// One operation.
     ///
     /// # Errors

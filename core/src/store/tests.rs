@@ -38,7 +38,7 @@ fn new_keys(folder: &Path) -> FileKeyStore {
         suite: Suite::Ed25519,
         card: String::new(),
     };
-    FileKeyStore::create(folder, new, Arc::new(OsRandom)).unwrap()
+    FileKeyStore::create(folder, new, Arc::new(OsRandom), None).unwrap()
 }
 
 fn open(folder: &Path, keys: &FileKeyStore) -> (Store, StoreStart) {

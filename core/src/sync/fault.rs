@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::message::{Expect, NoAnswer, Response};
 use super::wire::Problem;
+use crate::catalogue::{self, Param};
 
 /// One failed exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +88,32 @@ impl Fault {
             Self::Store(fault) => fault.code,
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// The sentence for people: a code of the catalogue, or one that came over the wire, with its parameters.
+    pub fn words(&self) -> (String, Vec<(&'static str, Param)>) {
+        let detail = |text: &str| ("detail", Param::text(text));
+        let (code, params) = match self {
+            Self::Offline(why) => ("server_unreachable", vec![("url", Param::text("")), detail(why)]),
+            Self::Busy { floor, .. } => {
+                let span = floor.unwrap_or_default().as_millis().try_into().unwrap_or(u64::MAX);
+                ("server_busy", vec![("span", Param::Span(span))])
+            }
+            Self::Paused => ("token_refused", vec![]),
+            Self::WrongServer => ("wrong_server", vec![]),
+            Self::Refused { code, detail: text, .. } if catalogue::exists(code) => {
+                return (code.clone(), vec![detail(text)]);
+            }
+            Self::Refused {
+                status,
+                code,
+                detail: text,
+            } => ("server_answer", vec![detail(&format!("{status} {code} {text}"))]),
+            Self::Untrue { what, why } => ("server_answer", vec![detail(&format!("{what}: {why}"))]),
+            Self::Store(fault) => (fault.code, vec![("path", Param::text("")), detail(&fault.detail)]),
+            Self::Cancelled => ("cancelled", vec![]),
+        };
+        (code.to_owned(), params)
     }
 
     pub(super) fn untrue(what: &'static str, why: impl std::fmt::Display) -> Self {

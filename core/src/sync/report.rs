@@ -128,6 +128,34 @@ pub struct SyncReport {
     pub waiting: Waiting,
 }
 
+impl SyncReport {
+    /// Adds this session to the ones before it; what holds at the end is this one's.
+    #[must_use]
+    pub fn after(self, before: Option<SyncReport>) -> SyncReport {
+        let Some(before) = before else { return self };
+        let mut alarms = before.alarms;
+        for alarm in self.alarms {
+            if !alarms.contains(&alarm) {
+                alarms.push(alarm);
+            }
+        }
+        SyncReport {
+            new_epoch: before.new_epoch || self.new_epoch,
+            received: before.received + self.received,
+            duplicates: before.duplicates + self.duplicates,
+            fetched: before.fetched + self.fetched,
+            key_log_entries: before.key_log_entries + self.key_log_entries,
+            packs: before.packs + self.packs,
+            sealed: before.sealed + self.sealed,
+            blobs: before.blobs + self.blobs,
+            blob_bytes: before.blob_bytes + self.blob_bytes,
+            cuts: before.cuts + self.cuts,
+            alarms,
+            ..self
+        }
+    }
+}
+
 impl Default for SyncReport {
     fn default() -> Self {
         Self {

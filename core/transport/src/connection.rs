@@ -249,6 +249,11 @@ impl Connection {
         }
     }
 
+    /// From now on shows this token: the one before may have been replaced by an enrolment.
+    pub(crate) fn set_token(&mut self, token: Option<String>) {
+        self.token = token;
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }

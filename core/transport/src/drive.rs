@@ -63,7 +63,7 @@ pub fn sync_wait(
             Ending::Stopped(fault) => fault.is_transient(),
         };
         let gained = report.received + report.sealed + report.blobs + report.fetched > 0;
-        let report = sum(total.take(), report);
+        let report = report.after(total.take());
         if !again || begun.elapsed() >= patience || cancel.is_cancelled() {
             return Ok(report);
         }
@@ -130,33 +130,8 @@ async fn session(
     }
 }
 
-/// Adds a session to the ones before it.
-fn sum(before: Option<SyncReport>, last: SyncReport) -> SyncReport {
-    let Some(before) = before else { return last };
-    let mut alarms = before.alarms;
-    for alarm in last.alarms {
-        if !alarms.contains(&alarm) {
-            alarms.push(alarm);
-        }
-    }
-    SyncReport {
-        new_epoch: before.new_epoch || last.new_epoch,
-        received: before.received + last.received,
-        duplicates: before.duplicates + last.duplicates,
-        fetched: before.fetched + last.fetched,
-        key_log_entries: before.key_log_entries + last.key_log_entries,
-        packs: before.packs + last.packs,
-        sealed: before.sealed + last.sealed,
-        blobs: before.blobs + last.blobs,
-        blob_bytes: before.blob_bytes + last.blob_bytes,
-        cuts: before.cuts + last.cuts,
-        alarms,
-        ..last
-    }
-}
-
 /// Spreads the waits of many devices. Without randomness the waits are the longest: no secret hangs on this.
-fn random() -> Random {
+pub(crate) fn random() -> Random {
     Box::new(|| {
         let mut bytes = [0xff; 8];
         let _ = getrandom::fill(&mut bytes);

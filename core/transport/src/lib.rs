@@ -5,6 +5,7 @@
 //! | [`pin`] | TLS that accepts the one certificate of the enrolment and no other |
 //! | [`connection`] | one exchange: streamed both ways, with limits and an idle watch |
 //! | [`drive`] | [`sync_once`] and [`sync_wait`] |
+//! | [`visit`](mod@visit) | a whole visit: enrolment, sync, numbers |
 //! | [`enrol`] | the device's own request and its officers' |
 //! | [`call`] | single questions outside of a session: enrolment, administration, cases |
 //! | [`download`] | a blob by ranges, continued after a cut, checked by its hash |
@@ -21,11 +22,13 @@ pub mod drive;
 pub mod enrol;
 pub mod pin;
 mod upload;
+pub mod visit;
 
 pub use call::{Answer, Caller};
 pub use cancel::Cancel;
 pub use connection::{Connection, Endpoint};
 pub use drive::{sync_once, sync_wait};
+pub use visit::visit;
 
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]

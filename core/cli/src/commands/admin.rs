@@ -294,7 +294,15 @@ impl Asking {
             let incarnation = id(self.incarnation.as_deref().ok_or_else(|| lacks("incarnation"))?)?;
             let keys = vec![
                 KeyRecord::new(Purpose::Operation, &self.main_key()?, custody),
-                KeyRecord::new(Purpose::Cosigner, &cosigner, custody),
+                // A platform's hardware holds the operation key alone.
+                KeyRecord::new(
+                    Purpose::Cosigner,
+                    &cosigner,
+                    match custody {
+                        Custody::Hardware => Custody::Software,
+                        other => other,
+                    },
+                ),
             ];
             let entry = Entry {
                 subject: Some(subject),

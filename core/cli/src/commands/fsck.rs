@@ -10,10 +10,10 @@ use fieldseal_proof::sshsig::allowed_signers_line;
 
 use super::device::read;
 use super::verify::for_scripts;
-use crate::bag;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::shell::{Outcome, Shell};
+use fieldseal_core::bundle::open;
 
 /// A folder with a bag in it is a bundle, everything else must be a device.
 pub fn run(shell: &Shell, dir: &Path) -> Result<Outcome, Failure> {
@@ -25,7 +25,7 @@ pub fn run(shell: &Shell, dir: &Path) -> Result<Outcome, Failure> {
 
 /// Whether a bundle is whole and agrees with itself. Who made it is not asked: that takes a trust folder and `verify`.
 fn bundle(shell: &Shell, path: &Path) -> Result<Outcome, Failure> {
-    let source = bag::open(path)?;
+    let source = open(path)?;
     let unreadable = |detail: String| Failure::new("bundle_unreadable", [("detail", Param::text(detail))]);
     let bytes = source
         .read("data/key-log.cbor-seq", bundle::MAX_MANIFEST)

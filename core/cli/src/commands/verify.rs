@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fieldseal_core::bundle::{open, read_trust};
 use fieldseal_proof::bundle::{self, Extras, Report, TimeBracket, Verdict};
 use serde_json::{Value, json};
 
 use super::verdict;
-use crate::bag;
-use crate::ceremony::read_trust;
 use crate::failure::Failure;
 use crate::shell::{Outcome, Shell};
 
@@ -34,7 +33,7 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
         return Err(Failure::new("trust_inside_bundle", []));
     }
     let trust = read_trust(&trust_path)?;
-    let source = bag::open(&bundle_path)?;
+    let source = open(&bundle_path)?;
     let required =
         Verdict::from_word(&args.require).ok_or_else(|| Failure::usage(format!("--require {}", args.require)))?;
     shell.progress(&shell.say("正在检验…", "checking …"));

@@ -1,28 +1,20 @@
 //! Enrolment and sync from the shell.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use fieldseal_core::catalogue::Param;
-use fieldseal_core::device::{FieldDevice, SyncPort};
-use fieldseal_core::keyring::Role;
-use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncOptions, SyncReport};
+use fieldseal_core::device::{EnrolmentRound, FieldDevice, VisitOptions};
+use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncReport};
 use fieldseal_proof::suite::Suite;
-use fieldseal_transport::enrol::{EnrolmentError, EnrolmentRound};
-use fieldseal_transport::{Caller, Cancel, enrol, sync_once, sync_wait};
+use fieldseal_transport::enrol::EnrolmentError;
+use fieldseal_transport::{Cancel, enrol, visit};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ports};
 use crate::failure::{Failure, LATER};
 use crate::shell::{Outcome, Shell, Tone};
-
-/// Numbers of one form that a tablet keeps in stock, and how many it asks for at a time.
-const NUMBERS_LEAST: u64 = 20;
-const NUMBERS_LEASED: u64 = 100;
-/// How long a sync waits for the log to take in what it has just sent.
-const SEAL_PATIENCE_S: u64 = 5;
 
 #[derive(Debug, Args)]
 pub struct EnrolArgs {
@@ -112,95 +104,28 @@ pub fn officer_add(desk: &Desk<'_>, args: &OfficerAddArgs) -> Result<Outcome, Fa
     Ok(outcome)
 }
 
-/// A session with the server.
+/// A visit to the server.
 pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let shell = desk.shell;
-    let cancel = Cancel::default();
-    let options = SyncOptions {
+    let options = VisitOptions {
         only_records: args.only.is_some(),
-        poll_s: 0,
+        patience: args.wait.map(Duration::from_secs),
     };
-    let round = match enrol::enrol(&desk.device, &cancel) {
-        Ok(round) => round,
-        Err(EnrolmentError::Fault(fault)) => {
-            return Ok(told(
-                shell,
-                &desk.device,
-                &stopped(&desk.device, fault)?,
-                EnrolmentRound::default(),
-            ));
-        }
-        Err(other) => return Err(failure_of(other)),
-    };
-    if !round.approved {
+    let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
+    let visited = visit(&desk.device, options, &mut shown, &Cancel::default());
+    shell.progress_over();
+    let report = visited?;
+    if let Some(request) = report.enrolment.refused {
+        return Err(Failure::new("enrolment_refused", [("request", Param::text(request))]));
+    }
+    if !report.enrolment.approved && report.sync.ending == Ending::Done {
         let json = json!({ "state": "done", "approved": false, "sent": 0, "received": 0 });
         return Ok(Outcome::new(json).line(shell.text("awaiting_approval", &[])));
     }
-    let device = Arc::clone(&desk.device);
-    let run = |options: SyncOptions, wait: Option<u64>| -> Result<SyncReport, Failure> {
-        let endpoint = enrol::endpoint(&device);
-        let mut port = SyncPort::new(Arc::clone(&device));
-        let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
-        let report = match wait {
-            Some(seconds) => {
-                let patience = Duration::from_secs(seconds);
-                sync_wait(&mut port, &endpoint, options, patience, &mut shown, &cancel)
-            }
-            None => sync_once(&mut port, &endpoint, options, &mut shown, &cancel),
-        };
-        shell.progress_over();
-        Ok(report?)
-    };
-    let mut report = run(options.clone(), args.wait)?;
-    if args.wait.is_none() && report.ending == Ending::Done && report.waiting.unsealed > 0 {
-        // What was received a moment ago is about to be sequenced; a short look saves the next sync.
-        let sealed = run(options, Some(SEAL_PATIENCE_S))?;
-        report = SyncReport {
-            sealed: report.sealed + sealed.sealed,
-            fetched: report.fetched + sealed.fetched,
-            waiting: sealed.waiting,
-            log_size: sealed.log_size,
-            ..report
-        };
-    }
-    choose_pack(&device)?;
-    if report.ending == Ending::Done && lease_numbers(&device, &cancel)? {
-        let records = SyncOptions {
-            only_records: true,
-            poll_s: 0,
-        };
-        let leased = run(records, Some(SEAL_PATIENCE_S))?;
-        report.fetched += leased.fetched;
-        report.received += leased.received;
-        report.sealed += leased.sealed;
-        report.waiting = leased.waiting;
-    }
-    Ok(told(
-        shell,
-        &device,
-        &report,
-        EnrolmentRound {
-            approved: true,
-            ..round
-        },
-    ))
+    Ok(told(shell, &desk.device, &report.sync, &report.enrolment))
 }
 
-/// The report of a session that could not even begin.
-fn stopped(device: &FieldDevice, fault: Fault) -> Result<SyncReport, Failure> {
-    let pending = device.status()?.pending;
-    let mut report = SyncReport {
-        ending: Ending::Stopped(fault),
-        ..SyncReport::default()
-    };
-    report.waiting.operations = pending.waiting;
-    report.waiting.unsealed = pending.received;
-    report.waiting.blobs = pending.blobs;
-    report.waiting.blob_bytes = pending.blob_bytes;
-    Ok(report)
-}
-
-fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: EnrolmentRound) -> Outcome {
+fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &EnrolmentRound) -> Outcome {
     let waiting = report.waiting;
     let (state, exit, line) = match &report.ending {
         Ending::Done => {
@@ -279,52 +204,6 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
         }
         step => format!("{}  {step}  {}", shell.say("同步", "sync"), progress.waiting.operations),
     }
-}
-
-/// Until somebody chooses, the pack in force is the first by name of those held.
-fn choose_pack(device: &FieldDevice) -> Result<(), Failure> {
-    let store = device.store();
-    if store.fact("pack_chosen")?.is_some() {
-        return Ok(());
-    }
-    if let Some((_, hash)) = super::read::packs(device)?.into_iter().next() {
-        store.use_pack(hash)?;
-    }
-    Ok(())
-}
-
-/// Asks for numbers of each series that runs low. True when some were leased: they come with the feed.
-fn lease_numbers(device: &FieldDevice, cancel: &Cancel) -> Result<bool, Failure> {
-    if device.identity().role != Role::Tablet {
-        return Ok(false);
-    }
-    let Ok(pack) = device.pack() else { return Ok(false) };
-    let year = u64::try_from(device.today(&pack).date().year()).unwrap_or_default();
-    let mut leased = false;
-    let caller = Caller::open(&enrol::endpoint(device), cancel.clone())?;
-    let mut forms: Vec<&str> = pack
-        .documents()
-        .iter()
-        .filter_map(|document| document.number.as_deref())
-        .collect();
-    forms.sort_unstable();
-    forms.dedup();
-    for form in forms {
-        let wanted = pack.series(form).is_some_and(|series| series.leased);
-        if !wanted || device.store().numbers_left(form, year)? >= NUMBERS_LEAST {
-            continue;
-        }
-        match caller.post(
-            "/v1/numbers/lease",
-            &json!({ "form": form, "year": year, "count": NUMBERS_LEASED }),
-        ) {
-            Ok(_) => leased = true,
-            // Without numbers the forms print their blank; nothing else waits for them.
-            Err(Fault::Offline(_) | Fault::Busy { .. } | Fault::Refused { .. }) => {}
-            Err(other) => return Err(other.into()),
-        }
-    }
-    Ok(leased)
 }
 
 /// Writes what the server has not receipted to a stick.

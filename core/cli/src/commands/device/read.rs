@@ -3,12 +3,10 @@
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{DeviceError, FieldDevice};
 use fieldseal_core::domain::view::InspectionView;
-use fieldseal_core::pack::{PackFile, RulePack};
 use fieldseal_proof::cbor::Value as Cbor;
-use fieldseal_proof::ids::{InspectionId, PackHash, to_hex};
+use fieldseal_proof::ids::{InspectionId, to_hex};
 use serde_json::{Value, json};
 
-use super::paper::people;
 use super::write::id;
 use crate::desk::Desk;
 use crate::failure::{FAILED, Failure};
@@ -110,7 +108,7 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
     let inspection: InspectionId = id(inspection)?;
     let held = desk.device.inspection(inspection)?;
     let pack = desk.device.pack().ok();
-    let view = InspectionView::of(&held.state, pack.as_deref(), &people(desk)?);
+    let view = InspectionView::of(&held.state, pack.as_deref(), &desk.device.people()?);
     let open_orders: Vec<Value> = held
         .open_orders
         .iter()
@@ -210,35 +208,13 @@ pub fn enterprises(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Fail
     Ok(outcome)
 }
 
-/// Packs held, by name.
-pub fn packs(device: &FieldDevice) -> Result<Vec<(String, PackHash)>, Failure> {
-    let store = device.store();
-    let mut packs = Vec::new();
-    for hash in store.packs()? {
-        let file = store.pack(hash)?;
-        let rules = PackFile::decode(&file)
-            .ok()
-            .and_then(|file| RulePack::parse(file.pack()).ok());
-        packs.extend(rules.map(|rules| (rules.head().id.clone(), hash)));
-    }
-    packs.sort();
-    Ok(packs)
-}
-
 /// Shows the packs held, or chooses the one in force.
 pub fn pack(desk: &Desk<'_>, chosen: Option<&str>) -> Result<Outcome, Failure> {
-    let store = desk.device.store();
-    let held = packs(&desk.device)?;
+    let held = desk.device.packs()?;
     if let Some(chosen) = chosen {
-        let found = held
-            .iter()
-            .rev()
-            .find(|(id, hash)| id == chosen || hash.to_string() == chosen);
-        let (_, hash) = found.ok_or_else(|| Failure::new("not_found", [("what", Param::text(chosen))]))?;
-        store.use_pack(*hash)?;
-        store.set_fact("pack_chosen", hash.as_bytes())?;
+        desk.device.choose_pack(chosen)?;
     }
-    let in_force = store.pack_in_force()?;
+    let in_force = desk.device.store().pack_in_force()?;
     let mut outcome = Outcome::default();
     let mut items = Vec::new();
     for (id, hash) in held {

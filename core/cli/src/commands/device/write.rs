@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use fieldseal_core::catalogue::{Lang, Param};
+use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{
     NewCredentials, NewEnterprise, NewEvidence, NewFinding, NewInspection, NewOrderItem, NewStatement,
 };
@@ -70,11 +70,7 @@ fn everybody(desk: &Desk<'_>, named: &[String]) -> Vec<String> {
     if !named.is_empty() {
         return named.to_vec();
     }
-    desk.device
-        .officers()
-        .into_iter()
-        .map(|officer| officer.certificate)
-        .collect()
+    desk.device.everybody()
 }
 
 fn refs(texts: &[String]) -> Vec<&str> {
@@ -94,9 +90,8 @@ fn begin(desk: &Desk<'_>, args: &Begin) -> Result<Outcome, Failure> {
             desk.device.enterprise_add(&new)?.0
         }
     };
-    let pack = desk.device.pack()?;
     let items: Vec<String> = match args.items.as_slice() {
-        [] => pack.items().iter().map(|item| item.id.clone()).collect(),
+        [] => desk.device.every_item()?,
         chosen => chosen.to_vec(),
     };
     let known = desk.device.enterprise(enterprise)?.name.unwrap_or_default();
@@ -117,12 +112,7 @@ fn begin(desk: &Desk<'_>, args: &Begin) -> Result<Outcome, Failure> {
 }
 
 fn credentials(desk: &Desk<'_>, args: &Credentials) -> Result<Outcome, Failure> {
-    let pack = desk.device.pack()?;
-    let lang = Lang::from_tag(&pack.head().language);
-    let sentence = pack
-        .sentence("credentials")
-        .map(|words| words.text(lang).to_owned())
-        .unwrap_or_default();
+    let sentence = desk.device.usual_words()?;
     let officers = everybody(desk, &args.officers);
     let new = NewCredentials {
         certificates: &refs(&officers),
@@ -247,30 +237,15 @@ fn statement(desk: &Desk<'_>, args: &Statement) -> Result<Outcome, Failure> {
 
 fn order(desk: &Desk<'_>, args: &Order) -> Result<Outcome, Failure> {
     let inspection: InspectionId = id(&args.inspection)?;
-    let view = desk.device.inspection(inspection)?;
-    // What a finding says is not typed twice: an order about it takes its grade and clause over.
-    let of_finding = |field: &str| {
-        let finding = args.finding.as_deref()?;
-        view.state.text(&format!("finding/{finding}/{field}"))
-    };
-    let (grade, clause) = (
-        args.grade.clone().or_else(|| of_finding("grade")),
-        args.clause.clone().or_else(|| of_finding("clause")),
-    );
-    let running = view
-        .state
-        .under("order/")
-        .next()
-        .and_then(|(path, _)| path.split('/').nth(1)?.parse().ok());
     let item = NewOrderItem {
         text: &args.text,
         due: args.due.as_deref(),
-        clause: clause.as_deref(),
-        grade: grade.as_deref(),
+        clause: args.clause.as_deref(),
+        grade: args.grade.as_deref(),
         finding: id_opt(args.finding.as_deref())?,
     };
-    let order = id_opt(args.order.as_deref())?.or(running);
-    let (order, operation) = desk.device.order(inspection, order, &[item])?;
+    let order = id_opt(args.order.as_deref())?;
+    let (order, operation) = desk.device.order_item(inspection, order, &item)?;
     Ok(made(desk, order, operation))
 }
 

@@ -177,7 +177,7 @@ pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failur
 
 /// Unpacks through the same guards as a verifier reads: no links, no doubled names, no path that leaves the folder.
 fn unpack(zip: &Path, out: &Path) -> Result<u64, Failure> {
-    let source = crate::bag::open(zip)?;
+    let source = fieldseal_core::bundle::open(zip)?;
     let mut count = 0;
     for path in source.paths() {
         let unsafe_path = || Failure::new("bundle_unreadable", [("detail", Param::text(path.clone()))]);

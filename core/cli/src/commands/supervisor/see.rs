@@ -8,7 +8,6 @@ use fieldseal_core::merge::{Scope, State};
 use fieldseal_proof::ids::CaseId;
 use serde_json::{Value, json};
 
-use crate::commands::device::paper::people;
 use crate::commands::device::read::{self, shown};
 use crate::commands::device::write::id;
 use crate::commands::verdict;
@@ -24,7 +23,7 @@ pub fn cases(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Failure> {
         cases.entry(row.case).or_default().push(row);
     }
     let pack = desk.device.pack().ok();
-    let people = people(desk)?;
+    let people = desk.device.people()?;
     let mut outcome = Outcome::default();
     let mut items = Vec::new();
     for (case, rows) in cases {
@@ -69,7 +68,7 @@ pub fn show(desk: &Desk<'_>, case: &str) -> Result<Outcome, Failure> {
             [("what", fieldseal_core::catalogue::Param::text(case.to_string()))],
         )
     };
-    let view = CaseView::of(&state, pack.as_deref(), &people(desk)?).ok_or_else(not_here)?;
+    let view = CaseView::of(&state, pack.as_deref(), &desk.device.people()?).ok_or_else(not_here)?;
     if state.operations().next().is_none() {
         return Err(not_here());
     }

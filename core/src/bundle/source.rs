@@ -6,10 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use fieldseal_core::catalogue::Param;
 use fieldseal_proof::bundle::{BundleSource, MAX_FILES, SourceError};
 
-use crate::failure::Failure;
+use super::trust::unreadable_file;
+use crate::catalogue::{Message, Param};
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -22,8 +22,8 @@ const MOST_RATIO: u64 = 1_100;
 ///
 /// # Errors
 /// A path that is neither, links, doubled or encrypted entries, too many files.
-pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Failure> {
-    let meta = std::fs::metadata(path).map_err(|error| Failure::file(path, &error))?;
+pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Message> {
+    let meta = std::fs::metadata(path).map_err(|error| unreadable_file(path, &error))?;
     if meta.is_dir() {
         Ok(Box::new(Folder::open(path)?))
     } else {
@@ -31,8 +31,8 @@ pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Failure> {
     }
 }
 
-fn unreadable(detail: impl std::fmt::Display) -> Failure {
-    Failure::new("bundle_unreadable", [("detail", Param::text(detail.to_string()))])
+fn unreadable(detail: impl std::fmt::Display) -> Message {
+    Message::new("bundle_unreadable", [("detail", Param::text(detail.to_string()))])
 }
 
 fn source_error(path: &str, reason: impl std::fmt::Display) -> SourceError {
@@ -48,12 +48,12 @@ struct Folder {
 }
 
 impl Folder {
-    fn open(root: &Path) -> Result<Self, Failure> {
+    fn open(root: &Path) -> Result<Self, Message> {
         let mut files = BTreeMap::new();
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(|error| Failure::file(&folder, &error))? {
-                let entry = entry.map_err(|error| Failure::file(&folder, &error))?;
+            for entry in std::fs::read_dir(&folder).map_err(|error| unreadable_file(&folder, &error))? {
+                let entry = entry.map_err(|error| unreadable_file(&folder, &error))?;
                 let name = entry.file_name();
                 let name = name
                     .to_str()
@@ -61,7 +61,7 @@ impl Folder {
                 let inside = format!("{prefix}{name}");
                 let kind = entry
                     .file_type()
-                    .map_err(|error| Failure::file(&entry.path(), &error))?;
+                    .map_err(|error| unreadable_file(&entry.path(), &error))?;
                 if kind.is_dir() && depth < 16 {
                     folders.push((entry.path(), format!("{inside}/"), depth + 1));
                 } else if kind.is_file() {
@@ -100,8 +100,8 @@ struct Zip {
 }
 
 impl Zip {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+    fn open(path: &Path) -> Result<Self, Message> {
+        let file = File::open(path).map_err(|error| unreadable_file(path, &error))?;
         let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
         if archive.len() > MAX_FILES * 2 {
             return Err(unreadable(format!("more than {MAX_FILES} files")));

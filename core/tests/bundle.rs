@@ -14,190 +14,92 @@ use fieldseal_proof::cbor::Value;
 use fieldseal_proof::checkpoint::{AttestationKind, Checkpoint, TimeNote, anchor};
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::*;
-use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose, head_leaf};
+use fieldseal_proof::key_log::{KeyLog, head_leaf};
 use fieldseal_proof::merkle::{MemoryTree, prove_consistency, prove_inclusion};
 use fieldseal_proof::note::{SignedNote, VerifierKey};
-use fieldseal_proof::operation::{ClockClaim, Header, Operation, Stream, link_next, link_origin};
+use fieldseal_proof::operation::Operation;
 use fieldseal_proof::roll::{Roll, StreamEnd};
 use fieldseal_proof::sshsig;
-use fieldseal_proof::suite::{Ed25519Signer, P256Signer, Signer, Suite};
+use fieldseal_proof::suite::{P256Signer, Signer};
+use fieldseal_testkit::{Author, Ceremony, Draft, signer, text};
 
 const ORIGIN: &str = "fieldseal.test/county/0";
+/// What the tablets believe the time is.
+const TABLET_CLOCK: u64 = 1_700_000_000_000;
 const PHOTO: &[u8] = b"not really a photograph, but sealed as it is";
 
 fn id(n: u8) -> [u8; 16] {
     [n; 16]
 }
 
-fn ed(n: u8) -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[n; 32]).unwrap()
-}
-
-/// The whole ceremony and one inspection, in memory.
+/// The whole ceremony and one inspection, in memory. Device 9 is the server; 2 and 3 are tablets.
 struct World {
-    root: Ed25519Signer,
-    keys: KeyLog,
-    key_frames: Vec<u8>,
+    ceremony: Ceremony,
     tree: MemoryTree,
     operations: Vec<(Operation, u64)>,
+    authors: BTreeMap<u8, Author>,
     chains: BTreeMap<DeviceId, (Link, Vec<Commitment>)>,
-    counters: BTreeMap<(DeviceId, [u8; 16]), u64>,
     notes: Vec<Vec<u8>>,
 }
 
 impl World {
     fn new() -> Self {
         let tenant = TenantId::from_bytes(id(1));
-        let root = ed(1);
-        let mut world = Self {
-            keys: KeyLog::new(tenant),
-            root,
-            key_frames: Vec::new(),
+        let mut ceremony = Ceremony::new(tenant, 1);
+        ceremony.server(9, ORIGIN, [10, 11, 12, 13]);
+        let p256 = P256Signer::from_scalar(&[21; 32]).unwrap();
+        let authors = BTreeMap::from([
+            (2, Author::new(tenant, 2)),
+            (3, Author::with_key(tenant, 3, p256)),
+            (9, Author::new(tenant, 10).named(9)),
+        ]);
+        for tablet in [2, 3] {
+            ceremony.device(&authors[&tablet], "tablet");
+        }
+        for n in [4, 5] {
+            let attributes = vec![text("name", "检查员"), text("certificate", &format!("01-{n}"))];
+            let attributes = Body::build([n; 32], attributes).unwrap();
+            ceremony.officer(n, 40 + n, "officer", attributes);
+        }
+        Self {
+            ceremony,
             tree: MemoryTree::default(),
             operations: Vec::new(),
+            authors,
             chains: BTreeMap::new(),
-            counters: BTreeMap::new(),
             notes: Vec::new(),
-        };
-        let record = |p, key: &dyn Signer| KeyRecord::new(p, key.public(), Custody::Software);
-        world.enrol("root", None, vec![record(Purpose::Root, &ed(1))], None, None);
-        let server = vec![
-            record(Purpose::Operation, &ed(10)),
-            record(Purpose::Log, &ed(11)),
-            record(Purpose::Time, &ed(12)),
-            record(Purpose::Bundle, &ed(13)),
-        ];
-        world.enrol("server", Some(id(9)), server, None, None);
-        let p256 = P256Signer::from_scalar(&[21; 32]).unwrap();
-        world.enrol(
-            "device",
-            Some(id(2)),
-            vec![record(Purpose::Operation, &ed(20)), record(Purpose::Cosigner, &ed(22))],
-            Some("tablet"),
-            None,
-        );
-        world.enrol(
-            "device",
-            Some(id(3)),
-            vec![record(Purpose::Operation, &p256), record(Purpose::Cosigner, &ed(23))],
-            Some("tablet"),
-            None,
-        );
-        for n in [4, 5] {
-            let attrs = vec![
-                ("name".into(), Value::text("检查员")),
-                ("certificate".into(), Value::text(format!("01-{n}"))),
-            ];
-            let attrs = Body::build([n; 32], attrs).unwrap();
-            world.enrol(
-                "officer",
-                Some(id(n)),
-                vec![record(Purpose::Officer, &ed(40 + n))],
-                Some("officer"),
-                Some(attrs),
-            );
         }
-        world
     }
 
-    fn enrol(
-        &mut self,
-        action: &str,
-        subject: Option<[u8; 16]>,
-        keys: Vec<KeyRecord>,
-        role: Option<&str>,
-        attrs: Option<Body>,
-    ) {
-        let entry = Entry {
-            tenant: self.keys.tenant(),
-            index: self.keys.size(),
-            prev: self.keys.head(),
-            action: action.into(),
-            subject,
-            keys,
-            role: role.map(str::to_owned),
-            incarnation: matches!(action, "server" | "device").then(|| IncarnationId::from_bytes(id(7))),
-            attrs_root: attrs.as_ref().map(Body::root),
-            signer: self.root.public().key_id(),
-            wall_ms: 1,
-            target: None,
-            name: (action == "server").then(|| ORIGIN.to_owned()),
-        };
-        let frame = KeyLogFrame::sign(&entry, attrs, &self.root).unwrap();
-        self.keys.append(&frame).unwrap();
-        self.key_frames.extend(frame.encode());
+    fn keys(&self) -> &KeyLog {
+        self.ceremony.log()
     }
 
-    fn place(&mut self, device: u8) -> (Place, BTreeMap<DeviceId, ()>) {
-        let device = DeviceId::from_bytes(id(device));
-        let tenant = self.keys.tenant();
-        let chain = self
-            .chains
-            .entry(device)
-            .or_insert_with(|| (link_origin(&tenant, &device), Vec::new()));
-        let prev = chain.1.iter().fold(chain.0, |l, c| link_next(&l, c));
-        let seq = chain.1.len() as u64;
-        (
-            Place {
-                tenant,
-                device,
-                incarnation: IncarnationId::from_bytes(id(7)),
-                seq,
-                prev,
-            },
-            BTreeMap::new(),
-        )
+    fn place(&self, device: u8) -> Place {
+        let author = &self.authors[&device];
+        Place {
+            tenant: author.tenant,
+            device: author.device,
+            incarnation: author.incarnation,
+            seq: author.seq,
+            prev: author.prev,
+        }
     }
 
     fn write(&mut self, device: u8, kind: &str, inspection: bool, fields: Vec<(String, Value)>) -> OpId {
-        let (place, _) = self.place(device);
-        let header = Header {
-            suite: Suite::Ed25519,
-            tenant: place.tenant,
-            device: place.device,
-            incarnation: place.incarnation,
-            seq: place.seq,
-            prev: place.prev,
+        let author = self.authors.get_mut(&device).unwrap();
+        let start = author.prev;
+        let operation = author.seal(Draft {
             kind: kind.into(),
-            schema: 0,
             case: Some(CaseId::from_bytes(id(100))),
             inspection: inspection.then(|| InspectionId::from_bytes(id(101))),
-            counter: 0,
-            session: None,
-            hlc_ms: 5,
-            hlc_counter: 0,
-            clock: ClockClaim {
-                wall_ms: 1_700_000_000_000,
-                boot: BootId::from_bytes(id(8)),
-                monotonic_ms: 5,
-            },
-            supersedes: vec![],
+            fields,
             anchor: self.notes.last().map(|n| anchor(AttestationKind::TimeNote, n)),
-            pack: None,
-            app: "test".into(),
-            body_root: BodyRoot::from_bytes([0; 32]),
-            signers: vec![],
-            unknown: vec![],
-        };
-        let stream: Stream = header.stream();
-        let counter = self.counters.entry((place.device, stream.id())).or_default();
-        let header = Header {
-            counter: *counter,
-            ..header
-        };
-        *counter += 1;
-        let body = Body::build(sha256(&[device, place.seq as u8]), fields).unwrap();
-        let operation = match device {
-            3 => Operation::seal(header, body, &P256Signer::from_scalar(&[21; 32]).unwrap()),
-            9 => Operation::seal(header, body, &ed(10)),
-            _ => Operation::seal(header, body, &ed(20)),
-        };
-        let operation = operation.unwrap();
-        self.chains
-            .get_mut(&place.device)
-            .unwrap()
-            .1
-            .push(operation.commitment());
+            at_ms: TABLET_CLOCK,
+            ..Draft::default()
+        });
+        let chain = self.chains.entry(author.device).or_insert_with(|| (start, Vec::new()));
+        chain.1.push(operation.commitment());
         let index = self.tree.size();
         self.tree.push(operation.commitment().as_bytes());
         let op = operation.id();
@@ -212,12 +114,12 @@ impl World {
             size: self.tree.size(),
             root: self.tree.root(),
         };
-        let note = SignedNote::sign(&note.text(), &TimeNote::key_name(ORIGIN), &ed(12)).unwrap();
+        let note = SignedNote::sign(&note.text(), &TimeNote::key_name(ORIGIN), &signer(12)).unwrap();
         self.notes.push(note.to_bytes());
     }
 
     fn attest(&mut self, device: u8, officer: u8, target: OpId) {
-        let (place, _) = self.place(device);
+        let place = self.place(device);
         let officer_id = OfficerId::from_bytes(id(officer));
         let attestation = Attestation::sign(
             &place,
@@ -225,7 +127,7 @@ impl World {
             "officer",
             Meaning::Made,
             vec![target],
-            &ed(40 + officer),
+            &signer(40 + officer),
         )
         .unwrap();
         self.write(device, "attest", true, attestation.fields());
@@ -246,8 +148,8 @@ impl World {
         }
         let roll = Roll {
             size: self.tree.size(),
-            key_log_size: self.keys.size(),
-            key_log_head: self.keys.head(),
+            key_log_size: self.keys().size(),
+            key_log_head: self.keys().head(),
             streams: ends.into_values().collect(),
         };
         self.write(9, "roll", false, roll.fields());
@@ -264,7 +166,7 @@ impl World {
             operation: {
                 let header = operation.header();
                 let key = self
-                    .keys
+                    .keys()
                     .operation_key(&header.device, &header.incarnation)
                     .unwrap()
                     .record
@@ -277,7 +179,7 @@ impl World {
         };
         let chains = self.chains.iter().map(|(device, (start, commitments))| Chain {
             device: *device,
-            incarnation: IncarnationId::from_bytes(id(7)),
+            incarnation: IncarnationId::from_bytes(*device.as_bytes()),
             start: *start,
             commitments: commitments.clone(),
         });
@@ -287,10 +189,10 @@ impl World {
             .map(|n| TimeNote::of(&SignedNote::parse(n).unwrap()).unwrap().size);
         let contents = Contents {
             case: CaseId::from_bytes(id(100)),
-            checkpoint: SignedNote::sign(&checkpoint.text(), ORIGIN, &ed(11)).unwrap(),
-            key_log: self.key_frames.clone(),
-            keys: self.keys.clone(),
-            key_log_proofs: (0..self.keys.size())
+            checkpoint: SignedNote::sign(&checkpoint.text(), ORIGIN, &signer(11)).unwrap(),
+            key_log: self.ceremony.frames().concat(),
+            keys: self.keys().clone(),
+            key_log_proofs: (0..self.keys().size())
                 .map(|entry| (entry + 1, entry, prove_inclusion(entry, size, &self.tree).unwrap()))
                 .collect(),
             operations: self.operations.iter().map(logged).collect(),
@@ -313,22 +215,24 @@ impl World {
             view: serde_json::json!({}),
         };
         let mut files = Files::default();
-        write(&contents, &OnePhoto, &ed(13), &mut files).unwrap();
+        write(&contents, &OnePhoto, &signer(13), &mut files).unwrap();
         files
     }
 
     fn trust(&self) -> Trust {
-        let vkey = VerifierKey::ed25519(ORIGIN, ed(11).public().clone()).unwrap().to_vkey();
-        let allowed = sshsig::allowed_signers_line(ORIGIN, ed(13).public());
-        Trust::new(self.keys.tenant(), self.root.public().clone(), &vkey, allowed).unwrap()
+        let vkey = VerifierKey::ed25519(ORIGIN, signer(11).public().clone())
+            .unwrap()
+            .to_vkey();
+        let allowed = sshsig::allowed_signers_line(ORIGIN, signer(13).public());
+        Trust::new(self.keys().tenant(), signer(1).public().clone(), &vkey, allowed).unwrap()
     }
 }
 
 /// An inspection on two tablets, attested by two officers, on which a roll stands.
 fn story() -> World {
     let mut world = World::new();
-    for size in 1..=world.keys.size() {
-        let leaf = head_leaf(size, &world.keys.head_at(size).unwrap());
+    for size in 1..=world.keys().size() {
+        let leaf = head_leaf(size, &world.keys().head_at(size).unwrap());
         world.tree.push(leaf.as_bytes());
     }
     world.time_note(1_799_000_000_000);
@@ -407,7 +311,7 @@ impl Files {
     }
 
     /// Rewrites manifests and signs again, as the bearer of a bundle could.
-    fn sign_again(&mut self, signer: &dyn Signer) {
+    fn sign_again(&mut self, bearer: &dyn Signer) {
         let lines = |files: &BTreeMap<String, Vec<u8>>, payload: bool| {
             let wanted = |p: &&String| p.starts_with("data/") == payload && !p.starts_with("tagmanifest");
             let of = |p: &String| format!("{}  {p}\n", to_hex(&sha256(&files[p])));
@@ -416,7 +320,7 @@ impl Files {
         let manifest = lines(&self.0, true);
         self.0.insert("manifest-sha256.txt".into(), manifest.into());
         let tags = lines(&self.0, false);
-        let signature = sshsig::sign(tags.as_bytes(), signer).unwrap();
+        let signature = sshsig::sign(tags.as_bytes(), bearer).unwrap();
         self.0.insert("tagmanifest-sha256.txt".into(), tags.into());
         self.0.insert("tagmanifest-sha256.txt.sig".into(), signature.into());
     }
@@ -436,7 +340,7 @@ fn an_honest_bundle_is_anchored_and_its_bracket_ignores_the_tablets_clock() {
     let photo = &report.items[0];
     assert_eq!(photo.bracket.not_before.map(|b| b.unix_ms), Some(1_799_000_000_000));
     assert_eq!(photo.bracket.not_after.map(|b| b.unix_ms), Some(1_799_100_000_000));
-    assert_eq!(photo.clock_ms, 1_700_000_000_000);
+    assert_eq!(photo.clock_ms, TABLET_CLOCK);
     let credentials = report.operations.iter().find(|o| o.kind == "credentials.show").unwrap();
     assert!(credentials.awaiting.is_empty());
     assert_eq!(report.attests.len(), 2);
@@ -469,7 +373,7 @@ fn an_item_left_out_shows_by_the_roll_even_when_everything_is_signed_again() {
         if operation.header().kind == "evidence.seal" {
             bad.remove("data/evidence/");
         }
-        bad.sign_again(&ed(99));
+        bad.sign_again(&signer(99));
         let report = verify(&bad, &world.trust(), &Extras::default());
         assert!(
             codes(&report).contains(&"roll.missing"),
@@ -485,14 +389,14 @@ fn an_item_left_out_shows_by_the_roll_even_when_everything_is_signed_again() {
 fn a_bundle_signed_again_by_its_bearer_is_unanchored() {
     let world = story();
     let mut bad = world.bundle();
-    bad.sign_again(&ed(99));
+    bad.sign_again(&signer(99));
     let report = verify(&bad, &world.trust(), &Extras::default());
     assert_eq!(
         (report.verdict, codes(&report)),
         (Verdict::Unanchored, vec!["bag.signer_unknown"])
     );
     let other_root = Trust {
-        root: ed(98).public().clone(),
+        root: signer(98).public().clone(),
         ..world.trust()
     };
     let report = verify(&world.bundle(), &other_root, &Extras::default());
@@ -505,9 +409,9 @@ fn a_bundle_signed_again_by_its_bearer_is_unanchored() {
 #[test]
 fn a_fork_is_diverged() {
     let mut world = story();
-    let before = (world.chains.clone(), world.counters.clone());
+    let before = (world.authors.clone(), world.chains.clone());
     world.write(2, "note.record", true, vec![("note/n/text".into(), Value::text("one"))]);
-    (world.chains, world.counters) = before;
+    (world.authors, world.chains) = before;
     world.write(2, "note.record", true, vec![("note/n/text".into(), Value::text("two"))]);
     let report = verify(&world.bundle(), &world.trust(), &Extras::default());
     assert!(codes(&report).contains(&"fork"), "{:?}", report.findings);

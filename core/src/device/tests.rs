@@ -10,9 +10,9 @@ use fieldseal_proof::attest::Meaning;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::dsse;
 use fieldseal_proof::ids::{BlobHash, EnterpriseId, TenantId, to_hex};
-use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
 use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::suite::{Ed25519Signer, Signer, Suite};
+use fieldseal_testkit::{Ceremony, signer};
 
 use super::*;
 use crate::clock::SetClock;
@@ -27,14 +27,11 @@ use crate::vault::FileSystem;
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
 
 fn root() -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[3; 32]).unwrap()
+    signer(3)
 }
 
 fn card_text(role: &str) -> String {
-    let log = VerifierKey::ed25519(
-        "example.org/county/0",
-        Ed25519Signer::from_seed(&[4; 32]).unwrap().public().clone(),
-    );
+    let log = VerifierKey::ed25519("example.org/county/0", signer(4).public().clone());
     let json = serde_json::json!({
         "url": "https://127.0.0.1:1", "tls_sha256": "ab".repeat(32), "tenant": TENANT.to_string(),
         "root": to_hex(root().public().as_bytes()), "log_vkey": log.unwrap().to_vkey(),
@@ -75,23 +72,7 @@ fn pack_bytes() -> Vec<u8> {
 }
 
 fn root_frame() -> Vec<u8> {
-    let root = root();
-    let entry = Entry {
-        tenant: TENANT,
-        index: 0,
-        prev: KeyLog::new(TENANT).head(),
-        action: "root".into(),
-        subject: None,
-        keys: vec![KeyRecord::new(Purpose::Root, root.public(), Custody::Software)],
-        role: None,
-        incarnation: None,
-        attrs_root: None,
-        signer: root.public().key_id(),
-        wall_ms: 0,
-        target: None,
-        name: None,
-    };
-    KeyLogFrame::sign(&entry, None, &root).unwrap().encode()
+    Ceremony::new(TENANT, 3).frames()[0].clone()
 }
 
 /// A tablet with two officers, the key log's root and the rule pack.
@@ -465,7 +446,7 @@ fn enrolment_is_proven_and_approved_by_the_key_log() {
 fn a_key_log_of_another_root_is_not_taken() {
     let dir = tempfile::tempdir().unwrap();
     let mut text = card_text("tablet");
-    let other = Ed25519Signer::from_seed(&[8; 32]).unwrap();
+    let other = signer(8);
     let inside = URL_SAFE_NO_PAD
         .decode(text.strip_prefix("fieldseal:enrol:1:").unwrap())
         .unwrap();

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fieldseal_proof::ids::{BodyRoot, TenantId};
-use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
-use fieldseal_proof::suite::{Ed25519Signer, Signer};
+use fieldseal_proof::body::Body;
+use fieldseal_proof::ids::TenantId;
+use fieldseal_testkit::{Ceremony, signer, text};
 
 use super::*;
 use crate::catalogue::Lang;
@@ -168,44 +168,20 @@ fn names_and_sizes_are_bounded() {
 
 #[test]
 fn only_an_administrator_or_the_root_publishes() {
-    let tenant = TenantId::from_bytes([1; 16]);
-    let signer = |n: u8| Ed25519Signer::from_seed(&[n; 32]).unwrap();
-    let (root, admin, officer) = (signer(1), signer(2), signer(3));
-    let mut keys = KeyLog::new(tenant);
-    let mut add = |action: &str, purpose, key: &Ed25519Signer, by: &Ed25519Signer, target: Option<_>| {
-        let entry = Entry {
-            tenant,
-            index: keys.size(),
-            prev: keys.head(),
-            action: action.into(),
-            subject: (action != "root").then_some([9; 16]),
-            keys: if target.is_some() {
-                vec![]
-            } else {
-                vec![KeyRecord::new(purpose, key.public(), Custody::Software)]
-            },
-            role: (action == "officer").then(|| "officer".into()),
-            incarnation: None,
-            attrs_root: (action == "officer").then(|| BodyRoot::from_bytes([4; 32])),
-            signer: by.public().key_id(),
-            wall_ms: 0,
-            target,
-            name: None,
-        };
-        keys.append(&KeyLogFrame::sign(&entry, None, by).unwrap()).map(drop)
-    };
-    add("root", Purpose::Root, &root, &root, None).unwrap();
-    add("admin", Purpose::Admin, &admin, &root, None).unwrap();
-    add("officer", Purpose::Officer, &officer, &admin, None).unwrap();
+    let mut ceremony = Ceremony::new(TenantId::from_bytes([1; 16]), 1);
+    ceremony.admin(9, 2);
+    let name = Body::build([4; 32], vec![text("name", "王强")]).unwrap();
+    ceremony.officer(8, 3, "officer", name);
+    let (keys, root, admin, officer) = (ceremony.log(), signer(1), signer(2), signer(3));
     let pack = PackSource::read(folder("us-osha")).unwrap().build().unwrap();
     let file = PackFile::sign(pack.clone(), &admin).unwrap();
     assert_eq!(PackFile::decode(&file.encode()).unwrap(), file);
-    assert_eq!(file.verify(&keys).unwrap().hash(), file.hash());
-    assert!(PackFile::sign(pack.clone(), &root).unwrap().verify(&keys).is_ok());
+    assert_eq!(file.verify(keys).unwrap().hash(), file.hash());
+    assert!(PackFile::sign(pack.clone(), &root).unwrap().verify(keys).is_ok());
     assert_eq!(
         PackFile::sign(pack.clone(), &signer(7))
             .unwrap()
-            .verify(&keys)
+            .verify(keys)
             .unwrap_err()
             .code(),
         "pack_key"
@@ -213,7 +189,7 @@ fn only_an_administrator_or_the_root_publishes() {
     assert_eq!(
         PackFile::sign(pack.clone(), &officer)
             .unwrap()
-            .verify(&keys)
+            .verify(keys)
             .unwrap_err()
             .code(),
         "pack_key"
@@ -222,7 +198,7 @@ fn only_an_administrator_or_the_root_publishes() {
     let at = forged.windows(7).position(|w| w == b"General").unwrap();
     forged[at] = b'g';
     assert_eq!(
-        PackFile::decode(&forged).unwrap().verify(&keys).unwrap_err().code(),
+        PackFile::decode(&forged).unwrap().verify(keys).unwrap_err().code(),
         "pack_signature"
     );
     assert!(PackFile::sign(b"no pack".to_vec(), &admin).is_err());

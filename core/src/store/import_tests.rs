@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{
-    BodyRoot, BootId, CaseId, DeviceId, IncarnationId, InspectionId, KeyLogHead, OpId, TenantId,
-};
-use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
-use fieldseal_proof::operation::{ClockClaim, Header, Operation, VerifiedOperation, link_origin};
-use fieldseal_proof::suite::{Ed25519Signer, Signer, Suite};
+use fieldseal_proof::ids::{CaseId, InspectionId, OpId, TenantId};
+use fieldseal_proof::operation::VerifiedOperation;
+use fieldseal_proof::suite::Suite;
+use fieldseal_testkit::{Author, Ceremony, Draft};
 use proptest::prelude::*;
 
 use super::*;
@@ -22,7 +19,8 @@ use crate::random::OsRandom;
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
 const CASE: CaseId = CaseId::from_bytes([7; 16]);
 const INSPECTION: InspectionId = InspectionId::from_bytes([8; 16]);
-const INGEST: DeviceId = DeviceId::from_bytes([0xee; 16]);
+/// Its operation key; its id is 16 times 0xee.
+const INGEST: u8 = 21;
 const WALL_MS: u64 = 1_795_000_000_000;
 const PATHS: [&str; 5] = [
     "inspection/remark",
@@ -54,115 +52,34 @@ fn open(folder: &Path) -> (Store, FileKeyStore) {
     (store, keys)
 }
 
-fn ingest_key() -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[21; 32]).unwrap()
-}
-
 fn key_log_frames() -> Vec<Vec<u8>> {
-    let root = Ed25519Signer::from_seed(&[20; 32]).unwrap();
-    let record = |purpose, seed: u8| {
-        let key = Ed25519Signer::from_seed(&[seed; 32]).unwrap();
-        KeyRecord::new(purpose, key.public(), Custody::Software)
-    };
-    let entry = |index, prev: KeyLogHead, action: &str| Entry {
-        tenant: TENANT,
-        index,
-        prev,
-        action: action.into(),
-        subject: None,
-        keys: Vec::new(),
-        role: None,
-        incarnation: None,
-        attrs_root: None,
-        signer: root.public().key_id(),
-        wall_ms: 0,
-        target: None,
-        name: None,
-    };
-    let mut log = KeyLog::new(TENANT);
-    let first = Entry {
-        keys: vec![record(Purpose::Root, 20)],
-        ..entry(0, log.head(), "root")
-    };
-    let first = KeyLogFrame::sign(&first, None, &root).unwrap();
-    log.append(&first).unwrap();
-    let server = Entry {
-        subject: Some(*INGEST.as_bytes()),
-        incarnation: Some(IncarnationId::from_bytes([0xef; 16])),
-        keys: vec![
-            record(Purpose::Operation, 21),
-            record(Purpose::Log, 22),
-            record(Purpose::Time, 23),
-            record(Purpose::Bundle, 24),
-        ],
-        name: Some("example.org/county/0".into()),
-        ..entry(1, log.head(), "server")
-    };
-    let server = KeyLogFrame::sign(&server, None, &root).unwrap();
-    log.append(&server).unwrap();
-    vec![first.encode(), server.encode()]
+    let mut ceremony = Ceremony::new(TENANT, 20);
+    ceremony.server(0xee, "example.org/county/0", [INGEST, 22, 23, 24]);
+    ceremony.frames().to_vec()
 }
 
-/// Writes operations as another device would, one after the other.
-struct Author {
-    device: DeviceId,
-    key: Ed25519Signer,
-    seq: u64,
-    prev: fieldseal_proof::ids::Link,
+/// Writes into the inspection, as another device would.
+fn write(
+    author: &mut Author,
+    kind: &str,
+    fields: Vec<(String, Value)>,
+    supersedes: Vec<OpId>,
+    at_ms: u64,
+) -> VerifiedOperation {
+    let operation = author.seal(Draft {
+        kind: kind.into(),
+        case: Some(CASE),
+        inspection: Some(INSPECTION),
+        fields,
+        supersedes,
+        at_ms,
+        ..Draft::default()
+    });
+    operation.verify(author.key().public()).unwrap()
 }
 
-impl Author {
-    fn new(device: DeviceId, key: Ed25519Signer) -> Self {
-        Self {
-            device,
-            key,
-            seq: 0,
-            prev: link_origin(&TENANT, &device),
-        }
-    }
-
-    fn write(
-        &mut self,
-        kind: &str,
-        fields: Vec<(String, Value)>,
-        mut supersedes: Vec<OpId>,
-        hlc_ms: u64,
-    ) -> VerifiedOperation {
-        supersedes.sort_unstable();
-        supersedes.dedup();
-        let header = Header {
-            suite: Suite::Ed25519,
-            tenant: TENANT,
-            device: self.device,
-            incarnation: IncarnationId::from_bytes([0xef; 16]),
-            seq: self.seq,
-            prev: self.prev,
-            kind: kind.into(),
-            schema: 0,
-            case: Some(CASE),
-            inspection: Some(INSPECTION),
-            counter: self.seq,
-            session: None,
-            hlc_ms,
-            hlc_counter: 0,
-            clock: ClockClaim {
-                wall_ms: hlc_ms,
-                boot: BootId::from_bytes([0; 16]),
-                monotonic_ms: 0,
-            },
-            supersedes,
-            anchor: None,
-            pack: None,
-            app: "other".into(),
-            body_root: BodyRoot::from_bytes([0; 32]),
-            signers: Vec::new(),
-            unknown: Vec::new(),
-        };
-        let body = Body::build([self.seq as u8; 32], fields).unwrap();
-        let operation = Operation::seal(header, body, &self.key).unwrap();
-        (self.seq, self.prev) = (self.seq + 1, operation.link());
-        operation.verify(self.key.public()).unwrap()
-    }
+fn ingest() -> Author {
+    Author::new(TENANT, INGEST).named(0xee)
 }
 
 fn disposition(ingest: &mut Author, target: OpId, state: &str, after: Vec<OpId>) -> VerifiedOperation {
@@ -171,7 +88,7 @@ fn disposition(ingest: &mut Author, target: OpId, state: &str, after: Vec<OpId>)
         ("disposition/state".to_owned(), Value::text(state)),
         ("disposition/reason".to_owned(), Value::text("fork")),
     ];
-    ingest.write("disposition", fields, after, WALL_MS)
+    write(ingest, "disposition", fields, after, WALL_MS)
 }
 
 #[derive(Debug, Clone)]
@@ -198,13 +115,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn history(steps: &[Step]) -> Vec<VerifiedOperation> {
-    let mut authors = [1u8, 2].map(|n| {
-        Author::new(
-            DeviceId::from_bytes([n; 16]),
-            Ed25519Signer::from_seed(&[n; 32]).unwrap(),
-        )
-    });
-    let mut ingest = Author::new(INGEST, ingest_key());
+    let mut authors = [1u8, 2].map(|n| Author::new(TENANT, n));
+    let mut ingest = ingest();
     let (mut all, mut ids): (Vec<VerifiedOperation>, Vec<OpId>) = (Vec::new(), Vec::new());
     for (n, step) in steps.iter().enumerate() {
         let mut paths = step.paths.clone();
@@ -219,7 +131,13 @@ fn history(steps: &[Step]) -> Vec<VerifiedOperation> {
             .iter()
             .filter_map(|back| ids.len().checked_sub(*back).map(|at| ids[at]))
             .collect();
-        let operation = authors[step.author].write("note.record", fields, supersedes, WALL_MS + n as u64);
+        let operation = write(
+            &mut authors[step.author],
+            "note.record",
+            fields,
+            supersedes,
+            WALL_MS + n as u64,
+        );
         let id = operation.id();
         ids.push(id);
         all.push(operation);
@@ -265,13 +183,16 @@ proptest! {
 fn a_stamp_from_2090_does_not_drag_this_device_along() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());
-    let mut author = Author::new(
-        DeviceId::from_bytes([1; 16]),
-        Ed25519Signer::from_seed(&[1; 32]).unwrap(),
-    );
+    let mut author = Author::new(TENANT, 1);
     let field = || vec![("inspection/remark".to_owned(), Value::text("远"))];
-    let far = author.write("note.record", field(), Vec::new(), 3_786_912_000_000);
-    let near = author.write("note.record", field(), Vec::new(), WALL_MS + MAX_LEAD_MS / 2);
+    let far = write(&mut author, "note.record", field(), Vec::new(), 3_786_912_000_000);
+    let near = write(
+        &mut author,
+        "note.record",
+        field(),
+        Vec::new(),
+        WALL_MS + MAX_LEAD_MS / 2,
+    );
     store
         .import(&[(Some(0), far), (Some(1), near)], &[("cursor", b"c1")])
         .unwrap();
@@ -289,11 +210,9 @@ fn a_stamp_from_2090_does_not_drag_this_device_along() {
 fn a_disposition_by_anybody_else_says_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (store, keys) = open(dir.path());
-    let mut author = Author::new(
-        DeviceId::from_bytes([1; 16]),
-        Ed25519Signer::from_seed(&[1; 32]).unwrap(),
-    );
-    let target = author.write(
+    let mut author = Author::new(TENANT, 1);
+    let target = write(
+        &mut author,
         "note.record",
         vec![("inspection/remark".into(), Value::text("一"))],
         Vec::new(),

@@ -136,8 +136,13 @@ fn a_write_supersedes_what_it_saw_and_a_set_only_grows() {
 fn two_handles_share_one_chain() {
     let dir = tempfile::tempdir().unwrap();
     let keys = new_keys(dir.path());
-    let (one, start) = open(dir.path(), &keys);
-    let (two, second_start) = open(dir.path(), &keys);
+    // Both wait as long as it takes: how fast the disk is must not decide.
+    let patient = || StorePorts {
+        wait_ms: 600_000,
+        ..ports()
+    };
+    let (one, start) = Store::open(dir.path(), &keys, &patient()).unwrap();
+    let (two, second_start) = Store::open(dir.path(), &keys, &patient()).unwrap();
     assert!(start.alone && !second_start.alone);
     std::thread::scope(|threads| {
         for store in [&one, &two] {

@@ -252,7 +252,7 @@ async fn a_bundle_is_exported_and_verifies() {
         .output()
         .unwrap();
     assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stderr));
-    let bundle_key = world.keys.server_keys(Purpose::Bundle)[0].record.key().unwrap();
+    let bundle_key = world.keys().server_keys(Purpose::Bundle)[0].record.key().unwrap();
     let allowed = sshsig::allowed_signers_line("fieldseal.test/county/0", &bundle_key);
     let vkey = world.card["log_vkey"].as_str().unwrap();
     let trust = Trust::new(TENANT, ed(1).public().clone(), vkey, allowed).unwrap();

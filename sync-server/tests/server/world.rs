@@ -1,6 +1,7 @@
 //! A ceremony, a server process, and devices that write operations.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -9,24 +10,24 @@ use fieldseal_proof::cbor::{MapWriter, Value};
 use fieldseal_proof::dsse::ENROLMENT;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::ids::*;
-use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose};
-use fieldseal_proof::operation::{ClockClaim, Header, Operation, link_origin};
-use fieldseal_proof::suite::{Ed25519Signer, Signer, Suite};
+use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyRecord, Purpose};
+use fieldseal_proof::operation::Operation;
+use fieldseal_proof::suite::Signer;
+pub use fieldseal_testkit::signer as ed;
+use fieldseal_testkit::{Author, Ceremony, Draft};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value as Json, json};
 
 pub const TENANT: TenantId = TenantId::from_bytes([1; 16]);
-const ADMIN: [u8; 16] = [2; 16];
-
-pub fn ed(n: u8) -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[n; 32]).unwrap()
-}
+/// Number of the root key.
+const ROOT: u8 = 1;
+/// Number of the administrator's id and key.
+const ADMIN: u8 = 2;
 
 /// A tenant with its root and administrator, and one server folder.
 pub struct World {
     pub folder: tempfile::TempDir,
-    pub keys: KeyLog,
-    pub frames: Vec<u8>,
+    pub ceremony: Ceremony,
     pub card: Json,
     running: Option<Child>,
     pub client: Client,
@@ -47,8 +48,7 @@ impl World {
         let client = Client::builder().danger_accept_invalid_certs(true).build().unwrap();
         let mut world = Self {
             folder,
-            keys: KeyLog::new(TENANT),
-            frames: Vec::new(),
+            ceremony: Ceremony::new(TENANT, ROOT),
             card: Json::Null,
             running: None,
             client,
@@ -66,19 +66,21 @@ impl World {
         ]);
         let request: Json = serde_json::from_slice(&std::fs::read(dir.join("request.json")).unwrap()).unwrap();
         world.card = serde_json::from_slice(&std::fs::read(dir.join("card.json")).unwrap()).unwrap();
-        let record = |purpose, n| KeyRecord::new(purpose, ed(n).public(), Custody::Software);
-        world.enrol("root", None, None, None, vec![record(Purpose::Root, 1)], 1);
-        world.enrol("admin", Some(ADMIN), None, None, vec![record(Purpose::Admin, 2)], 1);
+        world.ceremony.admin(ADMIN, ADMIN);
         let keys = request["keys"].as_array().unwrap().iter().map(|key| KeyRecord {
             purpose: Purpose::from_word(key["purpose"].as_str().unwrap()).unwrap(),
             suite: key["suite"].as_u64().unwrap(),
             public: hex::decode(key["public"].as_str().unwrap()).unwrap(),
             custody: Custody::Server,
         });
-        let keys = keys.collect();
         let subject: DeviceId = request["subject"].as_str().unwrap().parse().unwrap();
-        let incarnation: IncarnationId = request["incarnation"].as_str().unwrap().parse().unwrap();
-        world.enrol("server", Some(*subject.as_bytes()), Some(incarnation), None, keys, 1);
+        let server = Entry {
+            subject: Some(*subject.as_bytes()),
+            incarnation: Some(request["incarnation"].as_str().unwrap().parse().unwrap()),
+            name: Some("fieldseal.test/county/0".into()),
+            ..world.ceremony.entry("server", keys.collect())
+        };
+        world.ceremony.append(server);
         world.adopt();
         world.start();
         world
@@ -88,32 +90,8 @@ impl World {
         self.folder.path().join("server")
     }
 
-    /// Appends an entry signed by the key `signer`.
-    pub fn enrol(
-        &mut self,
-        action: &str,
-        subject: Option<[u8; 16]>,
-        incarnation: Option<IncarnationId>,
-        role: Option<&str>,
-        keys: Vec<KeyRecord>,
-        signer: u8,
-    ) -> Vec<u8> {
-        let entry = Entry {
-            tenant: TENANT,
-            index: self.keys.size(),
-            prev: self.keys.head(),
-            action: action.into(),
-            subject,
-            keys,
-            role: role.map(str::to_owned),
-            incarnation,
-            attrs_root: None,
-            signer: ed(signer).public().key_id(),
-            wall_ms: 0,
-            target: None,
-            name: (action == "server").then(|| "fieldseal.test/county/0".into()),
-        };
-        self.append(entry, signer)
+    pub fn keys(&self) -> &KeyLog {
+        self.ceremony.log()
     }
 
     /// The administrator approves everybody who asks, as `fieldseal admin approve --all` does.
@@ -132,64 +110,33 @@ impl World {
             let attrs = officer.then(|| {
                 Body::decode(&fieldseal_proof::encoding::from_base64(one["attrs"].as_str().unwrap()).unwrap()).unwrap()
             });
+            let keys = match officer {
+                true => vec![key("key", Purpose::Officer)],
+                false => vec![key("operation", Purpose::Operation), key("cosigner", Purpose::Cosigner)],
+            };
             let entry = Entry {
-                tenant: TENANT,
-                index: self.keys.size(),
-                prev: self.keys.head(),
-                action: one["kind"].as_str().unwrap().into(),
                 subject: Some(*id(if officer { "officer" } else { "device" }).as_bytes()),
-                keys: match officer {
-                    true => vec![key("key", Purpose::Officer)],
-                    false => vec![key("operation", Purpose::Operation), key("cosigner", Purpose::Cosigner)],
-                },
                 role: Some(one["role"].as_str().unwrap().into()),
                 incarnation: (!officer).then(|| IncarnationId::from_bytes(*id("incarnation").as_bytes())),
                 attrs_root: attrs.as_ref().map(Body::root),
-                signer: ed(2).public().key_id(),
-                wall_ms: 0,
-                target: None,
-                name: None,
+                ..self.ceremony.entry(one["kind"].as_str().unwrap(), keys)
             };
-            let frame = KeyLogFrame::sign(&entry, attrs, &ed(2)).unwrap();
-            self.keys.append(&frame).unwrap();
-            self.frames.extend_from_slice(&frame.encode());
-            let post = self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame.encode());
+            let frame = self.ceremony.append_signed_by(entry, attrs, &ed(ADMIN));
+            let post = self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame);
             let (status, answer) = self.json(post).await;
             assert_eq!(status, 200, "{answer}");
         }
     }
 
-    /// Revokes a key.
+    /// Revokes a key; the administrator signs.
     pub fn revoke(&mut self, key: KeyId) -> Vec<u8> {
-        let entry = Entry {
-            tenant: TENANT,
-            index: self.keys.size(),
-            prev: self.keys.head(),
-            action: "revoke".into(),
-            subject: None,
-            keys: Vec::new(),
-            role: None,
-            incarnation: None,
-            attrs_root: None,
-            signer: ed(2).public().key_id(),
-            wall_ms: 0,
-            target: Some(key),
-            name: None,
-        };
-        self.append(entry, 2)
-    }
-
-    fn append(&mut self, entry: Entry, signer: u8) -> Vec<u8> {
-        let frame = KeyLogFrame::sign(&entry, None, &ed(signer)).unwrap();
-        self.keys.append(&frame).unwrap();
-        let bytes = frame.encode();
-        self.frames.extend_from_slice(&bytes);
-        bytes
+        let entry = self.ceremony.revocation(key);
+        self.ceremony.append_signed_by(entry, None, &ed(ADMIN))
     }
 
     pub fn adopt(&self) {
         let file = self.folder.path().join("key-log.cbor-seq");
-        std::fs::write(&file, &self.frames).unwrap();
+        std::fs::write(&file, self.ceremony.frames().concat()).unwrap();
         self.command(&[
             "adopt",
             "--dir",
@@ -290,18 +237,13 @@ impl World {
         device.token = answer["token"].as_str().unwrap().to_owned();
         let (status, _) = self.json(self.ask(Method::GET, "/v1/feed", &device.token)).await;
         assert_eq!(status, 401, "a token opens nothing before the key log holds the device");
-        let keys = vec![
-            KeyRecord::new(Purpose::Operation, ed(n).public(), Custody::Software),
-            KeyRecord::new(Purpose::Cosigner, ed(n + 100).public(), Custody::Software),
-        ];
-        let frame = self.enrol(
-            "device",
-            Some(*device.id.as_bytes()),
-            Some(device.incarnation),
-            Some(role),
-            keys,
-            2,
-        );
+        let entry = Entry {
+            subject: Some(*device.id.as_bytes()),
+            incarnation: Some(device.incarnation),
+            role: Some(role.into()),
+            ..self.ceremony.entry("device", device.records())
+        };
+        let frame = self.ceremony.append_signed_by(entry, None, &ed(ADMIN));
         let (status, answer) = self
             .json(self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame))
             .await;
@@ -387,31 +329,31 @@ pub async fn read(response: Response) -> (StatusCode, Json) {
     (status, response.json().await.unwrap_or(Json::Null))
 }
 
-/// A device that seals operations in a row.
+/// A device with its token.
 #[derive(Clone)]
 pub struct Device {
-    pub n: u8,
     pub id: DeviceId,
-    pub incarnation: IncarnationId,
     pub role: String,
     pub token: String,
-    pub seq: u64,
-    pub prev: Link,
-    pub counters: std::collections::BTreeMap<[u8; 16], u64>,
+    pub author: Author,
+}
+
+impl Deref for Device {
+    type Target = Author;
+
+    fn deref(&self) -> &Author {
+        &self.author
+    }
 }
 
 impl Device {
     pub fn new(n: u8, role: &str) -> Self {
-        let id = DeviceId::from_bytes([n; 16]);
+        let author = Author::new(TENANT, n);
         Self {
-            n,
-            id,
-            incarnation: IncarnationId::from_bytes([n + 100; 16]),
+            id: author.device,
             role: role.into(),
             token: String::new(),
-            seq: 0,
-            prev: link_origin(&TENANT, &id),
-            counters: Default::default(),
+            author,
         }
     }
 
@@ -421,14 +363,14 @@ impl Device {
             .put(1, Value::bytes(TENANT.as_bytes()))
             .put(2, Value::bytes(self.id.as_bytes()))
             .put(3, Value::bytes(self.incarnation.as_bytes()))
-            .put(4, Value::bytes(ed(self.n).public().as_bytes()))
-            .put(5, Value::bytes(ed(self.n + 100).public().as_bytes()))
+            .put(4, Value::bytes(self.key().public().as_bytes()))
+            .put(5, Value::bytes(ed(self.cosigner).public().as_bytes()))
             .put(6, Value::text(code))
             .encode();
-        let proof = base64(&ed(self.n).sign(ENROLMENT, &statement).unwrap());
+        let proof = base64(&self.key().sign(ENROLMENT, &statement).unwrap());
         json!({ "kind": "device", "code": code, "device": self.id.to_string(), "incarnation": self.incarnation.to_string(), "role": self.role,
-            "label": "x", "operation": { "suite": 1, "public": hex::encode(ed(self.n).public().as_bytes()) },
-            "cosigner": { "public": hex::encode(ed(self.n + 100).public().as_bytes()) }, "proof": proof })
+            "label": "x", "operation": { "suite": 1, "public": hex::encode(self.key().public().as_bytes()) },
+            "cosigner": { "public": hex::encode(ed(self.cosigner).public().as_bytes()) }, "proof": proof })
     }
 
     /// Seals the next operation.
@@ -443,42 +385,14 @@ impl Device {
         inspection: Option<InspectionId>,
         fields: Vec<(String, Value)>,
     ) -> Operation {
-        let mut header = Header {
-            suite: Suite::Ed25519,
-            tenant: TENANT,
-            device: self.id,
-            incarnation: self.incarnation,
-            seq: self.seq,
-            prev: self.prev,
+        self.author.seal(Draft {
             kind: kind.into(),
-            schema: 0,
             case,
             inspection,
-            counter: 0,
-            session: None,
-            hlc_ms: 1_700_000_000_000 + self.seq,
-            hlc_counter: 0,
-            clock: ClockClaim {
-                wall_ms: 1_700_000_000_000,
-                boot: BootId::from_bytes([9; 16]),
-                monotonic_ms: self.seq,
-            },
-            supersedes: Vec::new(),
-            anchor: None,
-            pack: None,
-            app: "test".into(),
-            body_root: BodyRoot::from_bytes([0; 32]),
-            signers: Vec::new(),
-            unknown: Vec::new(),
-        };
-        let counter = self.counters.entry(header.stream().id()).or_insert(0);
-        header.counter = *counter;
-        *counter += 1;
-        let seed = fieldseal_proof::hash::sha256(&[&[self.n][..], &self.seq.to_be_bytes(), kind.as_bytes()].concat());
-        let operation = Operation::seal(header, Body::build(seed, fields).unwrap(), &ed(self.n)).unwrap();
-        self.seq += 1;
-        self.prev = operation.link();
-        operation
+            fields,
+            at_ms: 1_700_000_000_000 + self.seq,
+            ..Draft::default()
+        })
     }
 
     pub fn open(&mut self) -> Vec<u8> {

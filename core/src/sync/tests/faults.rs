@@ -2,8 +2,8 @@
 
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::ids::{BlobHash, Link};
+use fieldseal_testkit::signer;
 
-use super::agency::signer;
 use super::flow::{drive, scene, session, sync};
 use super::scripted::{Server, time_note};
 use crate::sync::fault::Fault;
@@ -116,7 +116,7 @@ fn a_receipt_that_does_not_hold_counts_for_nothing() {
     let (agency, ..) = scene();
     let forged = |agency_link: bool, key: u8| {
         let link = if agency_link {
-            agency.tablet.link
+            agency.tablet.prev
         } else {
             Link::from_bytes([0; 32])
         };

@@ -2,7 +2,7 @@
 
 use fieldseal_proof::ids::{Epoch, PackHash};
 
-use super::agency::Agency;
+use super::agency::{Agency, heavy};
 use super::memory::Memory;
 use super::scripted::Server;
 use crate::sync::limits::UPLOAD_SLICE;
@@ -53,7 +53,7 @@ pub fn scene() -> (Agency, Memory, Server) {
     let mut store = Memory::new(&agency);
     let mut server = Server::new();
     for _ in 0..20 {
-        let operation = agency.other.write(10);
+        let operation = heavy(&mut agency.other, 10);
         server.log(&operation);
     }
     for _ in 0..30 {

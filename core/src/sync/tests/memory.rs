@@ -7,7 +7,7 @@ use fieldseal_proof::ids::{BlobHash, Commitment, Epoch, IncarnationId, Link, OpI
 use fieldseal_proof::key_log::{KeyLog, KeyLogFrame};
 use fieldseal_proof::operation::Operation;
 
-use super::agency::Agency;
+use super::agency::{Agency, heavy};
 use crate::sync::store::{Batch, HeldCheckpoint, HeldTimeNote, Identity, Kept, Page, SyncStore, Waiting, WaitingBlob};
 
 /// Everything a device keeps for sync; what a killed process would find again.
@@ -54,7 +54,7 @@ impl Memory {
     }
 
     pub fn write(&mut self, agency: &mut Agency, size: usize) {
-        self.own.push(agency.tablet.write(size));
+        self.own.push(heavy(&mut agency.tablet, size));
         self.received.push(false);
     }
 

@@ -7,10 +7,12 @@
 //! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`.
 
 pub mod api;
+pub mod checks;
 pub mod commands;
 pub mod config;
 pub mod console;
 pub mod export;
+pub mod hearing;
 pub mod ingest;
 pub mod keys;
 pub mod ledger;

@@ -110,8 +110,12 @@ export async function story({ site, say, town }) {
 /** Exports by keyboard, keeps the bundle, and has the stranger's verifier judge it. */
 async function exported(page, problems, town, step, expect) {
   const into = path.join(town.folder, 'browser-bundle.zip');
+  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main')), problems);
+  await page.keyboard.press('Enter');
+  // The page follows the export by itself and in the end offers the file.
+  await page.waitForSelector('main a[download]', { timeout: 60_000 });
   const coming = page.waitForEvent('download', { timeout: 60_000 });
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main, main a[download]')), problems);
+  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('main a[download]')), problems);
   await page.keyboard.press('Enter');
   const file = await coming;
   await file.saveAs(into);

@@ -33,6 +33,8 @@ pub use problem::Problem;
 pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
+    /// What the console's pages keep in memory.
+    pub shelves: Arc<crate::console::Shelves>,
     metrics: PrometheusHandle,
     /// What the console has prepared and not written yet.
     pub office: Arc<crate::console::act::office::Office>,
@@ -84,6 +86,7 @@ pub fn router(server: Arc<Server>) -> Router {
     // One recorder for each process; a second server in one process (tests) counts into the first.
     let _ = metrics::set_global_recorder(metrics);
     let app = App {
+        shelves: Arc::new(crate::console::Shelves::open(&server.layout.root)),
         server,
         pools: Arc::new(Pools::default()),
         metrics: handle,

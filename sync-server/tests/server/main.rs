@@ -7,6 +7,7 @@ mod console;
 mod console_sign;
 mod hostile;
 mod life;
+mod pages;
 mod stores;
 mod uploads;
 mod world;

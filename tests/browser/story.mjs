@@ -110,12 +110,16 @@ export async function story({ site, say, town }) {
 /** Exports by keyboard, keeps the bundle, and has the stranger's verifier judge it. */
 async function exported(page, problems, town, step, expect) {
   const into = path.join(town.folder, 'browser-bundle.zip');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main')), problems);
-  await page.keyboard.press('Enter');
+  await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main')), problems);
+  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
   // The page follows the export by itself and in the end offers the file.
   await page.waitForSelector('main a[download]', { timeout: 60_000 });
+  const { shift } = await page.evaluate(() => window.seen);
+  expect(shift < 0.01, `the page moved by ${shift.toFixed(3)} while the export went on`);
+  expect((await page.locator('main').innerText()).includes('已锚定'), 'the result has no verdict');
+  step('download');
   const coming = page.waitForEvent('download', { timeout: 60_000 });
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('main a[download]')), problems);
+  await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main a[download]')), problems);
   await page.keyboard.press('Enter');
   const file = await coming;
   await file.saveAs(into);

@@ -78,7 +78,7 @@ fn what_is_named_and_not_there_is_said_by_name() {
         (&capture(nobody, &photo), (1, "not_found", nobody)),
         (
             &["document", &inspection, "--type", "love_letter"],
-            (64, "usage", "love_letter"),
+            (1, "not_in_pack", "love_letter"),
         ),
         (
             &["check", &inspection, "no-such-item", "ok"],

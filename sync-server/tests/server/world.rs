@@ -159,6 +159,40 @@ impl World {
         }
     }
 
+    /// The administrator's entry for a device that asked.
+    pub fn enrolled(&mut self, n: u8, role: &str) -> Vec<u8> {
+        let device = Device::new(n, role);
+        let keys = vec![
+            KeyRecord::new(Purpose::Operation, ed(n).public(), Custody::Software),
+            KeyRecord::new(Purpose::Cosigner, ed(n + 100).public(), Custody::Software),
+        ];
+        self.enrol(
+            "device",
+            Some(*device.id.as_bytes()),
+            Some(device.incarnation),
+            Some(role),
+            keys,
+            2,
+        )
+    }
+
+    /// Writes limits into `server.toml` and starts the server again with them.
+    pub fn limit(&mut self, limits: &[(&str, u64)]) {
+        self.stop();
+        let path = self.dir().join("server.toml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (name, value) in limits {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name} = ")))
+                .unwrap()
+                .to_owned();
+            text = text.replace(&line, &format!("{name} = {value}"));
+        }
+        std::fs::write(&path, text).unwrap();
+        self.start();
+    }
+
     /// Revokes a key.
     pub fn revoke(&mut self, key: KeyId) -> Vec<u8> {
         let entry = Entry {

@@ -48,7 +48,7 @@ use crate::vault::{EscrowKey, Space, SweptVault, Vault};
 pub use capture::{Captured, NewEvidence, StorageLeft};
 pub use card::EnrolmentCard;
 pub use documents::{IssuedDocument, NewDocument, PaperPlace};
-pub use enrolling::{Enrolling, EnrolmentRound};
+pub use enrolling::{Enrolling, EnrolmentRound, RefusedRequest};
 pub use enrolment::{DeviceEnrolment, OfficerEnrolment};
 pub use error::DeviceError;
 pub use field::{NewCredentials, NewFinding, NewOrderItem, NewStatement};

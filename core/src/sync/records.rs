@@ -10,7 +10,7 @@ use fieldseal_proof::receipt::BatchReceipt;
 use fieldseal_proof::suite::PublicKey;
 use serde::de::DeserializeOwned;
 
-use super::fault::{Fault, Refusal};
+use super::fault::{DEVICE_REVOKED, Fault, Refusal};
 use super::limits::{self, answer};
 use super::message::{Expect, Method, Payload, Response};
 use super::report::Alarm;
@@ -99,6 +99,15 @@ impl SyncSession {
             return Err(fault);
         }
         match ask {
+            // A revoked device hears nothing new, but what it has signed is still taken: the session goes on to say it.
+            RecordAsk::KeyLog if code == DEVICE_REVOKED => {
+                self.records.key_log_asked = true;
+                self.revoked = Some(fault);
+            }
+            RecordAsk::Feed if code == DEVICE_REVOKED => {
+                self.records.feed_over = true;
+                self.revoked = Some(fault);
+            }
             RecordAsk::Head(incarnation) if status == 404 => self.take_head(store, *incarnation, None)?,
             RecordAsk::Push { incarnation, first } => {
                 let seq = refusal.problem.seq.unwrap_or(*first);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
-use super::limits::{PAGE_MOST, POLL_MOST};
+use super::limits::{PAGE_MOST, POLL_MOST, Plane};
 use super::log::text_or_null;
 use super::problem::Problem;
 use crate::ledger::{FeedScope, MemberRow, OperationRow, space};
@@ -91,7 +91,10 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
             };
         }
         let items = {
-            let _turn = app.pools.pull()?;
+            if caller.is_revoked(&app) {
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, "device_revoked", []));
+            }
+            let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
             page(&app, device, all, &mut cursor, max_bytes).await?
         };
         let rest = cursor.next < cursor.high || cursor.high < size;

@@ -546,7 +546,7 @@ impl Projection {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<Vec<[u8; 16]>, LedgerError> {
-    let carried = ledger.registers(space::CARRIED, device.to_vec(), 256).await?;
+    let carried = ledger.registers_under(space::CARRIED, device.to_vec()).await?;
     let officers = carried
         .iter()
         .filter_map(|register| register.key.strip_prefix(device.as_slice()))

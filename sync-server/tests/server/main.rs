@@ -7,6 +7,8 @@ mod console;
 mod console_sign;
 mod hostile;
 mod life;
+mod shares;
+mod standing;
 mod stores;
 mod uploads;
 mod world;

@@ -115,8 +115,8 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let visited = visit(&desk.device, options, &mut shown, &Cancel::default());
     shell.progress_over();
     let report = visited?;
-    if let Some(request) = report.enrolment.refused {
-        return Err(Failure::new("enrolment_refused", [("request", Param::text(request))]));
+    if let Some(refused) = report.enrolment.refused {
+        return Err(Failure::new("enrolment_refused", refused.params()));
     }
     if !report.enrolment.approved && report.sync.ending == Ending::Done {
         let json = json!({ "state": "done", "approved": false, "sent": 0, "received": 0 });
@@ -226,6 +226,6 @@ fn failure_of(error: EnrolmentError) -> Failure {
     match error {
         EnrolmentError::Fault(fault) => fault.into(),
         EnrolmentError::SetUp(error) => error.into(),
-        EnrolmentError::Refused(request) => Failure::new("enrolment_refused", [("request", Param::text(request))]),
+        EnrolmentError::Refused(refused) => Failure::new("enrolment_refused", refused.params()),
     }
 }

@@ -31,6 +31,7 @@ pub use problem::Problem;
 pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
+    contacts: Arc<log::Contacts>,
     metrics: PrometheusHandle,
     /// What the console has prepared and not written yet.
     pub office: Arc<crate::console::act::office::Office>,
@@ -85,6 +86,7 @@ pub fn router(server: Arc<Server>) -> Router {
     let app = App {
         pools: Arc::new(Pools::new(&server.config.limits)),
         server,
+        contacts: Arc::default(),
         metrics: handle,
         office: Arc::default(),
         codes: Arc::default(),

@@ -71,7 +71,12 @@ impl Enrolling {
         let kept = |error| Fault::Store(StoreFault::from(error));
         let state = device.enrolment_state().map_err(kept)?;
         if state == EnrolmentState::New {
-            let request = device.enrolment().map_err(kept)?;
+            // A further life shows the token of the earlier ones; the code was good for the first.
+            let request = match device.enrolled_earlier() {
+                true => device.further_enrolment(),
+                false => device.enrolment(),
+            };
+            let request = request.map_err(kept)?;
             self.asked = Some(Ask::Device);
             return Ok(Some(post("/v1/enrol", &device_json(&request))));
         }
@@ -79,8 +84,12 @@ impl Enrolling {
         if !self.round.approved && !self.looked {
             self.looked = true;
             if let Some(request) = device.enrolment_request() {
-                // Asked with the code: the token opens only once the administrator has signed.
-                let path = format!("/v1/enrol/{request}?code={}", device.card().code);
+                // A first life asks with the code: its token opens only once the administrator has signed.
+                let code = match device.enrolled_earlier() {
+                    true => String::new(),
+                    false => format!("?code={}", device.card().code),
+                };
+                let path = format!("/v1/enrol/{request}{code}");
                 self.asked = Some(Ask::State { request });
                 return Ok(Some(blank(Method::Get, &path, Payload::Empty)));
             }

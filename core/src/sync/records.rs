@@ -343,6 +343,9 @@ impl SyncSession {
             operations,
             cursor: page.cursor,
         })?;
+        if self.records.feed_over {
+            store.feed_read()?;
+        }
         self.records.without_cursor = false;
         self.records.page_tries = 0;
         self.records.key_log_again = 0;

@@ -162,6 +162,8 @@ pub trait SyncStore {
     fn cursor(&self) -> Kept<Option<String>>;
     /// Takes a page in: operations, views and cursor in one transaction.
     fn import(&mut self, page: Page) -> Kept<()>;
+    /// The feed was read to its end.
+    fn feed_read(&mut self) -> Kept<()>;
     /// Whether a pack is held.
     fn has_pack(&self, pack: PackHash) -> Kept<bool>;
     /// Keeps a pack file whose hash and signature the store checks against the key log.

@@ -58,6 +58,49 @@ struct DeviceRequest {
     proof: String,
 }
 
+/// What a device request says, once its operation key has signed it.
+struct Proven {
+    device: DeviceId,
+    incarnation: IncarnationId,
+    operation: PublicKey,
+    cosigner: PublicKey,
+}
+
+impl DeviceRequest {
+    fn proven(&self, app: &App) -> Result<Proven, Problem> {
+        let (operation, cosigner) = (self.operation.key()?, self.cosigner.key()?);
+        let device: DeviceId = self
+            .device
+            .parse()
+            .map_err(|_| Problem::bad_request("device is not a UUID"))?;
+        let incarnation: IncarnationId = self
+            .incarnation
+            .parse()
+            .map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
+        let statement = MapWriter::default()
+            .put(0, Cbor::Uint(0))
+            .put(1, Cbor::bytes(app.server.ingest.tenant().as_bytes()))
+            .put(2, Cbor::bytes(device.as_bytes()))
+            .put(3, Cbor::bytes(incarnation.as_bytes()))
+            .put(4, Cbor::bytes(operation.as_bytes()))
+            .put(5, Cbor::bytes(cosigner.as_bytes()))
+            .put(6, Cbor::text(&self.code))
+            .encode();
+        let proof = binary(&self.proof).unwrap_or_default();
+        let unproven = |_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "proof_of_key", []);
+        operation.verify(ENROLMENT, &statement, &proof).map_err(unproven)?;
+        if operation == cosigner {
+            return Err(Problem::bad_request("operation key and cosigner key must differ"));
+        }
+        Ok(Proven {
+            device,
+            incarnation,
+            operation,
+            cosigner,
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct OfficerRequest {
     officer: String,
@@ -75,6 +118,10 @@ pub async fn request(State(app): State<App>, request: Request) -> Result<Json<Va
         .map_err(|_| Problem::bad_request("the body is too long"))?;
     let asked: Value = serde_json::from_slice(&bytes).map_err(|e| Problem::bad_request(e.to_string()))?;
     match asked["kind"].as_str() {
+        Some("device") if asked["code"].as_str() == Some("") => {
+            let caller = Caller::from_request_parts(&mut parts, &app).await?;
+            further_life(&app, caller, asked).await
+        }
         Some("device") => device(&app, asked).await,
         Some("officer") => {
             let caller = Caller::from_request_parts(&mut parts, &app).await?;
@@ -95,15 +142,6 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
         .await?
         .ok_or_else(unknown)?;
     let mut invitation: Invitation = serde_json::from_slice(&held.value).map_err(|e| Problem::internal(&e))?;
-    let (operation, cosigner) = (wish.operation.key()?, wish.cosigner.key()?);
-    let device: DeviceId = wish
-        .device
-        .parse()
-        .map_err(|_| Problem::bad_request("device is not a UUID"))?;
-    let incarnation: IncarnationId = wish
-        .incarnation
-        .parse()
-        .map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
     let earlier = match &invitation.used {
         Some(request) => Some(find(app, request).await?.enrolment),
         None => None,
@@ -120,21 +158,12 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
     {
         return Err(unknown());
     }
-    let statement = MapWriter::default()
-        .put(0, Cbor::Uint(0))
-        .put(1, Cbor::bytes(server.ingest.tenant().as_bytes()))
-        .put(2, Cbor::bytes(device.as_bytes()))
-        .put(3, Cbor::bytes(incarnation.as_bytes()))
-        .put(4, Cbor::bytes(operation.as_bytes()))
-        .put(5, Cbor::bytes(cosigner.as_bytes()))
-        .put(6, Cbor::text(&wish.code))
-        .encode();
-    let proof = binary(&wish.proof).unwrap_or_default();
-    let unproven = |_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "proof_of_key", []);
-    operation.verify(ENROLMENT, &statement, &proof).map_err(unproven)?;
-    if operation == cosigner {
-        return Err(Problem::bad_request("operation key and cosigner key must differ"));
-    }
+    let Proven {
+        device,
+        incarnation,
+        operation,
+        cosigner,
+    } = wish.proven(app)?;
     let request = match earlier {
         Some(_) => invitation.used.clone().unwrap_or_default(),
         None => ItemId::from_bytes(uuid(&*server.random).map_err(|e| Problem::internal(&e))?).to_string(),
@@ -194,9 +223,41 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "request": request, "token": token })))
 }
 
+/// A further life of an enrolled device: its database was lost, so its chain goes on under another key. The token says which
+/// device asks; the administrator compares the fingerprint and signs, as for the first life.
+async fn further_life(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Value>, Problem> {
+    let (caller, device) = caller.device()?;
+    let wish: DeviceRequest = serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let proven = wish.proven(app)?;
+    if proven.device != device || wish.role != caller.token.role {
+        return Err(Problem::forbidden("tablet"));
+    }
+    if let Some(fields) = asked.as_object_mut() {
+        fields.remove("code");
+        fields.remove("proof");
+        fields.insert("label".into(), json!(caller.token.label));
+        fields.insert("fingerprint".into(), json!(proven.operation.fingerprint()));
+        fields.insert("cosigner_fingerprint".into(), json!(proven.cosigner.fingerprint()));
+    }
+    // The same life with the same key asked again is the same request.
+    let named = [proven.incarnation.as_bytes().as_slice(), proven.operation.as_bytes()].concat();
+    let request = ItemId::from_bytes(sha256(&named)[..16].try_into().unwrap_or([0; 16])).to_string();
+    let enrolment = Enrolment {
+        kind: "device".into(),
+        state: "pending".into(),
+        subject: device.to_string(),
+        incarnation: Some(proven.incarnation.to_string()),
+        device: Some(device.to_string()),
+        asked,
+        token: None,
+        reason: None,
+        refused_ms: None,
+    };
+    keep_once(app, &request, &enrolment).await
+}
+
 async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Value>, Problem> {
     let (_, device) = caller.device()?;
-    let server = &app.server;
     let wish: OfficerRequest =
         serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
     let officer: OfficerId = wish
@@ -234,15 +295,16 @@ async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Val
         reason: None,
         refused_ms: None,
     };
-    let registers = enrolments::rows(&request, &enrolment, true)?;
-    match server
-        .ledger
-        .commit(Commit {
-            registers,
-            ..Commit::default()
-        })
-        .await
-    {
+    keep_once(app, &request, &enrolment).await
+}
+
+/// Keeps a request unless it is kept already, and names it.
+async fn keep_once(app: &App, request: &str, enrolment: &Enrolment) -> Result<Json<Value>, Problem> {
+    let commit = Commit {
+        registers: enrolments::rows(request, enrolment, true)?,
+        ..Commit::default()
+    };
+    match app.server.ledger.commit(commit).await {
         Ok(_) | Err(LedgerError::Conflict(_)) => Ok(Json(json!({ "request": request }))),
         Err(other) => Err(other.into()),
     }

@@ -176,10 +176,12 @@ pub async fn consequences(ledger: &dyn LedgerStore, entries: &[Entry]) -> Result
             token.active = true;
             swaps.push(Swap::update(space::TOKEN, key, held.version, encode(&token)?));
         }
-        if let (Some(device), Ok(officer)) = (
-            enrolment.device.as_deref().and_then(|d| d.parse::<DeviceId>().ok()),
-            enrolment.subject.parse::<OfficerId>(),
-        ) {
+        if enrolment.kind == "officer"
+            && let (Some(device), Ok(officer)) = (
+                enrolment.device.as_deref().and_then(|d| d.parse::<DeviceId>().ok()),
+                enrolment.subject.parse::<OfficerId>(),
+            )
+        {
             let key = [device.as_bytes().as_slice(), officer.as_bytes()].concat();
             swaps.push(Swap::set(space::CARRIED, key, Vec::new()));
         }

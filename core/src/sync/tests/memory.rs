@@ -168,6 +168,10 @@ impl SyncStore for Memory {
         Ok(())
     }
 
+    fn feed_read(&mut self) -> Kept<()> {
+        Ok(())
+    }
+
     fn has_pack(&self, pack: PackHash) -> Kept<bool> {
         Ok(self.packs.contains(&pack))
     }

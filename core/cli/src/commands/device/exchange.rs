@@ -118,11 +118,27 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     if let Some(refused) = report.enrolment.refused {
         return Err(Failure::new("enrolment_refused", refused.params()));
     }
-    if !report.enrolment.approved && report.sync.ending == Ending::Done {
+    // A further life that waits for approval has fetched what the server has of the earlier ones, and offered what they left.
+    let waits = !report.enrolment.approved && report.sync.ending == Ending::Done;
+    if waits && !desk.device.enrolled_earlier() {
         let json = json!({ "state": "done", "approved": false, "sent": 0, "received": 0 });
-        return Ok(Outcome::new(json).line(shell.text("awaiting_approval", &[])));
+        return Ok(Outcome::new(json).line(awaiting(desk)?));
     }
-    Ok(told(shell, &desk.device, &report.sync, &report.enrolment))
+    let outcome = told(shell, &desk.device, &report.sync, &report.enrolment);
+    Ok(match waits {
+        true => outcome.line(awaiting(desk)?),
+        false => outcome,
+    })
+}
+
+/// What is said while an administrator has not approved the present life's key.
+fn awaiting(desk: &Desk<'_>) -> Result<String, Failure> {
+    let fingerprint = Param::text(desk.device.operation_key()?.0.fingerprint());
+    let code = match desk.device.enrolled_earlier() {
+        true => "new_life_awaits",
+        false => "awaiting_approval",
+    };
+    Ok(desk.shell.text(code, &[("fingerprint", fingerprint)]))
 }
 
 fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &EnrolmentRound) -> Outcome {

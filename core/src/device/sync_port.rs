@@ -102,6 +102,10 @@ impl SyncStore for SyncPort {
         kept(self.device.store.own_link(incarnation, seq))
     }
 
+    fn commitments(&self, incarnation: IncarnationId, first: u64, most: usize) -> Kept<Vec<Commitment>> {
+        kept(self.device.store.own_commitments(incarnation, first, most))
+    }
+
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()> {
         kept(
             self.device

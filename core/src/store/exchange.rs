@@ -165,6 +165,38 @@ impl Store {
         Ok(Some((operation.link(), operation.commitment())))
     }
 
+    /// Commitments of own operations from `first` on up to the first hole, at most `most`.
+    ///
+    /// # Errors
+    /// When the database does, or a stored frame does not parse.
+    pub fn own_commitments(
+        &self,
+        incarnation: IncarnationId,
+        first: u64,
+        most: usize,
+    ) -> Result<Vec<Commitment>, StoreError> {
+        let connection = self.connection();
+        let mut query = connection.prepare_cached(
+            "SELECT frame, seq FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4",
+        )?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = query.query(params![
+            self.identity.device.as_bytes(),
+            incarnation.as_bytes(),
+            first,
+            limit
+        ])?;
+        let mut commitments = Vec::new();
+        while let Some(row) = rows.next()? {
+            if row.get::<_, u64>(1)? != first + commitments.len() as u64 {
+                break;
+            }
+            let frame = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            commitments.push(Operation::parse(frame)?.commitment());
+        }
+        Ok(commitments)
+    }
+
     /// Keeps a checked batch receipt: everything up to `last` counts as received.
     ///
     /// # Errors

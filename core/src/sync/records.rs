@@ -351,6 +351,9 @@ impl SyncSession {
         self.records.key_log_again = 0;
         self.records.pages += 1;
         self.records.packs = page.packs.into_iter().map(|pack| pack.0).collect();
+        for named in page.attestations.into_iter().filter(|named| named.kind == "time-note") {
+            self.keep_attestation(store, named.bytes.0)?;
+        }
         self.log.offer(page.checkpoint, page.time_note);
         Ok(Gain::Some)
     }

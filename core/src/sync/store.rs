@@ -155,6 +155,8 @@ pub trait SyncStore {
     fn unsent(&self, operations: usize, bytes: usize) -> Kept<Option<Batch>>;
     /// Own link after `seq`, and the commitment of `seq`.
     fn own(&self, incarnation: IncarnationId, seq: u64) -> Kept<Option<(Link, Commitment)>>;
+    /// Commitments of own operations from `first` on up to the first hole, at most `most`.
+    fn commitments(&self, incarnation: IncarnationId, first: u64, most: usize) -> Kept<Vec<Commitment>>;
     /// Keeps a checked batch receipt (framed) that covers everything up to `last`.
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()>;
 

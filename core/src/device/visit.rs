@@ -251,7 +251,10 @@ impl Visit {
     fn session_done(&mut self, report: SyncReport) {
         let patient = self.options.patience.is_some() || self.round.last;
         let done = report.ending == Ending::Done;
-        let approved = self.device.enrolment_state().is_ok_and(|state| state == EnrolmentState::Approved);
+        let approved = self
+            .device
+            .enrolment_state()
+            .is_ok_and(|state| state == EnrolmentState::Approved);
         self.report.enrolment.approved |= approved;
         let waits = match &report.ending {
             // Only an administrator can end this wait.

@@ -1,7 +1,7 @@
 //! What a device shows: status, inspections, one inspection, drafts, enterprises, packs, its own check.
 
 use fieldseal_core::catalogue::Param;
-use fieldseal_core::device::{DeviceError, FieldDevice};
+use fieldseal_core::device::DeviceError;
 use fieldseal_core::domain::view::{InspectionView, JudgedItem};
 use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::ids::{InspectionId, to_hex};

@@ -38,12 +38,18 @@ export async function tabTo(page, wanted, problems, most = 120) {
 /** One round of Tab through a page: every stop is seen, none holds the focus, the order goes on to the end. */
 export async function round(page, problems, most = 400) {
   const met = new Set();
+  let last = null, held = 0;
   const at = new URL(page.url()).pathname;
   await page.evaluate(() => { document.activeElement?.blur?.(); window.scrollTo(0, 0); getSelection()?.removeAllRanges(); });
   for (let n = 0; n < most; n += 1) {
     await page.keyboard.press('Tab');
     const stop = await focused(page);
-    if (!stop || met.has(stop.path)) break;
+    // A date has stops within it, a player too; whoever comes back to the beginning has been everywhere.
+    if (!stop || (met.has(stop.path) && stop.path !== last)) break;
+    held = stop.path === last ? held + 1 : 0;
+    if (held > 12) { problems.push(`${at}: ${stop.tag} “${stop.name}” holds the focus`); break; }
+    last = stop.path;
+    if (met.has(stop.path)) continue;
     met.add(stop.path);
     for (const wrong of stop.wrong) problems.push(`${at}: ${stop.tag} “${stop.name}”: ${wrong}`);
   }

@@ -82,6 +82,9 @@ impl Town {
         ];
         world.officer(A, &turning).refused(1, "field_control");
         let case = world.case(A, &world.inspections[0]);
+        for n in [A, B] {
+            world.drain(n);
+        }
         // One tablet closes while the other, which has not heard of it, goes on: its record is set aside.
         world.officer(A, &["close", &world.inspections[0]]).ok();
         world.drain(A);
@@ -102,6 +105,10 @@ impl Town {
             let shown = world.supervisor(&["show", &case]).ok();
             (!shown["quarantined"].as_array()?.is_empty()).then_some(())
         });
+        // The console becomes a device of the tenant, as the demo does it.
+        world.server_command(&["console-device", "--dir", &world.arg("server")]);
+        let words = ["admin", "approve", "--all", "--admin", &admin, "--card", &card];
+        world.fieldseal(CEREMONY_PASSWORD, &words).ok();
         let town = Self { world, case, long };
         for (_, user, name, role) in PEOPLE {
             town.account(user, name, role);

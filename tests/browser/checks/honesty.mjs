@@ -10,8 +10,8 @@ const VERDICTS = {
   withheld: { zh: ['依法不予提供', '其余内容仍可检验'], en: ['the rest still verifies'], tone: 'none' },
 };
 const BRACKET = {
-  zh: [/^固化时间区间：不早于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(（|.*（依据：)/, /无可证下界/, /尚未列入日志/, /只能证明先后，不能证明时刻/],
-  en: [/^Sealed not before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*\(by: /, /No proven lower bound/, /Not yet sealed in the log/, /Order only, no time/],
+  zh: [/^固化时间区间：不早于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)?（依据：/, /无可证下界/, /尚未列入日志/, /只能证明先后，不能证明时刻/],
+  en: [/^Sealed not before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)? \(by: /, /No proven lower bound/, /Not yet sealed in the log/, /Order only, no time/],
 };
 const MEANING = {
   zh: '内容最迟在上界前已存在；内容本身可能早于下界（例如导入、翻拍）。',

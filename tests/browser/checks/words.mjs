@@ -9,7 +9,7 @@ const BANNED = [/真实/, /防伪/, /不可篡改/, /已验证/, /上链/, /区�
 /** Where a banned word is itself the matter: what a proof does not prove. */
 const ALLOWED = [/画面真实、未经摆拍/g, /画面是否真实/g];
 /** What only a program would say. */
-const RAW = [/\bundefined\b/, /\bnull\b/, /\bNaN\b/, /\{[a-z_]+\}/, /\bNone\b/, /\bSome\(/, /console\.[a-z_]+\.[a-z_]+/];
+const RAW = [/\bundefined\b/, /\bnull\b/, /\bNaN\b/, /\{[a-z_]+\}/, /\bNone\b/, /\bSome\(/, /%:?[A-Za-z]\b/, /console\.[a-z_]+\.[a-z_]+/];
 
 /** The banned words in a text. */
 export function banned(text, list = BANNED) {

@@ -121,7 +121,7 @@ export function pattern(route) {
  */
 export async function crawl(site, who, patterns, starts, most = 2) {
   const { context, page } = await site.person(who);
-  const pages = [], files = [], counts = new Map(), seen = new Set(), tabs = new Map();
+  const pages = [], files = [], counts = new Map(), seen = new Set();
   const waiting = [...starts, new URL(page.url()).pathname];
   while (waiting.length) {
     const path = waiting.shift();
@@ -133,7 +133,7 @@ export async function crawl(site, who, patterns, starts, most = 2) {
     if (!route) continue;
     // A page of the same route with another query counts as another look, a few are enough.
     const name = route + (path.includes('?') ? '?' : '');
-    if ((counts.get(name) ?? 0) >= (tabs.get(route) ?? most)) continue;
+    if ((counts.get(name) ?? 0) >= (route.includes('{') && !path.includes('?') ? most : 1)) continue;
     const answer = await context.request.get(site.at(path), { maxRedirects: 0 });
     const type = answer.headers()['content-type'] ?? '';
     if (answer.status() >= 300 && answer.status() < 400) {

@@ -172,7 +172,7 @@ pub async fn dressed(app: &App, visitor: &Visitor, answer: Response) -> Response
         None => match status {
             StatusCode::METHOD_NOT_ALLOWED => PageError::NotFound,
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE
-                if !answer.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == HTML) =>
+                if answer.headers().get(header::CONTENT_TYPE).is_none_or(|t| t != HTML) =>
             {
                 PageError::bad_request(status.to_string())
             }

@@ -22,12 +22,9 @@ export async function check({ site, say, town }) {
   }
   const statuses = [];
   for (const { page } of people) {
-    page.on('response', (answer) => { if (answer.request().method() === 'POST') statuses.push(answer.status()); });
-    const before = page.url();
-    await page.click('form[data-sign] button');
-    await page.waitForResponse((answer) => answer.request().method() === 'POST' && answer.url().includes('/act/sign/'));
-    await page.waitForLoadState('load');
-    if (page.url() === before && statuses.at(-1) === 303) await page.waitForURL((url) => String(url) !== before);
+    const posted = page.waitForResponse((answer) => answer.request().method() === 'POST' && answer.url().includes('/act/sign/'));
+    await Promise.all([posted, page.waitForNavigation({ waitUntil: 'load' }), page.click('form[data-sign] button')]);
+    statuses.push((await posted).status());
   }
   if (statuses[0] !== 303) problems.push(`the first was answered ${statuses[0]}`);
   if (statuses[1] !== 409) problems.push(`the second was answered ${statuses[1]}`);

@@ -1,12 +1,13 @@
 //! What an inspector does on site, each a signed operation.
 
-use fieldseal_proof::ids::{EvidenceId, FindingId, InspectionId, ItemId, OfficerId, OpId};
+use fieldseal_proof::ids::{EvidenceId, FindingId, InspectionId, ItemId, OpId};
 
 use super::{DeviceError, FieldDevice};
 use crate::domain::{
     Certificate, CheckAnswer, CheckResult, CredentialsShown, Day, FindingRecord, Line, OrderDraft, OrderItem,
     Paragraph, StatementRecord,
 };
+use crate::keyring::OfficerRecord;
 
 /// Who showed which certificates to whom, and what was told.
 #[derive(Debug, Clone, Default)]
@@ -74,23 +75,33 @@ impl FieldDevice {
     /// # Errors
     /// `officer_unknown`, `too_few_officers`, or a field that is not accepted.
     pub fn show_credentials(&self, inspection: InspectionId, new: &NewCredentials<'_>) -> Result<OpId, DeviceError> {
-        let officers: Vec<OfficerId> = new
-            .certificates
-            .iter()
-            .map(|c| Ok(self.officer(c)?.officer))
-            .collect::<Result<_, DeviceError>>()?;
+        let pack = self.pack()?;
+        let records = new.certificates.iter().map(|c| self.officer(c));
+        let records: Vec<OfficerRecord> = records.collect::<Result<_, DeviceError>>()?;
+        // What is sealed is what was said: a pack's sentence has places for who says it.
+        let between = if pack.head().language.starts_with("zh") {
+            "、"
+        } else {
+            ", "
+        };
+        let names: Vec<&str> = records.iter().map(|record| record.name.as_str()).collect();
+        let told = new
+            .told
+            .replace("{agency}", &pack.agency().name)
+            .replace("{officers}", &names.join(between))
+            .replace("{certificates}", &new.certificates.join(between));
         let act = CredentialsShown {
             id: ItemId::from_bytes(self.fresh_id()?),
-            officers,
+            officers: records.iter().map(|record| record.officer).collect(),
             certificates: new
                 .certificates
                 .iter()
                 .map(|c| Certificate::parse(c))
                 .collect::<Result<_, _>>()?,
             shown_to: Line::parse("shown_to", new.shown_to)?,
-            told: Paragraph::parse("told", new.told)?,
+            told: Paragraph::parse("told", &told)?,
         }
-        .act(&*self.pack()?)?;
+        .act(&pack)?;
         self.record(inspection, act)
     }
 

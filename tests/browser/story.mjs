@@ -112,18 +112,14 @@ async function exported(page, problems, town, step, expect) {
   const into = path.join(town.folder, 'browser-bundle.zip');
   await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main')), problems);
   await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  // The progress comes by itself; whoever looks again sees the result.
-  const ready = page.locator('main a[href*="/bundles/"]');
-  for (const until = Date.now() + 60_000; !(await ready.count()) && Date.now() < until;) {
-    await page.waitForResponse((answer) => answer.url().startsWith(page.url().split('?')[0]), { timeout: 5_000 }).catch(() => null);
-    const { shift } = await page.evaluate(() => window.seen);
-    expect(shift < 0.01, `the page moved by ${shift.toFixed(3)} while the progress came`);
-    if (!(await ready.count())) await page.reload();
-  }
+  // The page follows the export by itself and in the end offers the file.
+  await page.waitForSelector('main a[download]', { timeout: 60_000 });
+  const { shift } = await page.evaluate(() => window.seen);
+  expect(shift < 0.01, `the page moved by ${shift.toFixed(3)} while the export went on`);
   expect((await page.locator('main').innerText()).includes('已锚定'), 'the result has no verdict');
   step('download');
   const coming = page.waitForEvent('download', { timeout: 60_000 });
-  await tabTo(page, (at) => /\/bundles\//.test(at.href ?? ''), problems);
+  await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main a[download]')), problems);
   await page.keyboard.press('Enter');
   const file = await coming;
   await file.saveAs(into);

@@ -7,7 +7,8 @@
 //! tablet, the network, a crash); the answer is one line of JSON on its standard input. A script that asks to be killed
 //! is killed in the middle of what it does, and started again with `FIELDSEAL_AGAIN=1`.
 //!
-//! Lines are those of a judge: `ok …` and `FAIL …`.
+//! Plays whose name begins with `ui` are their own: they are not compared, and may be shorter. Lines are those of a judge:
+//! `ok …` and `FAIL …`.
 
 #![allow(
     clippy::unwrap_used,
@@ -46,11 +47,12 @@ fn main() -> ExitCode {
     for (n, script) in scripts.iter().enumerate() {
         match play(&mut town, n, script) {
             Ok(said) => {
-                good &= verdict(
-                    said.len() >= LEAST_STEPS,
-                    &format!("{}: {} steps", script[0], said.len()),
-                );
-                steps.insert(script[0].clone(), said);
+                let own = script[0].starts_with("ui");
+                let whole = said.len() >= if own { 1 } else { LEAST_STEPS };
+                good &= verdict(whole, &format!("{}: {} steps", script[0], said.len()));
+                if !own {
+                    steps.insert(script[0].clone(), said);
+                }
             }
             Err(why) => good &= verdict(false, &format!("{}: {why}", script[0])),
         }

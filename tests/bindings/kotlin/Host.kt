@@ -51,7 +51,7 @@ class Chip(private val file: File) : HostKeys {
     @Synchronized
     override fun publicKey(name: String): ByteArray {
         val held = held()
-        if ("$name.public" !in held) {
+        if (!held.containsKey("$name.public")) {
             val pair = KeyPairGenerator.getInstance("EC").apply { initialize(ECGenParameterSpec("secp256r1")) }.generateKeyPair()
             held["$name.public"] = HexFormat.of().formatHex(pair.public.encoded)
             held["$name.private"] = HexFormat.of().formatHex(pair.private.encoded)

@@ -18,7 +18,7 @@ import javax.net.ssl.SSLHandshakeException
 import javax.net.ssl.X509ExtendedTrustManager
 import uniffi.fieldseal.*
 
-private const val PIECE = 256u * 1024u
+private const val PIECE = 262_144u
 
 /** No name and no authority is trusted: the certificate itself is known. */
 private class Pinned(private val sha256: String) : X509ExtendedTrustManager() {

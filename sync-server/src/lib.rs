@@ -8,10 +8,12 @@
 //! administrators and supervisors ask, for whatever face.
 
 pub mod api;
+pub mod checks;
 pub mod commands;
 pub mod config;
 pub mod console;
 pub mod export;
+pub mod hearing;
 pub mod ingest;
 pub mod keys;
 pub mod ledger;

@@ -13,6 +13,7 @@ mod machine;
 mod process;
 mod proofs;
 mod report;
+mod search;
 mod town;
 mod wire;
 
@@ -32,7 +33,7 @@ bench [--quick | --long] [--json] [--only AREA]
   --quick      once and small: shows that it runs, says little about speed
   --long       more rounds and more of everything
   --json       one JSON object at the end instead of the table
-  --only AREA  append, seal, records, upload (with the bundle) or merkle
+  --only AREA  append, seal, records, upload (with the bundle), merkle or search
 ";
 
 /// How much of everything.
@@ -50,6 +51,8 @@ pub struct Scale {
     pub files: usize,
     /// Leaves of the tree.
     pub leaves: u64,
+    /// Cases that are searched.
+    pub cases: usize,
 }
 
 const QUICK: Scale = Scale {
@@ -60,6 +63,7 @@ const QUICK: Scale = Scale {
     film: 32 << 20,
     files: 5,
     leaves: 20_000,
+    cases: 10_000,
 };
 
 const USUAL: Scale = Scale {
@@ -70,6 +74,7 @@ const USUAL: Scale = Scale {
     film: 300 << 20,
     files: 50,
     leaves: 200_000,
+    cases: 100_000,
 };
 
 const LONG: Scale = Scale {
@@ -80,6 +85,7 @@ const LONG: Scale = Scale {
     film: 1 << 30,
     files: 200,
     leaves: 1_000_000,
+    cases: 100_000,
 };
 
 fn main() -> ExitCode {
@@ -136,6 +142,12 @@ fn measure(scale: &Scale, quiet: bool, only: Option<&str>) -> Result<Value, Box<
     if wanted("merkle") {
         report.area("Merkle tree", proofs::merkle(scale)?, quiet);
     }
+    if wanted("search") {
+        report.area("Search of cases", search::search(scale)?, quiet);
+    }
+    if only.is_some_and(|only| matches!(only, "merkle" | "search")) {
+        return finish(report, scale, quiet, begun, &before);
+    }
     let mut town = Town::found();
     if wanted("append") || wanted("seal") {
         let away = town.begin("away", "远山机械厂");
@@ -161,6 +173,16 @@ fn measure(scale: &Scale, quiet: bool, only: Option<&str>) -> Result<Value, Box<
         let bundle = town.export(&laptop, &case);
         report.area("Verification", proofs::bundle(&town, &bundle, scale)?, quiet);
     }
+    finish(report, scale, quiet, begun, &before)
+}
+
+fn finish(
+    mut report: Report,
+    scale: &Scale,
+    quiet: bool,
+    begun: Instant,
+    before: &str,
+) -> Result<Value, Box<dyn Error>> {
     let (took, after) = (begun.elapsed().as_secs_f64(), machine_now());
     report.note(format!("{took:.0} s in all; at the end {after}"), quiet);
     Ok(report.json(json!({ "run": scale.name, "before": before, "after": after, "seconds": took })))

@@ -9,6 +9,7 @@ mod param;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 
 pub use message::Message;
 pub use param::{Lang, Param};

@@ -170,6 +170,11 @@ impl RulePack {
         self.violations.get(id)
     }
 
+    /// Every violation, in the order of the file.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations.rows
+    }
+
     /// A grade by id.
     pub fn grade(&self, id: &str) -> Option<&Grade> {
         self.grades.get(id)

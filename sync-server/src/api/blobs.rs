@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_proof::encoding::from_base64;
 use fieldseal_proof::ids::from_hex;
-use futures_util::stream;
+use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::App;
 use super::caller::Caller;
 use super::limits::Plane;
 use super::problem::Problem;
-use crate::ledger::blob::{Opened, SEGMENT};
+use crate::ledger::blob::{Stored, open_range};
 use crate::ledger::space;
 
 #[derive(Deserialize)]
@@ -95,36 +95,15 @@ pub async fn read(
         None => None,
     };
     caller.log(&app, "blob.read", sha256.clone()).await?;
-    let head = app.server.blobs.read(&blob.object, 0, 1024).await?;
-    let file = Opened::open(&head, &app.server.keys.vault).map_err(|e| Problem::internal(&e))?;
     let (from, to) = range.unwrap_or((0, blob.size));
-    let store = app.server.blobs.clone();
-    let (object, size) = (blob.object.clone(), blob.size);
-    // One segment in memory at a time; each is checked before a byte of it leaves.
-    let segments = stream::try_unfold((from, file, turn), move |(at, file, turn)| {
-        let (store, object) = (store.clone(), object.clone());
-        async move {
-            if at >= to {
-                return Ok::<_, std::io::Error>(None);
-            }
-            let number = (at / SEGMENT as u64) as u32;
-            let (place, length) = file.place(number, size);
-            let sealed = store
-                .read(&object, place, length)
-                .await
-                .map_err(std::io::Error::other)?;
-            let last = u64::from(number) + 1 >= size.div_ceil(SEGMENT as u64);
-            let plain = file
-                .open_segment(number, last, &sealed)
-                .map_err(std::io::Error::other)?;
-            let start = (at - u64::from(number) * SEGMENT as u64) as usize;
-            let end = plain.len().min(start + (to - at) as usize);
-            let part = plain.get(start..end).unwrap_or_default().to_vec();
-            if part.is_empty() {
-                return Err(std::io::Error::other("a stored file is shorter than its row"));
-            }
-            Ok(Some((part, (at + (end - start) as u64, file, turn))))
-        }
+    let stored = Stored {
+        object: blob.object.clone(),
+        size: blob.size,
+    };
+    let parts = open_range(app.server.blobs.clone(), &app.server.keys.vault, stored, from, to).await?;
+    let segments = parts.map(move |part| {
+        let _held = &turn;
+        part
     });
     let mut answer = Response::builder()
         .header(header::CONTENT_TYPE, &blob.media_type)

@@ -16,7 +16,7 @@ use super::limits::Plane;
 use super::problem::Problem;
 use crate::export::{ExportError, export_case};
 use crate::ingest::LeaseRequest;
-use crate::ledger::space;
+use crate::ledger::{LineKind, LineQuery, SearchWords};
 use crate::projection::{CaseSummary, case_view};
 
 #[derive(Deserialize)]
@@ -33,15 +33,14 @@ pub async fn register(
 ) -> Result<Json<Value>, Problem> {
     let caller = caller.supervisor()?;
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
-    let rows = app
-        .server
-        .ledger
-        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
-        .await?;
-    let lines = rows
+    let mut wanted = LineQuery::new(LineKind::Case, SearchWords::parse(&search.query));
+    wanted.limit = u64::MAX;
+    let page = app.server.ledger.lines(wanted).await?;
+    let items: Vec<CaseSummary> = page
+        .lines
         .iter()
-        .filter_map(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok());
-    let items: Vec<CaseSummary> = lines.filter(|line| line.matches(&search.query)).collect();
+        .filter_map(|line| serde_json::from_slice(&line.shown).ok())
+        .collect();
     Ok(Json(json!({ "as_of": *app.server.place.borrow(), "items": items })))
 }
 

@@ -32,6 +32,8 @@ pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
     contacts: Arc<log::Contacts>,
+    /// What the console's pages keep in memory.
+    pub shelves: Arc<crate::console::Shelves>,
     metrics: PrometheusHandle,
     /// What the console has prepared and not written yet.
     pub office: Arc<crate::console::act::office::Office>,
@@ -85,6 +87,7 @@ pub fn router(server: Arc<Server>) -> Router {
     let _ = metrics::set_global_recorder(metrics);
     let app = App {
         pools: Arc::new(Pools::new(&server.config.limits)),
+        shelves: Arc::new(crate::console::Shelves::open(&server.layout.root)),
         server,
         contacts: Arc::default(),
         metrics: handle,

@@ -11,6 +11,8 @@ pub enum Deed {
     OpenedOriginal,
     /// Had a hearing bundle made; the target is the case.
     Exported,
+    /// Took a list away as a file; the target says which and how long it was.
+    Listed,
     SignedIn,
     SignedOut,
     /// Signed an operation; the target is its id.
@@ -24,6 +26,7 @@ impl Deed {
         match self {
             Self::OpenedOriginal => "original.open",
             Self::Exported => "case.export",
+            Self::Listed => "list.export",
             Self::SignedIn => "console.sign_in",
             Self::SignedOut => "console.sign_out",
             Self::Signed => "console.sign",

@@ -25,7 +25,7 @@ pub struct Paths {
 }
 
 const FAVICON: &[u8] = include_bytes!("assets/favicon.svg");
-const CSS: &[u8] = include_bytes!("assets/app.css");
+const CSS: &[u8] = concat!(include_str!("assets/app.css"), include_str!("assets/pages.css")).as_bytes();
 const TRUSTED: &[u8] = include_bytes!("assets/trusted.js");
 const HTMX: &[u8] = include_bytes!("assets/htmx.min.js");
 const APP: &[u8] = include_bytes!("assets/app.js");

@@ -2,7 +2,7 @@
 
 use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, Link, OpId};
 
-use super::{Access, Chain, FieldRow, KeyLogRow, MemberRow, StreamHead, WriteRow};
+use super::{Access, Chain, FieldRow, KeyLogRow, LineRow, MemberRow, StreamHead, WriteRow};
 
 /// Guarded changes. The default changes nothing.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Commit {
     pub fields: Vec<FieldRow>,
     /// Derived rows; the least `since` of a key stays.
     pub members: Vec<MemberRow>,
+    /// Derived rows; replaced by kind and id.
+    pub lines: Vec<LineRow>,
     pub accesses: Vec<Access>,
     /// Leaves to append whose operations are not held: read from entry bundles when a server is restored.
     pub awaited: Vec<[u8; 32]>,

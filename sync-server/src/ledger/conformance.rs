@@ -8,8 +8,8 @@ use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, IncarnationId, Link, Op
 
 use super::blob::BlobError;
 use super::{
-    BlobStore, Chain, ChainKey, Commit, FeedScope, LedgerError, LedgerStore, NewBatch, NewOperation, Run, RunState,
-    Swap, space,
+    BlobStore, Chain, ChainKey, Commit, FeedScope, LedgerError, LedgerStore, LineKind, LineOrder, LineQuery, LineRow,
+    NewBatch, NewOperation, Run, RunState, SearchWords, Swap, space, tag,
 };
 
 /// Runs the whole suite against an empty ledger.
@@ -22,6 +22,7 @@ pub async fn ledger(store: Arc<dyn LedgerStore>) {
     leaves_have_one_order_under_concurrency(store.clone()).await;
     pages_hold_whole_batches(&*store).await;
     keys_are_found_by_their_beginning(&*store).await;
+    lines_are_found_as_they_are_written(&*store).await;
 }
 
 /// Runs the whole suite against an empty blob store.
@@ -315,4 +316,101 @@ async fn pages_hold_whole_batches(store: &dyn LedgerStore) {
         .await
         .expect("page");
     assert!(seen.iter().all(|row| row.case.is_none()));
+}
+
+/// Every way of writing finds; filters and pages agree with the count; what is replaced or removed is found no more.
+async fn lines_are_found_as_they_are_written(store: &dyn LedgerStore) {
+    let row = |n: u8, texts: &[&str]| LineRow {
+        kind: LineKind::Case,
+        id: [n; 16],
+        scope: [n; 16],
+        stage: n % 4,
+        due: (n != 3).then_some(20_000 + i32::from(n)),
+        day: Some(19_000 + i32::from(n)),
+        seen_ms: u64::from(n),
+        problems: u64::from(n == 2),
+        texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        tags: vec![tag('o', &[n / 2; 16])],
+        shown: vec![n],
+    };
+    let rows = vec![
+        row(
+            1,
+            &["恒泰精细化工有限公司", "91350100M000100Y43", "云应急检记〔2026〕12号"],
+        ),
+        row(2, &["恒泰木业有限公司", "临江工业园区纬三路18号"]),
+        row(3, &["红星五金厂", "临江工业"]),
+        LineRow {
+            kind: LineKind::Enterprise,
+            ..row(1, &["恒泰精细化工有限公司"])
+        },
+    ];
+    store
+        .commit(Commit {
+            lines: rows,
+            ..Commit::default()
+        })
+        .await
+        .expect("lines are kept");
+    let found = async |change: &dyn Fn(&mut LineQuery), words: &str| -> (u64, Vec<u8>) {
+        let mut query = LineQuery::new(LineKind::Case, SearchWords::parse(words));
+        change(&mut query);
+        let page = store.lines(query).await.expect("lines are found");
+        (page.total, page.lines.iter().map(|line| line.id[0]).collect())
+    };
+    let all = |_: &mut LineQuery| {};
+    for (words, expected) in [
+        ("", &[1, 2, 3][..]),
+        ("化工", &[1]),
+        ("恒泰", &[1, 2]),
+        ("工业 临江", &[2, 3]),
+        ("恒", &[1, 2]),
+        ("厂", &[3]),
+        ("ｍ０００100y43", &[1]),
+        ("[2026]12 号", &[1]),
+        ("【２０２６】12号", &[1]),
+        ("工有限公司91", &[]),
+        ("泰工", &[]),
+        ("\" OR 1", &[]),
+    ] {
+        assert_eq!(
+            found(&all, words).await,
+            (expected.len() as u64, expected.to_vec()),
+            "{words}"
+        );
+    }
+    assert_eq!(found(&|q| q.stage = Some(2), "恒泰").await.1, [2]);
+    assert_eq!(found(&|q| q.due_by = Some(20_001), "").await.1, [1]);
+    assert_eq!(
+        found(&|q| (q.from, q.to) = (Some(19_002), Some(19_003)), "").await.1,
+        [2, 3]
+    );
+    assert_eq!(found(&|q| q.problems_only = true, "").await.1, [2]);
+    assert_eq!(found(&|q| q.tags = vec![tag('o', &[1; 16])], "").await.1, [2, 3]);
+    assert_eq!(found(&|q| q.order = LineOrder::Seen, "").await.1, [3, 2, 1]);
+    assert_eq!(found(&|q| (q.skip, q.limit) = (1, 1), "").await, (3, vec![2]));
+    let counts = store.line_counts(LineKind::Case, 20_002).await.expect("counted");
+    assert_eq!(
+        (counts.overdue, counts.dues, counts.stages.len()),
+        (1, vec![(20_002, 1)], 3)
+    );
+    let changed = vec![row(1, &["改名"]), row(2, &[])];
+    store
+        .commit(Commit {
+            lines: changed,
+            ..Commit::default()
+        })
+        .await
+        .expect("lines are replaced");
+    assert_eq!(found(&all, "恒泰").await.0, 0);
+    assert_eq!(found(&all, "改名").await.1, [1]);
+    assert_eq!(found(&all, "").await.1, [1, 3]);
+    store
+        .commit(Commit {
+            drop_views: true,
+            ..Commit::default()
+        })
+        .await
+        .expect("dropped");
+    assert_eq!(found(&all, "").await.0, 0);
 }

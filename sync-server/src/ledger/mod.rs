@@ -9,9 +9,11 @@
 pub mod blob;
 mod commit;
 pub mod conformance;
+mod line;
 mod record;
 pub mod space;
 pub mod sqlite;
+mod words;
 
 use std::fmt;
 
@@ -20,10 +22,12 @@ use futures_util::future::BoxFuture;
 
 pub use blob::BlobStore;
 pub use commit::{Commit, Committed, Expect, KeyLogAppend, NewBatch, NewOperation, Swap};
+pub use line::{FoundLine, LineCounts, LineKind, LineOrder, LinePage, LineQuery, LineRow, tag};
 pub use record::{
     Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Run, RunState,
     Stored, StreamHead, WriteRow,
 };
+pub use words::SearchWords;
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,8 +112,16 @@ pub trait LedgerStore: Send + Sync + 'static {
     fn memberships(&self, subjects: Vec<[u8; 16]>) -> Answer<'_, Vec<MemberRow>>;
     /// Who is named in a case.
     fn members(&self, case: CaseId) -> Answer<'_, Vec<MemberRow>>;
+    /// A page of what people look for. Words MUST be found as they stand in a text, letter by letter, whatever the width, the case
+    /// and the brackets (`words`).
+    fn lines(&self, query: LineQuery) -> Answer<'_, LinePage>;
+    /// Counts over all lines of a kind; `today` in days since 1970-01-01.
+    fn line_counts(&self, kind: LineKind, today: i32) -> Answer<'_, LineCounts>;
     /// The access log from a number on.
     fn accesses(&self, from: u64, limit: usize) -> Answer<'_, Vec<(u64, Access)>>;
+
+    /// The newest lines of the access log about one target, newest first.
+    fn accesses_of(&self, target: String, limit: usize) -> Answer<'_, Vec<Access>>;
 
     /// A consistent copy of the whole ledger into a new file.
     fn copy_to(&self, path: std::path::PathBuf) -> Answer<'_, ()>;

@@ -20,6 +20,8 @@ pub const BLOB: &str = "blob";
 pub const PACK: &str = "pack";
 /// Anchor → time attestation that this server gave out (bytes).
 pub const ATTESTATION: &str = "attestation";
+/// Tree size (8 bytes) ‖ time (8 bytes, milliseconds) → anchor of the time note that says so (bytes). Looked up for upper bounds.
+pub const TIME: &str = "time";
 /// Tree size (8 bytes) → the checkpoint signed for it (bytes).
 pub const CHECKPOINT: &str = "checkpoint";
 /// Device, incarnation, last seq → batch receipt (bytes).

@@ -4,15 +4,21 @@
 //! `core::merge`, and keeps the case register. Its place in the log is committed together with what it derived, so it goes on
 //! exactly where it stood.
 
+mod case_file;
 mod fold;
+mod lines;
+mod packs;
 mod register;
 mod settle;
 mod view;
 mod worker;
 
+pub use case_file::{CaseFile, Entry, entry_of};
 pub(crate) use fold::{field_row, merge_writes};
 pub use fold::{refold, scope_of};
-pub use register::CaseSummary;
+pub use lines::{DocumentLine, EnterpriseLine, day_number};
+pub use packs::PackShelf;
+pub use register::{CaseSummary, STAGES};
 pub use settle::{SetAside, set_aside_all};
 pub use view::case_view;
 pub use worker::{CURSOR_ASSESSED, CURSOR_PROJECTED, Projection, subjects_of};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{CaseId, DeviceId, OfficerId, OpId};
+use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, OfficerId, OpId};
 use serde::{Deserialize, Serialize};
 
 use super::fold::values_of;
+use super::lines::DocumentLine;
 use super::settle::SetAside;
 use crate::ledger::{FieldRow, LedgerError, LedgerStore, Swap, space};
 
@@ -30,7 +31,29 @@ pub struct CaseSummary {
     pub quarantined: usize,
     pub inspections: usize,
     pub closed: usize,
+    #[serde(default)]
+    pub enterprise: Option<String>,
+    #[serde(default)]
+    pub address: Option<String>,
+    /// `planned`, `in_progress`, `closed` or `returned`.
+    #[serde(default)]
+    pub stage: String,
+    /// Numbers of its documents.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+    /// The pack's ids of the violations in its findings.
+    #[serde(default)]
+    pub violations: Vec<String>,
+    /// Due dates of its orders' items, ascending.
+    #[serde(default)]
+    pub dues: Vec<String>,
+    /// Server clock, milliseconds since 1970: when something of it last arrived.
+    #[serde(default)]
+    pub seen_ms: u64,
 }
+
+/// The stages in the order of their rank.
+pub const STAGES: [&str; 4] = ["planned", "in_progress", "closed", "returned"];
 
 impl CaseSummary {
     /// Sums up the stored fields, with `fresh` ones in place of theirs.
@@ -39,7 +62,8 @@ impl CaseSummary {
         case: CaseId,
         fresh: &[FieldRow],
         set_aside: &HashMap<OpId, SetAside>,
-    ) -> Result<Self, LedgerError> {
+        seen_ms: Option<u64>,
+    ) -> Result<(Self, Vec<DocumentLine>), LedgerError> {
         let scope = *case.as_bytes();
         let stored = ledger.fields(scope, String::new()).await?;
         let mut fields: BTreeMap<&str, &FieldRow> = stored.iter().map(|row| (row.path.as_str(), row)).collect();
@@ -90,6 +114,37 @@ impl CaseSummary {
             missing += usize::from(!arrived);
         }
         let name = case.to_string();
+        let seen_ms = match seen_ms {
+            Some(seen_ms) => seen_ms,
+            None => seen_before(ledger, case).await?,
+        };
+        let below = |prefix: &str, suffix: &str| -> Vec<String> {
+            let paths = fields
+                .keys()
+                .filter(|path| path.starts_with(prefix) && path.ends_with(suffix));
+            let mut all: Vec<String> = paths.filter_map(|path| text(path)).collect();
+            all.sort_unstable();
+            all
+        };
+        let mut violations = below("finding/", "/violation");
+        violations.dedup();
+        let documents: Vec<DocumentLine> = fields
+            .keys()
+            .filter_map(|path| {
+                let id = path.strip_prefix("document/")?.strip_suffix("/number")?;
+                Some(DocumentLine {
+                    document: id.to_owned(),
+                    case: name.clone(),
+                    kind: text(&format!("document/{id}/type")),
+                    number: text(path)?,
+                    party: text("party/name"),
+                })
+            })
+            .collect();
+        let begun = ["check/", "credentials/", "evidence/", "finding/", "statement/"]
+            .iter()
+            .any(|prefix| fields.keys().any(|path| path.starts_with(prefix)));
+        let returned = fields.keys().any(|path| path.starts_with("return/"));
         let streams = ledger.streams_of(case).await?;
         let mut inspections: Vec<[u8; 16]> = streams
             .iter()
@@ -102,7 +157,13 @@ impl CaseSummary {
         for inspection in &inspections {
             closed += usize::from(ledger.register(space::CLOSING, inspection.to_vec()).await?.is_some());
         }
-        Ok(Self {
+        let stage = match closed {
+            all if all > 0 && all == inspections.len() => STAGES[2],
+            _ if returned => STAGES[3],
+            _ if begun => STAGES[1],
+            _ => STAGES[0],
+        };
+        let summary = Self {
             party: text("party/name"),
             credit_code: text("party/credit_code"),
             title: text("inspection/title"),
@@ -130,8 +191,28 @@ impl CaseSummary {
                 .count(),
             inspections: inspections.len(),
             closed,
+            enterprise: ids("inspection/enterprise")
+                .first()
+                .map(|id| EnterpriseId::from_bytes(*id).to_string()),
+            address: text("party/address"),
+            stage: stage.to_owned(),
+            numbers: documents.iter().map(|document| document.number.clone()).collect(),
+            violations,
+            dues: below("order/", "/due"),
+            seen_ms,
             case: name,
-        })
+        };
+        Ok((summary, documents))
+    }
+
+    /// The place of its stage in [`STAGES`].
+    pub fn stage_rank(&self) -> u8 {
+        STAGES.iter().position(|stage| *stage == self.stage).unwrap_or_default() as u8
+    }
+
+    /// Conflicts, operations set aside, files that did not arrive.
+    pub fn problems(&self) -> u64 {
+        (self.conflicts + self.quarantined + self.evidence_missing) as u64
     }
 
     pub(super) fn register(&self) -> Result<Swap, LedgerError> {
@@ -142,16 +223,11 @@ impl CaseSummary {
             .map_err(|e| LedgerError::Corrupt(e.to_string()))?;
         Ok(Swap::set(space::CASE, *key.as_bytes(), value))
     }
+}
 
-    /// Whether what a person typed stands in a line: every word of it, in any field, in either case.
-    pub fn matches(&self, query: &str) -> bool {
-        let texts = [&self.party, &self.credit_code, &self.title, &self.place, &self.planned];
-        let hay: String = texts
-            .into_iter()
-            .flatten()
-            .chain([&self.case])
-            .map(|text| text.to_lowercase() + "\n")
-            .collect();
-        query.to_lowercase().split_whitespace().all(|word| hay.contains(word))
-    }
+/// When something of the case last arrived, as its line says so far.
+async fn seen_before(ledger: &dyn LedgerStore, case: CaseId) -> Result<u64, LedgerError> {
+    let held = ledger.register(space::CASE, case.as_bytes().to_vec()).await?;
+    let summary = held.and_then(|held| serde_json::from_slice::<CaseSummary>(&held.value).ok());
+    Ok(summary.map_or(0, |summary| summary.seen_ms))
 }

@@ -11,6 +11,7 @@ use fieldseal_proof::roll::{CLOSE, read_closing};
 
 use super::ProjectionError;
 use super::fold::{refold, scope_of, writes_of};
+use super::lines;
 use super::register::CaseSummary;
 use super::settle::{SetAside, set_aside_all};
 use crate::ingest::assess::{Facts, Reason, Standing, judge};
@@ -50,6 +51,9 @@ struct Step {
     /// What was asked of the ledger in this step: the answers are the same for all operations of one device and case. Views
     /// change by this worker alone, and what others change meanwhile (a gap that fills, a pack that is published) comes by again.
     asked: Asked,
+    /// Server clock of the last operation of a case in this step, and of the step.
+    seen: HashMap<CaseId, u64>,
+    seen_ms: u64,
     /// Devices that wrote in this step.
     chains: HashSet<String>,
     changed: BTreeSet<OpId>,
@@ -153,7 +157,9 @@ impl Projection {
         };
         if let Some(case) = row.case {
             step.cases.insert(case);
+            step.seen.insert(case, row.received_ms);
         }
+        step.seen_ms = row.received_ms;
         step.chains.insert(row.chain.device.to_string());
         if let Some(known) = self.set_aside.get_mut(&row.id)
             && known.device.is_empty()
@@ -521,9 +527,19 @@ impl Projection {
                 None => Swap::remove(space::CLOSING, *inspection),
             });
         }
+        let mut rows = lines::of_registry(
+            &*ledger,
+            *self.ingest.tenant.as_bytes(),
+            &step.touched,
+            &fields,
+            step.seen_ms,
+        )
+        .await?;
         for case in &step.cases {
-            let summary = CaseSummary::of(&*ledger, *case, &fields, &self.set_aside).await?;
+            let seen = step.seen.get(case).copied();
+            let (summary, documents) = CaseSummary::of(&*ledger, *case, &fields, &self.set_aside, seen).await?;
             registers.push(summary.register()?);
+            rows.extend(lines::of_case(&summary, *case, &documents));
         }
         let say: Vec<OwnOperation> = if rebuilding {
             Vec::new()
@@ -538,6 +554,7 @@ impl Projection {
             writes: step.writes,
             fields,
             members: step.members,
+            lines: rows,
             ..Commit::default()
         };
         if say.is_empty() {

@@ -5,11 +5,13 @@
 //! ```
 //! Starting again walks the same path from wherever it was cut: what was committed is signed, what was signed is published.
 
+mod brackets;
 mod folder;
 mod own_chain;
 mod sequencer;
 mod time;
 
+pub use brackets::bracket;
 pub use folder::{TileError, TileFolder};
 pub use own_chain::OwnChain;
 pub use sequencer::{HEAD_KEY, Published, Sequencer, TreeHead};

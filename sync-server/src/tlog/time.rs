@@ -102,10 +102,14 @@ impl TimeNotes {
             .map_err(|e| LogError::Sign(e.to_string()))?;
         let note = note.to_bytes();
         let key = anchor(AttestationKind::TimeNote, &note);
-        let register = Swap::set(space::ATTESTATION, *key.as_bytes(), note.clone());
+        let by_size = [size.to_be_bytes(), now.to_be_bytes()].concat();
+        let registers = vec![
+            Swap::set(space::ATTESTATION, *key.as_bytes(), note.clone()),
+            Swap::set(space::TIME, by_size, *key.as_bytes()),
+        ];
         self.ledger
             .commit(Commit {
-                registers: vec![register],
+                registers,
                 ..Commit::default()
             })
             .await?;

@@ -61,11 +61,24 @@ impl Browser {
         (answer.status(), answer.text().await.unwrap())
     }
 
+    /// The page in a language, whatever was chosen before.
+    pub async fn get_in(&mut self, path: &str, lang: &str) -> (StatusCode, String) {
+        let answer = self.open_with(path, &[("accept-language", lang)]).await;
+        (answer.status(), answer.text().await.unwrap())
+    }
+
     pub async fn open(&mut self, path: &str) -> Response {
-        let request = self
+        self.open_with(path, &[]).await
+    }
+
+    pub async fn open_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = self
             .client
             .get(format!("{}{path}", self.url))
             .header(header::COOKIE, self.cookie());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let answer = request.send().await.unwrap();
         self.keep(&answer);
         answer

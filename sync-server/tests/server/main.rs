@@ -9,6 +9,7 @@ mod hostile;
 mod life;
 mod shares;
 mod standing;
+mod pages;
 mod stores;
 mod uploads;
 mod world;

@@ -1,21 +1,10 @@
 //! The verdict for people: verdict, what lowers it, counts, time, items, withheld, not checked, not proven, how to repeat.
 
-use fieldseal_core::catalogue::Param;
-use fieldseal_proof::bundle::{Bound, ItemReport, Report, TimeBasis, TimeBracket, Verdict};
+use fieldseal_core::catalogue::{Param, trust};
+use fieldseal_proof::bundle::{ItemReport, Report, TimeBracket, Verdict};
 use jiff::Timestamp;
 
 use crate::shell::{Shell, Tone};
-
-/// What no proof here shows; `omission` only where no roll speaks.
-const NOT_PROVEN: [&str; 7] = [
-    "scene",
-    "before_sealing",
-    "moment",
-    "position",
-    "holder",
-    "lawful",
-    "violation",
-];
 
 /// The whole text, line by line. Words come before symbols; colour never stands alone.
 pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
@@ -26,7 +15,7 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
     }
     out.push(String::new());
     out.extend(counts(shell, report));
-    out.push(time_line(shell, report));
+    out.push(trust::time_proof(shell.lang, report.time));
     let complete = if report.complete_by_roll {
         "verify.complete"
     } else {
@@ -41,10 +30,8 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
     let withheld = report.withheld.iter().map(|(id, path)| format!("{path} ({id})"));
     section(&mut out, shell, "verify.withheld", withheld.collect());
     section(&mut out, shell, "verdict.not_checked", report.not_checked.clone());
-    let omission = (!report.complete_by_roll).then_some("omission");
-    let not_proven = NOT_PROVEN.into_iter().chain(omission);
-    let not_proven = not_proven.map(|what| shell.text(&format!("not_proven.{what}"), &[]));
-    section(&mut out, shell, "not_proven.title", not_proven.collect());
+    let not_proven = trust::not_proven(shell.lang, report.complete_by_roll);
+    section(&mut out, shell, "not_proven.title", not_proven);
     out.push(String::new());
     out.push(shell.text("verify.repeat", &[]));
     out
@@ -52,11 +39,6 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
 
 fn headline(shell: &Shell, report: &Report) -> Vec<String> {
     let word = report.verdict.as_str();
-    let key = format!("verdict.{}", word.to_lowercase());
-    let names = [
-        ("count", Param::Count(report.witnesses.len() as u64)),
-        ("names", Param::text(report.witnesses.join(", "))),
-    ];
     // Green is kept for what others have witnessed.
     let tone = match report.verdict {
         Verdict::Witnessed => Tone::Good,
@@ -65,13 +47,16 @@ fn headline(shell: &Shell, report: &Report) -> Vec<String> {
         Verdict::Diverged | Verdict::Invalid => Tone::Bad,
     };
     // The code word stands beside a translation, so that two readers of two languages can compare.
-    let shown = shell.text(&key, &[]);
+    let shown = trust::verdict_word(shell.lang, report.verdict);
     let shown = if shown == word {
         shown
     } else {
         format!("{shown}  {word}")
     };
-    vec![shell.tone(tone, &shown), shell.text(&format!("{key}.sentence"), &names)]
+    vec![
+        shell.tone(tone, &shown),
+        trust::verdict_sentence(shell.lang, report.verdict, &report.witnesses),
+    ]
 }
 
 fn counts(shell: &Shell, report: &Report) -> Vec<String> {
@@ -99,13 +84,6 @@ fn counts(shell: &Shell, report: &Report) -> Vec<String> {
     out
 }
 
-fn time_line(shell: &Shell, report: &Report) -> String {
-    let kind = report
-        .time
-        .map_or_else(|| shell.text("time.none", &[]), |b| basis(shell, b));
-    shell.text("time.proof", &[("kind", Param::text(kind))])
-}
-
 /// What it is, how it was acquired, when it was sealed, and what the tablet's clock claims beside it.
 fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
     let how = match (item.class, item.acquisition.as_deref()) {
@@ -125,51 +103,14 @@ fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
     ]
 }
 
-/// When something was sealed, as text.
+/// When something was sealed, as text. What a device or a bundle asks about has its place in the log.
 pub fn bracket_text(shell: &Shell, bracket: &TimeBracket) -> String {
-    let time = |bound: Bound| Param::text(moment(bound.unix_ms));
-    let by = |bound: Bound| Param::text(basis(shell, bound.basis));
-    match (bracket.not_before, bracket.not_after) {
-        (Some(low), Some(high)) => shell.text(
-            "bracket.both",
-            &[
-                ("lower", time(low)),
-                ("lower_by", by(low)),
-                ("upper", time(high)),
-                ("upper_by", by(high)),
-            ],
-        ),
-        (None, Some(high)) => shell.text("bracket.no_lower", &[("upper", time(high)), ("upper_by", by(high))]),
-        (Some(low), None) => shell.text("bracket.order_after", &[("lower", time(low)), ("lower_by", by(low))]),
-        (None, None) => shell.text("bracket.order_only", &[]),
-    }
+    trust::bracket_sentence(shell.lang, bracket, true, moment)
 }
 
 /// What the tablet's clock claims, beside the bracket.
 pub fn clock_text(shell: &Shell, clock_ms: u64, bracket: &TimeBracket) -> String {
-    let time = ("time", Param::text(moment(clock_ms)));
-    let (low, high) = (bracket.not_before, bracket.not_after);
-    let before = low
-        .and_then(|bound| bound.unix_ms.checked_sub(clock_ms))
-        .filter(|span| *span > 0);
-    let after = high
-        .and_then(|bound| clock_ms.checked_sub(bound.unix_ms))
-        .filter(|span| *span > 0);
-    match (before, after) {
-        (Some(span), _) => shell.text("clock.before", &[time, ("span", Param::Span(span))]),
-        (_, Some(span)) => shell.text("clock.after", &[time, ("span", Param::Span(span))]),
-        _ if low.is_some() && high.is_some() => shell.text("clock.inside", &[time]),
-        _ => shell.text("clock.claim", &[time]),
-    }
-}
-
-fn basis(shell: &Shell, basis: TimeBasis) -> String {
-    let code = match basis {
-        TimeBasis::Claimed => "bracket.by_server",
-        TimeBasis::Stamped => "basis.stamped",
-        TimeBasis::Cosigned => "basis.cosigned",
-    };
-    shell.text(code, &[])
+    trust::clock_sentence(shell.lang, clock_ms, bracket, moment)
 }
 
 /// A moment in UTC, to the second.

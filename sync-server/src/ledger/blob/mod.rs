@@ -7,11 +7,13 @@
 mod folder;
 mod incoming;
 mod memory;
+mod range;
 mod sealed;
 
 pub use folder::FolderBlobs;
 pub use incoming::{Incoming, IncomingState};
 pub use memory::MemoryBlobs;
+pub use range::{Stored, open_range};
 pub use sealed::{HeadError, Opened, SEGMENT, SealError, VaultKey};
 
 use futures_util::future::BoxFuture;

@@ -12,6 +12,10 @@ pub(super) const STEPS: &[(&str, &str)] = &[
         include_str!("../../../migrations/sqlite/0001_ledger.sql"),
     ),
     ("0002_views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+    (
+        "0003_search",
+        include_str!("../../../migrations/sqlite/0003_search.sql"),
+    ),
 ];
 
 /// Brings the schema up to date.

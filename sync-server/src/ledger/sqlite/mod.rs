@@ -1,5 +1,6 @@
 //! The embedded ledger: one SQLite file, WAL, synchronous=FULL, one writer thread and a few readers.
 
+mod lines;
 mod migrate;
 mod read;
 mod rows;
@@ -218,8 +219,17 @@ impl LedgerStore for SqliteLedger {
     fn members(&self, case: CaseId) -> Answer<'_, Vec<MemberRow>> {
         self.read(move |c| read::members(c, case))
     }
+    fn lines(&self, query: LineQuery) -> Answer<'_, LinePage> {
+        self.read(move |c| lines::find(c, &query))
+    }
+    fn line_counts(&self, kind: LineKind, today: i32) -> Answer<'_, LineCounts> {
+        self.read(move |c| lines::counts(c, kind, today))
+    }
     fn accesses(&self, from: u64, limit: usize) -> Answer<'_, Vec<(u64, Access)>> {
         self.read(move |c| read::accesses(c, from, limit))
+    }
+    fn accesses_of(&self, target: String, limit: usize) -> Answer<'_, Vec<Access>> {
+        self.read(move |c| read::accesses_of(c, &target, limit))
     }
     fn copy_to(&self, path: PathBuf) -> Answer<'_, ()> {
         self.read(move |c| {

@@ -388,6 +388,19 @@ pub(super) fn accesses(c: &Connection, from: u64, limit: usize) -> Read<Vec<(u64
     .collect()
 }
 
+pub(super) fn accesses_of(c: &Connection, target: &str, limit: usize) -> Read<Vec<Access>> {
+    c.prepare_cached("SELECT at_ms, who, action, target FROM access WHERE target = ?1 ORDER BY number DESC LIMIT ?2")?
+        .query_map(params![target, limit as i64], |row| {
+            Ok(Access {
+                at_ms: uint(row, 0)?,
+                who: row.get(1)?,
+                action: row.get(2)?,
+                target: row.get(3)?,
+            })
+        })?
+        .collect()
+}
+
 fn key(row: &Row<'_>, first: usize) -> Read<ChainKey> {
     Ok(ChainKey {
         device: DeviceId::from_bytes(fixed(row, first)?),

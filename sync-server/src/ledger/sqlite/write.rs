@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{Commit, Committed, Expect, KeyLogAppend, KeyLogRow, LedgerError, NewBatch, Swap};
 use super::rows::{failed, runs_text};
-use super::{read, rows};
+use super::{lines, read, rows};
 
 pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<Committed, LedgerError> {
     let mut done = Committed::default();
@@ -240,6 +240,7 @@ fn head_leaf_of(connection: &Connection, data: &[u8; 32], size: &mut u64) -> rus
 fn derive(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
     if commit.drop_views {
         connection.execute_batch("DELETE FROM write; DELETE FROM field; DELETE FROM member; DELETE FROM register WHERE space IN ('case', 'quarantine', 'closing')")?;
+        lines::drop_all(connection)?;
     }
     let mut write = connection
         .prepare_cached("INSERT OR REPLACE INTO write (scope, path, op, leaf, value, key, supersedes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
@@ -278,5 +279,5 @@ fn derive(connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
     for row in &commit.members {
         member.execute(params![row.subject, row.case.as_bytes(), row.since as i64])?;
     }
-    Ok(())
+    commit.lines.iter().try_for_each(|row| lines::put(connection, row))
 }

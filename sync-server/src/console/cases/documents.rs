@@ -1,0 +1,138 @@
+//! The documents of a case: number, state, the PDF by its hash, who signed and whether it was this very file.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use fieldseal_core::domain::view::DocumentView;
+
+use super::{CaseBar, OpenCase, Tab, open};
+use crate::api::App;
+use crate::console::error::{PageError, url_escaped};
+use crate::console::page::{Page, html};
+use crate::console::trust::{BracketFigure, ReceiptList};
+use crate::console::visitor::Desk;
+use crate::tlog::bracket;
+
+struct Signature {
+    who: String,
+    role: String,
+    outcome: String,
+    refused: bool,
+    reason: Option<String>,
+    witness: Option<String>,
+    same_pdf: bool,
+    signed_copy: Option<String>,
+}
+
+struct Document {
+    id: String,
+    name: String,
+    number: Option<String>,
+    complete: bool,
+    missing: String,
+    pages: Option<u64>,
+    sha256: Option<String>,
+    pdf: Option<String>,
+    not_here: bool,
+    attested: Vec<String>,
+    signatures: Vec<Signature>,
+    figure: BracketFigure,
+    receipts: ReceiptList,
+}
+
+#[derive(Template)]
+#[template(path = "cases/documents.html")]
+struct DocumentsPage {
+    page: Page,
+    bar: CaseBar,
+    documents: Vec<Document>,
+}
+
+/// `GET /console/cases/{case}/documents`
+pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) -> Result<Response, PageError> {
+    let opened = open(&app, &desk, &case, Tab::Documents).await?;
+    let mut documents = Vec::new();
+    for document in &opened.file.view.view.documents {
+        documents.push(shown(&app, &opened, document).await?);
+    }
+    html(&DocumentsPage {
+        documents,
+        page: opened.page,
+        bar: opened.bar,
+    })
+}
+
+async fn shown(app: &App, opened: &OpenCase, document: &DocumentView) -> Result<Document, PageError> {
+    let OpenCase { file, wording, .. } = opened;
+    let words = wording.words;
+    let entry = file.entry(&document.operation).ok_or(PageError::NotFound)?;
+    let header = entry.operation.header();
+    let logged = entry.leaf < app.server.published.borrow().size;
+    let sealed = bracket(&*app.server.ledger, header.anchor, entry.leaf).await?;
+    let here = match &document.pdf_sha256 {
+        Some(sha256) => app.server.uploads.blob(sha256.as_bytes()).await?.is_some(),
+        None => false,
+    };
+    let kind = document.kind.as_deref();
+    let name = kind.map_or_else(
+        || words.t("label.type"),
+        |id| {
+            let known = file.pack.as_deref().and_then(|pack| pack.document(id));
+            known.map_or_else(
+                || id.to_owned(),
+                |definition| definition.name.text(words.lang).to_owned(),
+            )
+        },
+    );
+    let role = |role: &String| match role.parse() {
+        Ok(id) => wording.officer(file, &id),
+        Err(_) => words.t(&format!("role.{role}")),
+    };
+    let mut missing: Vec<String> = document.awaiting.iter().chain(&document.unsigned).map(role).collect();
+    missing.sort();
+    missing.dedup();
+    let called = format!("{name} {}", document.number.as_deref().unwrap_or_default());
+    let link = |hash: &fieldseal_proof::ids::BlobHash| {
+        format!("/console/originals/{hash}?name={}", url_escaped(called.trim()))
+    };
+    let signatures = document.signatures.iter().map(|signature| Signature {
+        who: signature.name.clone().unwrap_or_else(|| words.t("value.empty")),
+        role: signature.role.as_ref().map_or_else(String::new, role),
+        outcome: words.t(&format!("sign.{}", signature.outcome.as_deref().unwrap_or("signed"))),
+        refused: signature.outcome.as_deref() == Some("refused"),
+        reason: signature.reason.clone(),
+        witness: signature.witness.clone(),
+        same_pdf: signature.same_pdf,
+        signed_copy: signature.signed_pdf_sha256.as_ref().map(link),
+    });
+    let attested = file
+        .state
+        .attests(&document.operation)
+        .into_iter()
+        .map(|attest| wording.officer(file, &attest.officer));
+    Ok(Document {
+        id: document.document.to_string(),
+        name,
+        number: document.number.clone(),
+        complete: missing.is_empty(),
+        missing: words.t1(
+            "document.awaiting",
+            "who",
+            missing.join(if words.zh() { "、" } else { ", " }),
+        ),
+        pages: document.pages,
+        sha256: document.pdf_sha256.map(|hash| hash.to_string()),
+        pdf: document.pdf_sha256.as_ref().filter(|_| here).map(link),
+        not_here: !here,
+        attested: attested.collect(),
+        signatures: signatures.collect(),
+        figure: BracketFigure::new(
+            words,
+            format!("d{}", entry.leaf),
+            &sealed,
+            logged,
+            Some(header.clock.wall_ms),
+        ),
+        receipts: ReceiptList::of(words, logged, here),
+    })
+}

@@ -1,0 +1,150 @@
+//! Device health: which tablet may lose data, or lies?
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use fieldseal_proof::ids::DeviceId;
+use fieldseal_proof::key_log::{EnrolledKey, Purpose};
+
+use super::accounts::Role;
+use super::error::PageError;
+use super::figure::ContactStrip;
+use super::page::{Area, Page, html};
+use super::visitor::Desk;
+use super::words::Words;
+use crate::api::App;
+use crate::ledger::{Chain, RunState, space};
+use crate::projection::entry_of;
+
+struct Row {
+    label: String,
+    id: String,
+    role: String,
+    custody: String,
+    contact: ContactStrip,
+    held: u64,
+    app: Option<String>,
+    incidents: Vec<String>,
+    revoked: bool,
+    /// Sorts the worst first.
+    rank: (bool, std::cmp::Reverse<u64>),
+}
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesPage {
+    page: Page,
+    rows: Vec<Row>,
+    silent: usize,
+}
+
+/// `GET /console/devices`
+pub async fn page(State(app): State<App>, desk: Desk) -> Result<Response, PageError> {
+    desk.staff.needs_one_of(&[Role::Supervisor, Role::Administrator])?;
+    let words = desk.words();
+    let page = Page::of(&app, &desk, Area::Devices, words.t("console.nav.devices")).await?;
+    let now = app.server.clock.now().wall_ms;
+    let own = app.server.ingest.own_chain().device;
+    // Everything that was ever enrolled, also what has not written anything yet.
+    let keys = app.server.ingest.key_log();
+    let enrolled = keys.log.keys().filter(|(_, key)| key.action == "device");
+    let mut by_device: BTreeMap<DeviceId, Vec<Chain>> = enrolled
+        .filter_map(|(_, key)| Some((DeviceId::from_bytes(key.subject?), Vec::new())))
+        .collect();
+    for chain in app.server.ledger.all_chains().await? {
+        if chain.key.device != own {
+            by_device.entry(chain.key.device).or_default().push(chain);
+        }
+    }
+    let mut rows = Vec::new();
+    for (number, (device, chains)) in by_device.into_iter().enumerate() {
+        rows.push(row(&app, words, number, device, &chains, now).await?);
+    }
+    rows.sort_by_key(|row| row.rank);
+    let silent = rows.iter().filter(|row| row.contact.is_silent()).count();
+    html(&DevicesPage { page, rows, silent })
+}
+
+async fn row(
+    app: &App,
+    words: Words,
+    number: usize,
+    device: DeviceId,
+    chains: &[Chain],
+    now: u64,
+) -> Result<Row, PageError> {
+    let ledger = &app.server.ledger;
+    let held = ledger.register(space::DEVICE, device.as_bytes().to_vec()).await?;
+    let contact: serde_json::Value = held
+        .and_then(|held| serde_json::from_slice(&held.value).ok())
+        .unwrap_or_default();
+    let last = contact["last_contact_ms"].as_u64();
+    let keys = app.server.ingest.key_log();
+    let newest = chains.iter().max_by_key(|chain| {
+        let enrolled = keys.log.operation_key(&chain.key.device, &chain.key.incarnation);
+        enrolled.map(|key| key.enrolled_at)
+    });
+    let of_chain = newest.and_then(|chain| keys.log.operation_key(&chain.key.device, &chain.key.incarnation));
+    let of_device =
+        |key: &&EnrolledKey| key.subject == Some(*device.as_bytes()) && key.record.purpose == Purpose::Operation;
+    let key = of_chain.or_else(|| keys.log.keys().map(|(_, key)| key).find(of_device));
+    let count = |state: RunState| {
+        chains
+            .iter()
+            .flat_map(|chain| &chain.runs)
+            .filter(|run| run.state == state)
+            .count()
+    };
+    let mut incidents = Vec::new();
+    let mut incident = |code: &'static str, count: usize| {
+        if count > 0 {
+            incidents.push(words.t1(code, "count", count));
+        }
+    };
+    incident("device.forks", count(RunState::Fork));
+    incident("device.gaps", count(RunState::Gap));
+    incident("device.incarnations", chains.len().saturating_sub(1));
+    let label = contact["label"].as_str().filter(|label| !label.is_empty());
+    let id = device.to_string();
+    let revoked = key.is_some_and(|key| key.revoked_at.is_some());
+    Ok(Row {
+        label: label.map_or_else(|| id.chars().take(8).collect(), str::to_owned),
+        role: key
+            .and_then(|key| key.role.clone())
+            .map_or_else(String::new, |role| words.t(&format!("device.role.{role}"))),
+        custody: words.t(&format!(
+            "trust.custody.{}",
+            key.map_or("unknown", |key| key.record.custody.as_str())
+        )),
+        contact: ContactStrip::new(words, number, last, now),
+        held: chains.iter().filter_map(Chain::main).map(|run| run.last_seq + 1).sum(),
+        app: version(app, chains).await?,
+        rank: (
+            incidents.is_empty() && !revoked,
+            std::cmp::Reverse(last.map_or(u64::MAX, |last| now.saturating_sub(last))),
+        ),
+        incidents,
+        revoked,
+        id,
+    })
+}
+
+/// The application version of the newest operation: the tablet's word.
+async fn version(app: &App, chains: &[Chain]) -> Result<Option<String>, PageError> {
+    for chain in chains.iter().rev() {
+        let Some(main) = chain.main() else { continue };
+        let stored = app
+            .server
+            .ledger
+            .stored(chain.key, main.last_seq, main.last_seq)
+            .await?;
+        if let Some(last) = stored.last()
+            && let Some(entry) = entry_of(&*app.server.ledger, last.id).await?
+        {
+            return Ok(Some(entry.operation.header().app.clone()).filter(|app| !app.is_empty()));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,363 @@
+//! The page of one case's export: options, progress, the verifier's verdict, what is kept back, what it does not prove.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use fieldseal_core::catalogue::Param;
+use fieldseal_proof::bundle::Report;
+use fieldseal_proof::ids::CaseId;
+use fieldseal_proof::key_log::Purpose;
+use serde::Deserialize;
+
+use crate::api::App;
+use crate::console::access::{Deed, log};
+use crate::console::accounts::Role;
+use crate::console::error::PageError;
+use crate::console::page::{Area, Page, html};
+use crate::console::trust::{NotProven, VerdictPanel};
+use crate::console::visitor::Desk;
+use crate::console::words::Words;
+use crate::hearing::{Done, Job, State as JobState};
+use crate::projection::CaseFile;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    job: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    /// Confirms that files which have not arrived will be missing.
+    without: String,
+}
+
+/// A file that is still on a tablet.
+struct Missing {
+    title: String,
+    href: String,
+    size: String,
+}
+
+/// What was proven of one sealed thing, in a row that can be checked elsewhere.
+struct Row {
+    what: String,
+    conclusion: String,
+    basis: String,
+    check: String,
+}
+
+/// How an export stands, for the page and for the fragment that is asked for again and again.
+struct Progress {
+    /// Asked for again while it runs.
+    running: bool,
+    sentence: String,
+    /// Of 100.
+    share: Option<u64>,
+    failed: bool,
+}
+
+struct Outcome {
+    verdict: VerdictPanel,
+    counts: String,
+    complete: String,
+    download: String,
+    size: String,
+    name: String,
+    command: String,
+    rows: Vec<Row>,
+    withheld: Vec<String>,
+    not_checked: Vec<String>,
+    not_proven: NotProven,
+}
+
+#[derive(Template)]
+#[template(path = "hearing/case.html", blocks = ["progress"])]
+struct CasePage {
+    page: Page,
+    name: String,
+    case_href: String,
+    action: String,
+    here: String,
+    missing: Vec<Missing>,
+    conflicts: usize,
+    quarantined: usize,
+    frozen: bool,
+    freeze: Option<String>,
+    progress: Option<Progress>,
+    result: Option<Outcome>,
+    trust: Vec<(String, String)>,
+    not_proven: NotProven,
+}
+
+/// `GET /console/hearing/{case}`
+pub async fn page(
+    State(app): State<App>,
+    desk: Desk,
+    Path(case): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
+    let words = desk.words();
+    let case: CaseId = case.parse().map_err(|_| PageError::NotFound)?;
+    let file = CaseFile::load(&app.server.ingest, &app.shelves.packs, case)
+        .await?
+        .ok_or(PageError::NotFound)?;
+    let who = desk.staff.who();
+    let job = match asked.job.as_str() {
+        "" => app.shelves.exports.newest(case, &who),
+        name => app
+            .shelves
+            .exports
+            .find(name, &who)
+            .filter(|job| job.case == case)
+            .map(|job| (name.to_owned(), job)),
+    };
+    let view = &file.view.view;
+    let mut missing = Vec::new();
+    for item in &view.evidence {
+        let arrived = match &item.sha256 {
+            Some(sha256) => app.server.uploads.blob(sha256.as_bytes()).await?.is_some(),
+            None => false,
+        };
+        if !arrived {
+            missing.push(Missing {
+                title: item.title.clone().unwrap_or_else(|| item.evidence.to_string()),
+                href: format!("/console/cases/{case}/evidence/{}", item.evidence),
+                size: words.all("evidence.size", &[("bytes", Param::Bytes(item.size.unwrap_or(0)))]),
+            });
+        }
+    }
+    let name = view
+        .party
+        .name
+        .clone()
+        .unwrap_or_else(|| words.t("console.case.no_party"));
+    let title = format!("{} · {name}", words.t("console.nav.hearing"));
+    let page = Page::of(&app, &desk, Area::Hearing, title)
+        .await?
+        .crumb("/console/hearing", words.t("console.nav.hearing"));
+    let here = match &job {
+        Some((name, _)) => format!("/console/hearing/{case}?job={name}"),
+        None => format!("/console/hearing/{case}"),
+    };
+    let done = job.as_ref().and_then(|(name, job)| match &job.state {
+        JobState::Done(done) => Some((name.clone(), done.clone())),
+        _ => None,
+    });
+    let decides = desk.staff.account.role == Role::Supervisor;
+    let undecided = view.clashes.len();
+    let shown = CasePage {
+        progress: job.as_ref().map(|(_, job)| progress(words, job)),
+        result: done.map(|(name, done)| result(&app, words, case, &name, &done)),
+        trust: trust(&app, words),
+        not_proven: NotProven::new(words, false),
+        case_href: format!("/console/cases/{case}"),
+        action: format!("/console/hearing/{case}"),
+        conflicts: undecided,
+        quarantined: view.quarantined.len(),
+        frozen: !view.freezes.is_empty(),
+        freeze: (decides && view.freezes.is_empty()).then(|| crate::console::links::freeze(&case)),
+        missing,
+        page,
+        name,
+        here,
+    };
+    // While it runs only the progress is asked for; the end loads the whole page.
+    if desk.visitor.fragment {
+        if shown.result.is_some() {
+            let mut answer = axum::http::StatusCode::NO_CONTENT.into_response();
+            if let Ok(value) = axum::http::HeaderValue::from_str(&shown.here) {
+                answer.headers_mut().insert("hx-redirect", value);
+            }
+            return Ok(answer);
+        }
+        return html(&shown.as_progress());
+    }
+    html(&shown)
+}
+
+/// `POST /console/hearing/{case}`: begins an export; it is in the access log before anything is written.
+pub async fn begin(
+    State(app): State<App>,
+    desk: Desk,
+    Path(case): Path<String>,
+    Form(_): Form<Wish>,
+) -> Result<Response, PageError> {
+    desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
+    let case: CaseId = case.parse().map_err(|_| PageError::NotFound)?;
+    if app.server.ledger.streams_of(case).await?.is_empty() {
+        return Err(PageError::NotFound);
+    }
+    log(&app, &desk.staff, Deed::Exported, case.to_string()).await?;
+    let begun = app.shelves.exports.begin(&app.server, case, desk.staff.who());
+    let name = begun.map_err(|e| PageError::internal(&e))?;
+    Ok(Redirect::to(&format!("/console/hearing/{case}?job={name}")).into_response())
+}
+
+fn progress(words: Words, job: &Job) -> Progress {
+    let running = |sentence: String, share: Option<u64>| Progress {
+        running: true,
+        sentence,
+        share,
+        failed: false,
+    };
+    match &job.state {
+        JobState::Writing => running(words.t("hearing.writing"), None),
+        JobState::Verifying { read, of } => {
+            let params = [("read", Param::Bytes(*read)), ("of", Param::Bytes(*of))];
+            running(words.all("hearing.verifying", &params), Some(read * 100 / (*of).max(1)))
+        }
+        JobState::Done(done) => Progress {
+            running: false,
+            sentence: words.all(
+                "hearing.done",
+                &[
+                    ("time", Param::text(words.minute(job.begun_ms))),
+                    ("files", Param::Count(done.files as u64)),
+                    ("bytes", Param::Bytes(done.bytes)),
+                ],
+            ),
+            share: None,
+            failed: false,
+        },
+        JobState::Failed(why) => Progress {
+            running: false,
+            sentence: words.t1("hearing.failed", "why", why),
+            share: None,
+            failed: true,
+        },
+    }
+}
+
+fn result(app: &App, words: Words, case: CaseId, job: &str, done: &Arc<Done>) -> Outcome {
+    let report = &done.report;
+    let counts = [
+        ("operations", Param::Count(report.operations.len() as u64)),
+        ("items", Param::Count(report.items.len() as u64)),
+        ("files", Param::Count(report.files as u64)),
+        ("bytes", Param::Bytes(report.bytes)),
+    ];
+    let complete = match report.complete_by_roll {
+        true => words.t("verify.complete"),
+        false => words.t("completeness.not_claimed"),
+    };
+    Outcome {
+        verdict: VerdictPanel::of_report(words, report),
+        counts: words.all("verify.counts", &counts),
+        complete,
+        download: format!("/console/hearing/bundles/{job}"),
+        size: words.all("evidence.size", &[("bytes", Param::Bytes(done.bytes))]),
+        name: done.tag_manifest_sha256.clone(),
+        command: format!("fieldseal verify {case}.zip --trust trust"),
+        rows: rows(app, words, report),
+        withheld: report
+            .withheld
+            .iter()
+            .map(|(id, path)| format!("{path} ({id})"))
+            .collect(),
+        not_checked: report.not_checked.clone(),
+        not_proven: NotProven::new(words, report.complete_by_roll),
+    }
+}
+
+/// 事项 · 结论 · 依据 · 自行核对.
+fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
+    let awaiting = report.operations.iter().filter(|op| !op.awaiting.is_empty()).count();
+    let absent = report.items.iter().filter(|item| item.path.is_none()).count();
+    let failed = |codes: &[&str]| {
+        report
+            .findings
+            .iter()
+            .any(|f| codes.iter().any(|code| f.code.starts_with(code)))
+    };
+    let conclusion = |codes: &[&str]| match failed(codes) {
+        true => words.t("hearing.fails"),
+        false => words.t("check_step.holds"),
+    };
+    let row = |what: &str, conclusion: String, basis: String, check: &str| Row {
+        what: words.t(what),
+        conclusion,
+        basis,
+        check: check.to_owned(),
+    };
+    vec![
+        row(
+            "hearing.row_files",
+            conclusion(&["bag.", "evidence.", "document."]),
+            words.t("hearing.basis_hash"),
+            "sha256sum --quiet -c manifest-sha256.txt",
+        ),
+        row(
+            "hearing.row_maker",
+            conclusion(&["bag.sign"]),
+            words.t("hearing.basis_bundle_key"),
+            "ssh-keygen -Y verify -f \"$TRUST/allowed_signers\" …",
+        ),
+        row(
+            "hearing.row_devices",
+            conclusion(&["operation.", "chain.", "key_log.", "head."]),
+            words.t("hearing.basis_device_keys"),
+            "openssl pkeyutl -verify …",
+        ),
+        row(
+            "hearing.row_log",
+            conclusion(&["checkpoint.", "operation.inclusion"]),
+            words.all(
+                "verify.log",
+                &[
+                    ("origin", Param::text(&app.server.config.origin)),
+                    ("size", Param::Count(report.tree_size)),
+                ],
+            ),
+            "README.md 5, 6",
+        ),
+        row(
+            "hearing.row_people",
+            words.all(
+                "hearing.people",
+                &[
+                    ("signed", Param::Count(report.attests.len() as u64)),
+                    ("awaiting", Param::Count(awaiting as u64)),
+                ],
+            ),
+            words.t("hearing.basis_officer_keys"),
+            "fieldseal verify",
+        ),
+        row(
+            "hearing.row_complete",
+            match report.complete_by_roll {
+                true => words.t("hearing.complete"),
+                false => words.t("completeness.not_claimed"),
+            },
+            match absent {
+                0 => words.t("glossary.roll"),
+                count => words.t1("hearing.absent", "count", count),
+            },
+            "fieldseal verify",
+        ),
+    ]
+}
+
+/// What has to be got from elsewhere, with the fingerprints to compare it by.
+fn trust(app: &App, words: Words) -> Vec<(String, String)> {
+    let keys = app.server.ingest.key_log();
+    let mut rows = vec![(words.t("hearing.trust_tenant"), app.server.ingest.tenant().to_string())];
+    if let Some(root) = keys.log.root().and_then(|key| key.record.key().ok()) {
+        rows.push((words.t("hearing.trust_root"), root.fingerprint()));
+    }
+    let origin = &app.server.config.origin;
+    if let Ok(vkey) = app.server.keys.log_vkey(origin) {
+        rows.push((words.t("hearing.trust_log"), vkey));
+    }
+    for key in keys.log.server_keys(Purpose::Bundle) {
+        if let Ok(key) = key.record.key() {
+            rows.push((words.t("hearing.trust_bundle"), key.fingerprint()));
+        }
+    }
+    rows
+}

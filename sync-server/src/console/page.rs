@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use fieldseal_proof::ids::OpId;
 
 use super::accounts::Role;
 use super::assets::{self, Paths};
@@ -110,6 +111,8 @@ pub struct Page {
     pub made: String,
     /// Checkpoint that the view stands on.
     pub as_of: u64,
+    /// Id of what was just signed and written: every page that an action leads back to says so.
+    pub done: Option<String>,
     /// What the search box holds.
     pub query: String,
     /// The role may look for cases.
@@ -158,6 +161,7 @@ impl Page {
             bare: false,
             made: words.minute(app.server.clock.now().wall_ms),
             as_of: app.server.published.borrow().size,
+            done: done(&visitor.here),
             query: String::new(),
             searches: account.is_some_and(|account| account.role != Role::Administrator),
         }
@@ -185,6 +189,13 @@ impl Page {
     pub fn t2(&self, code: &str, one: &'static str, a: impl Fill, two: &'static str, b: impl Fill) -> String {
         self.words.t2(code, one, a, two, b)
     }
+}
+
+/// The operation in `?done=`, if it is one.
+fn done(here: &str) -> Option<String> {
+    let query = here.split_once('?')?.1;
+    let id = query.split('&').find_map(|pair| pair.strip_prefix("done="))?;
+    id.parse::<OpId>().ok().map(|id| id.to_string())
 }
 
 /// Renders a page, or the fragment of it that htmx asked for (`#[template(block = …)]`).

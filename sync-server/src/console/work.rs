@@ -93,7 +93,6 @@ struct WorkPage {
     empty: String,
     /// Id of the list's word in the glossary.
     term: &'static str,
-    done: Option<String>,
 }
 
 /// `GET /console/worklist`
@@ -105,7 +104,6 @@ pub async fn first() -> Response {
 pub struct Place {
     #[serde(default)]
     from: usize,
-    done: Option<String>,
 }
 
 /// `GET /console/worklist/{list}`: the page, or for htmx the tabs with their counts alone.
@@ -147,7 +145,6 @@ pub async fn list(
         earlier: (place.from > 0).then(|| link(place.from.saturating_sub(ROWS))),
         later: (place.from + ROWS < total).then(|| link(place.from + ROWS)),
         rows: rows.into_iter().skip(place.from).take(ROWS).collect(),
-        done: place.done.filter(|id| id.parse::<OpId>().is_ok()),
     };
     if desk.visitor.fragment {
         return html(&shown.as_counts());

@@ -300,6 +300,47 @@ async fn an_action_about_something_else_moves_the_place_and_is_signed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_inspection_is_moved_to_another_day_and_nothing_else_changes() {
+    let (mut world, _, laptop) = agency().await;
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    let subject = case(5).to_string();
+    let wrong = zhou
+        .browser
+        .post("/console/act/move", &[("case", &subject), ("day", "30 February")])
+        .await;
+    assert_eq!(wrong.status(), 422);
+    let done = zhou
+        .act("/console/act/move", &[("case", &subject), ("day", "2026-12-24")])
+        .await;
+    assert_eq!(
+        (done.status(), location(&done).split('?').next()),
+        (StatusCode::SEE_OTHER, Some("/console/assign"))
+    );
+    let all = world.feed(&laptop, &mut String::new()).await;
+    let moved = all
+        .iter()
+        .find(|(_, o)| o.header().kind == "inspection.assign")
+        .expect("the move is in the feed");
+    let paths: Vec<&str> = moved
+        .1
+        .body()
+        .unwrap()
+        .fields()
+        .iter()
+        .map(|field| field.path.as_str())
+        .collect();
+    assert_eq!(
+        paths.iter().filter(|path| !path.is_empty()).collect::<Vec<_>>(),
+        [&"inspection/planned"]
+    );
+    let (_, board) = zhou.browser.get("/console/assign").await;
+    assert!(
+        board.contains("2026-12-24") && !board.contains("<script>alert"),
+        "{board}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_was_set_aside_is_released_and_a_server_held_key_is_labelled() {
     let (mut world, mut tablets, laptop) = agency().await;
     let strange = tablets[0].write("from.the.future", Some(case(5)), vec![("x/y".into(), Value::Uint(1))]);

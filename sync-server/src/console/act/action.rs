@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fieldseal_core::catalogue::Message;
 use fieldseal_core::domain::{
-    Act, CreditCode, Day, EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionPlan, InspectionReturn, Line,
+    Act, CreditCode, Day, EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionPlan, InspectionReturn, Kind, Line,
     Paragraph, Party, QuarantineDecide, Refusal,
 };
 use fieldseal_core::merge::Standing;
@@ -49,6 +49,11 @@ pub enum Action {
         reason: String,
     },
     Assign(Box<Assignment>),
+    /// Another day for the inspection of a case that is still open.
+    Move {
+        case: CaseId,
+        day: String,
+    },
 }
 
 /// Which value stands.
@@ -118,6 +123,7 @@ impl Action {
                     ("console.act.items", items.join("\n")),
                 ]
             }
+            Self::Move { day, .. } => vec![("label.planned", day.clone())],
             Self::Assign(plan) => vec![
                 ("label.title", plan.title.clone()),
                 ("label.planned", plan.planned.clone()),
@@ -136,6 +142,7 @@ impl Action {
             Self::SendBack { .. } => "console.act.return.do",
             Self::Freeze { .. } => "console.act.freeze.do",
             Self::Assign(_) => "console.act.assign.do",
+            Self::Move { .. } => "console.act.move.do",
         }
     }
 
@@ -149,6 +156,7 @@ impl Action {
             Self::SendBack { .. } => "console.act.return.effect",
             Self::Freeze { .. } => "console.act.freeze.effect",
             Self::Assign(_) => "console.act.assign.effect",
+            Self::Move { .. } => "console.act.move.effect",
         }
     }
 
@@ -160,7 +168,7 @@ impl Action {
             }
             Self::Settle { .. } => "/console/worklist/quarantine".into(),
             Self::Join { keep, .. } => format!("/console/enterprises/{keep}"),
-            Self::Assign(_) => "/console/assign".into(),
+            Self::Assign(_) | Self::Move { .. } => "/console/assign".into(),
         }
     }
 
@@ -196,6 +204,10 @@ impl Action {
                     both.extend(held(ledger.fields(tenant, path.clone()).await?, &path));
                 }
                 both
+            }
+            Self::Move { case, .. } => {
+                let path = "inspection/planned";
+                held(ledger.fields(*case.as_bytes(), path.into()).await?, path)
             }
             Self::SendBack { .. } | Self::Freeze { .. } | Self::Assign(_) => Vec::new(),
         };
@@ -309,6 +321,7 @@ impl Action {
                 }
                 .act()?
             }
+            Self::Move { case, day } => return moved(app, *case, day).await,
             Self::Assign(plan) => {
                 let fresh = || uuid(&*app.server.random).map_err(|e| PageError::internal(&e));
                 draft.case = Some(CaseId::from_bytes(fresh()?));
@@ -326,6 +339,24 @@ impl Action {
         draft.anchor = state::anchor(app).await?;
         Ok(draft)
     }
+}
+
+/// An assignment that says nothing but another day; who and where stay as they were.
+async fn moved(app: &App, case: CaseId, day: &str) -> Result<Draft, Refused> {
+    let fold = state::of(app, case).await?.ok_or(PageError::NotFound)?;
+    let mut inspections: Vec<InspectionId> = fold.operations().filter_map(|operation| operation.inspection).collect();
+    inspections.sort_unstable();
+    let day = Day::parse("planned", day)?.to_string();
+    let fields = vec![("inspection/planned".to_owned(), Value::text(day))];
+    Ok(Draft {
+        kind: Kind::InspectionAssign.as_str(),
+        case: Some(case),
+        inspection: Some(*inspections.first().ok_or(PageError::NotFound)?),
+        supersedes: state::heads(app, Some(case), &fields).await?,
+        anchor: state::anchor(app).await?,
+        fields,
+        ..Draft::default()
+    })
 }
 
 impl Assignment {

@@ -1,4 +1,4 @@
-//! The assignment board: who goes where, by day; and the form of a new assignment. Select and button, no dragging.
+//! The form of a new assignment.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use fieldseal_core::catalogue::Message;
 use fieldseal_core::domain::view::People;
-use fieldseal_proof::ids::{DeviceId, EnterpriseId, OfficerId};
+use fieldseal_proof::ids::{DeviceId, EnterpriseId};
 use fieldseal_proof::key_log::Purpose;
 use serde::Deserialize;
 
@@ -21,140 +21,6 @@ use super::action::{Action, Assignment};
 use super::simple::device_name;
 use super::{prepared, state};
 use crate::api::App;
-use crate::ledger::space;
-use crate::projection::CaseSummary;
-
-/// An inspection on the board.
-struct Card {
-    href: String,
-    party: String,
-    title: String,
-    officers: String,
-    tablets: String,
-    /// Not fetched by its tablet yet, a clash, a pair that was there before.
-    warnings: Vec<String>,
-    closed: bool,
-}
-
-struct Day {
-    date: String,
-    cards: Vec<Card>,
-}
-
-#[derive(Template)]
-#[template(path = "act/board.html")]
-struct Board {
-    page: Page,
-    days: Vec<Day>,
-    total: usize,
-    done: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub struct After {
-    done: Option<String>,
-}
-
-/// `GET /console/assign`
-pub async fn board(State(app): State<App>, desk: Desk, Query(after): Query<After>) -> Result<Response, PageError> {
-    desk.staff.needs(Role::Supervisor)?;
-    let words = desk.words();
-    let people = People::of(&app.server.ingest.key_log().log);
-    let page = Page::of(&app, &desk, Area::Assign, words.t("console.nav.assign")).await?;
-    let mut days: BTreeMap<(bool, String), Vec<(CaseSummary, Card)>> = BTreeMap::new();
-    let lines = app
-        .server
-        .ledger
-        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
-        .await?;
-    let joint = if words.zh() { "、" } else { ", " };
-    for line in lines
-        .iter()
-        .filter_map(|row| serde_json::from_slice::<CaseSummary>(&row.value).ok())
-    {
-        let mut tablets = Vec::new();
-        let mut fetched = line.devices.is_empty();
-        for device in &line.devices {
-            tablets.push(device_name(&app, device).await?);
-            fetched |= has_fetched(&app, device).await?;
-        }
-        let mut warnings = Vec::new();
-        if line.findings + line.evidence + line.documents == 0 && !fetched {
-            warnings.push(words.t("console.assign.not_fetched"));
-        }
-        let officers = line.officers.iter().map(|id| officer_name(&people, id));
-        let card = Card {
-            href: format!("/console/cases/{}", line.case),
-            party: line.party.clone().unwrap_or_else(|| words.t("value.empty")),
-            title: line.title.clone().unwrap_or_default(),
-            officers: officers.collect::<Vec<_>>().join(joint),
-            tablets: tablets.join(joint),
-            warnings,
-            closed: line.inspections > 0 && line.closed >= line.inspections,
-        };
-        let day = line.planned.clone().unwrap_or_default();
-        // Days without a date come first: somebody has to plan them.
-        days.entry((!day.is_empty(), day)).or_default().push((line, card));
-    }
-    let total = days.values().map(Vec::len).sum();
-    let days = days.into_iter().rev().map(|((_, date), mut cards)| {
-        clashes(&mut cards, |name| {
-            words.t1("console.assign.clash", "name", officer_name(&people, name))
-        });
-        Day {
-            date: if date.is_empty() {
-                words.t("console.assign.no_date")
-            } else {
-                date
-            },
-            cards: cards.into_iter().map(|(_, card)| card).collect(),
-        }
-    });
-    html(&Board {
-        page,
-        days: days.collect(),
-        total,
-        done: after.done,
-    })
-}
-
-fn officer_name(people: &People, id: &str) -> String {
-    let known = id
-        .parse::<OfficerId>()
-        .ok()
-        .and_then(|id| people.get(&id).map(|officer| officer.name.clone()));
-    known.unwrap_or_else(|| id.to_owned())
-}
-
-/// Two inspections of one officer on one day.
-fn clashes(cards: &mut [(CaseSummary, Card)], sentence: impl Fn(&str) -> String) {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for (line, _) in cards.iter().filter(|(line, _)| line.planned.is_some()) {
-        for officer in &line.officers {
-            *seen.entry(officer.clone()).or_default() += 1;
-        }
-    }
-    for (line, card) in cards.iter_mut().filter(|(_, card)| !card.closed) {
-        let double = line
-            .officers
-            .iter()
-            .filter(|officer| seen.get(*officer).is_some_and(|n| *n > 1));
-        card.warnings.extend(double.map(|officer| sentence(officer)));
-    }
-}
-
-/// Whether a tablet has called since it was enrolled; before that it knows of no assignment.
-async fn has_fetched(app: &App, device: &str) -> Result<bool, PageError> {
-    let Ok(id) = device.parse::<DeviceId>() else {
-        return Ok(false);
-    };
-    Ok(app
-        .server
-        .ledger
-        .register(space::DEVICE, id.as_bytes().to_vec())
-        .await?
-        .is_some())
-}
 
 /// Something to choose.
 struct Choice {

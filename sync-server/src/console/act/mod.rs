@@ -4,6 +4,7 @@
 
 pub mod action;
 mod assign;
+mod board;
 mod confirm;
 mod decide;
 pub mod device;
@@ -36,7 +37,8 @@ pub fn routes() -> Router<App> {
         .route("/console/act/join", get(simple::join_form).post(simple::join))
         .route("/console/act/return", get(simple::return_form).post(simple::send_back))
         .route("/console/act/freeze", get(simple::freeze_form).post(simple::freeze))
-        .route("/console/assign", get(assign::board))
+        .route("/console/assign", get(board::page))
+        .route("/console/act/move", post(board::change_day))
         .route("/console/act/assign", get(assign::form).post(assign::send))
         .route("/console/act/sign/{token}", get(confirm::page).post(confirm::sign))
         .route("/console/keys", get(key_page::page).post(key_page::ask))

@@ -1,0 +1,239 @@
+//! The assignment board: who goes where, by day. A day is chosen and sent by a button; nothing has to be dragged.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::response::Response;
+use fieldseal_core::catalogue::Param;
+use fieldseal_core::domain::view::People;
+use fieldseal_proof::ids::{CaseId, DeviceId, OfficerId};
+
+use super::super::accounts::Role;
+use super::super::error::PageError;
+use super::super::form::Fields;
+use super::super::page::{Area, Page, html};
+use super::super::visitor::Desk;
+use super::super::words::{Words, at};
+use super::action::Action;
+use super::prepared;
+use super::simple::device_name;
+use crate::api::App;
+use crate::ledger::space;
+use crate::projection::CaseSummary;
+
+/// Closed inspections stay on the board for so long after their day.
+const SHOWN_AFTER_MS: u64 = 14 * 86_400_000;
+/// Cards of a board; what is further away is on the case list.
+const CARDS: usize = 400;
+
+/// An inspection on the board.
+struct Card {
+    case: String,
+    party: String,
+    title: String,
+    planned: String,
+    officers: String,
+    tablets: String,
+    /// Not fetched by its tablet yet, a clash, a pair that was there before.
+    warnings: Vec<String>,
+    closed: bool,
+}
+
+struct Day {
+    date: String,
+    cards: Vec<Card>,
+}
+
+#[derive(Template)]
+#[template(path = "act/board.html")]
+struct Board {
+    page: Page,
+    days: Vec<Day>,
+    total: usize,
+    problem: Option<String>,
+}
+
+/// `GET /console/assign`
+pub async fn page(State(app): State<App>, desk: Desk) -> Result<Response, PageError> {
+    shown(&app, &desk, None).await
+}
+
+/// `POST /console/act/move`: another day for an inspection.
+pub async fn change_day(
+    State(app): State<App>,
+    desk: Desk,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let fields = Fields(form);
+    let action = Action::Move {
+        case: fields.id::<CaseId>("case")?,
+        day: fields.text("day").to_owned(),
+    };
+    prepared(&app, &desk, action, "", async |message| {
+        shown(&app, &desk, Some(message.text(desk.words().lang))).await
+    })
+    .await
+}
+
+async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Response, PageError> {
+    desk.staff.needs(Role::Supervisor)?;
+    let words = desk.words();
+    let people = People::of(&app.server.ingest.key_log().log);
+    let mut page = Page::of(app, desk, Area::Assign, words.t("console.nav.assign")).await?;
+    page.error = problem.is_some();
+    page.switch = super::super::language::link("/console/assign", words.other());
+    let rows = app
+        .server
+        .ledger
+        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
+        .await?;
+    let all: Vec<CaseSummary> = rows
+        .iter()
+        .filter_map(|row| serde_json::from_slice(&row.value).ok())
+        .collect();
+    let oldest = at(
+        app.server.clock.now().wall_ms.saturating_sub(SHOWN_AFTER_MS),
+        "%Y-%m-%d",
+    );
+    let mut lines: Vec<&CaseSummary> = all
+        .iter()
+        .filter(|line| !is_closed(line) || line.planned.as_ref() >= Some(&oldest))
+        .collect();
+    // Days without a date come last: somebody has to plan them.
+    lines.sort_by(|a, b| (&b.planned, &a.party).cmp(&(&a.planned, &b.party)));
+    lines.truncate(CARDS);
+    let mut days: Vec<Day> = Vec::new();
+    for line in &lines {
+        let date = line.planned.clone().unwrap_or_default();
+        let card = card(app, words, &people, line, &all).await?;
+        match days.last_mut() {
+            Some(day) if day.date == date => day.cards.push(card),
+            _ => days.push(Day {
+                date,
+                cards: vec![card],
+            }),
+        }
+    }
+    for day in days.iter_mut().filter(|day| day.date.is_empty()) {
+        day.date = words.t("console.assign.no_date");
+    }
+    html(&Board {
+        page,
+        days,
+        total: lines.len(),
+        problem,
+    })
+}
+
+fn is_closed(line: &CaseSummary) -> bool {
+    line.inspections > 0 && line.closed >= line.inspections
+}
+
+async fn card(
+    app: &App,
+    words: Words,
+    people: &People,
+    line: &CaseSummary,
+    all: &[CaseSummary],
+) -> Result<Card, PageError> {
+    let joint = if words.zh() { "、" } else { ", " };
+    let mut tablets = Vec::new();
+    let mut fetched = line.devices.is_empty();
+    for device in &line.devices {
+        tablets.push(device_name(app, device).await?);
+        fetched |= has_called(app, device).await?;
+    }
+    let closed = is_closed(line);
+    let mut warnings = Vec::new();
+    if !fetched && line.findings + line.evidence + line.documents == 0 {
+        warnings.push(words.t("console.assign.not_fetched"));
+    }
+    if !closed {
+        warnings.extend(clashes(words, people, line, all));
+        warnings.extend(repeated(words, people, line, all));
+    }
+    let officers: Vec<String> = line.officers.iter().map(|id| officer_name(people, id)).collect();
+    Ok(Card {
+        case: line.case.clone(),
+        party: line.party.clone().unwrap_or_else(|| words.t("value.empty")),
+        title: line.title.clone().unwrap_or_default(),
+        planned: line.planned.clone().unwrap_or_default(),
+        officers: officers.join(joint),
+        tablets: tablets.join(joint),
+        warnings,
+        closed,
+    })
+}
+
+fn officer_name(people: &People, id: &str) -> String {
+    let known = id
+        .parse::<OfficerId>()
+        .ok()
+        .and_then(|id| people.get(&id).map(|officer| officer.name.clone()));
+    known.unwrap_or_else(|| id.to_owned())
+}
+
+/// Officers with another open inspection on the same day, in one sentence.
+fn clashes(words: Words, people: &People, line: &CaseSummary, all: &[CaseSummary]) -> Option<String> {
+    let day = line.planned.as_ref()?;
+    let others = || {
+        all.iter()
+            .filter(|other| other.case != line.case && other.planned.as_ref() == Some(day) && !is_closed(other))
+    };
+    let names: Vec<String> = line
+        .officers
+        .iter()
+        .filter(|officer| others().any(|other| other.officers.contains(officer)))
+        .map(|officer| officer_name(people, officer))
+        .collect();
+    (!names.is_empty()).then(|| {
+        words.t1(
+            "console.assign.clash",
+            "name",
+            names.join(if words.zh() { "、" } else { ", " }),
+        )
+    })
+}
+
+/// Officers who were at the same enterprise before: the agency may want others to go.
+fn repeated(words: Words, people: &People, line: &CaseSummary, all: &[CaseSummary]) -> Option<String> {
+    let party = line.party.as_ref()?;
+    let mut earlier: BTreeMap<&str, &str> = BTreeMap::new();
+    for other in all
+        .iter()
+        .filter(|other| other.case != line.case && other.party.as_ref() == Some(party))
+    {
+        let Some(day) = other
+            .planned
+            .as_deref()
+            .filter(|day| Some(*day) < line.planned.as_deref())
+        else {
+            continue;
+        };
+        for officer in other.officers.iter().filter(|officer| line.officers.contains(officer)) {
+            let last = earlier.entry(officer).or_insert(day);
+            *last = (*last).max(day);
+        }
+    }
+    let (officer, day) = earlier.into_iter().max_by_key(|(_, day)| *day)?;
+    let params = [
+        ("name", Param::text(officer_name(people, officer))),
+        ("day", Param::text(day)),
+    ];
+    Some(words.all("console.assign.repeated", &params))
+}
+
+/// Whether a tablet has called since it was enrolled; before that it knows of no assignment.
+async fn has_called(app: &App, device: &str) -> Result<bool, PageError> {
+    let Ok(id) = device.parse::<DeviceId>() else {
+        return Ok(false);
+    };
+    let row = app
+        .server
+        .ledger
+        .register(space::DEVICE, id.as_bytes().to_vec())
+        .await?;
+    Ok(row.is_some())
+}

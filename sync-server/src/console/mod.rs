@@ -51,8 +51,8 @@ const FORM_BODY: usize = 256 * 1024;
 pub fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(checkpoint::page))
-        .route("/console", get(|| async { Redirect::to("/console/worklist") }))
-        .route("/console/", get(|| async { Redirect::to("/console/worklist") }))
+        .route("/console", get(begin))
+        .route("/console/", get(begin))
         .route("/console/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/console/sign-out", post(sign_in::leave))
         .route("/console/worklist", get(work::first))
@@ -68,6 +68,11 @@ pub fn router(app: &App) -> Router<App> {
         .route("/favicon.svg", get(assets::favicon))
         .layer(DefaultBodyLimit::max(FORM_BODY))
         .layer(axum::middleware::from_fn_with_state(app.clone(), visitor::around))
+}
+
+/// `GET /console`: where the person's role begins.
+async fn begin(desk: visitor::Desk) -> Redirect {
+    Redirect::to(page::home(desk.staff.account.role))
 }
 
 /// Cases, evidence, enterprises, devices, hearings.

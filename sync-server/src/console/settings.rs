@@ -47,6 +47,8 @@ const TERMS: &[&str] = &[
     "server_held",
     "freeze",
     "bundle",
+    "overdue",
+    "return",
 ];
 
 /// `GET /console/settings`

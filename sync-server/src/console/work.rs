@@ -15,36 +15,50 @@ use super::page::{Area, Page, html};
 use super::visitor::Desk;
 use super::words::Words;
 use crate::api::App;
-use crate::ledger::{RunState, space};
-use crate::projection::{CaseSummary, set_aside_all};
+use crate::ledger::{LineKind, LineQuery, RunState, SearchWords};
+use crate::projection::{CaseSummary, day_number, set_aside_all};
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// The stage of a case whose inspection went back.
+const RETURNED: u8 = 3;
 
 /// A list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
+    Overdue,
     Conflicts,
     Quarantine,
     Incidents,
+    Returns,
 }
 
 impl List {
-    const ALL: [List; 3] = [List::Conflicts, List::Quarantine, List::Incidents];
+    const ALL: [List; 5] = [
+        List::Overdue,
+        List::Conflicts,
+        List::Quarantine,
+        List::Incidents,
+        List::Returns,
+    ];
 
     fn word(self) -> &'static str {
         match self {
+            Self::Overdue => "overdue",
             Self::Conflicts => "conflicts",
             Self::Quarantine => "quarantine",
             Self::Incidents => "incidents",
+            Self::Returns => "returns",
         }
     }
 
     fn term(self) -> &'static str {
         match self {
+            Self::Overdue => "overdue",
             Self::Conflicts => "conflict",
             Self::Quarantine => "quarantine",
             Self::Incidents => "fork",
+            Self::Returns => "return",
         }
     }
 
@@ -54,6 +68,8 @@ impl List {
 
     async fn rows(self, app: &App, words: Words) -> Result<Vec<Row>, PageError> {
         match self {
+            Self::Overdue => overdue(app, words).await,
+            Self::Returns => returns(app, words).await,
             Self::Conflicts => conflicts(app, words).await,
             Self::Quarantine => quarantine(app, words).await,
             Self::Incidents => incidents(app, words).await,
@@ -95,9 +111,17 @@ struct WorkPage {
     term: &'static str,
 }
 
-/// `GET /console/worklist`
-pub async fn first() -> Response {
-    Redirect::to("/console/worklist/conflicts").into_response()
+/// `GET /console/worklist`: the first list in which something waits, else the first.
+pub async fn first(State(app): State<App>, desk: Desk) -> Result<Response, PageError> {
+    desk.staff.needs(Role::Supervisor)?;
+    let mut chosen = List::Overdue;
+    for list in List::ALL {
+        if !list.rows(&app, desk.words()).await?.is_empty() {
+            chosen = list;
+            break;
+        }
+    }
+    Ok(Redirect::to(&format!("/console/worklist/{}", chosen.word())).into_response())
 }
 
 #[derive(Deserialize)]
@@ -152,14 +176,86 @@ pub async fn list(
     html(&shown)
 }
 
+/// Cases that a list takes from the register at most; more are found on the case list, whose filters say the same.
+const MOST: u64 = 1_000;
+
+/// Lines of the case register under a filter.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn lines(app: &App, ask: impl FnOnce(&mut LineQuery)) -> Result<Vec<CaseSummary>, PageError> {
+    let mut query = LineQuery::new(LineKind::Case, SearchWords::default());
+    query.limit = MOST;
+    ask(&mut query);
+    let found = app.server.ledger.lines(query).await?;
+    Ok(found
+        .lines
+        .iter()
+        .filter_map(|line| serde_json::from_slice(&line.shown).ok())
+        .collect())
+}
+
+/// Orders whose term has passed.
+async fn overdue(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
+    let today = super::words::at(app.server.clock.now().wall_ms, "%Y-%m-%d");
+    let now = day_number(&today).unwrap_or_default();
+    let cases = lines(app, |query| query.due_by = Some(now - 1)).await?;
+    let rows = cases.into_iter().filter_map(|case| {
+        let due = case
+            .dues
+            .iter()
+            .find(|due| day_number(due).is_some_and(|day| day < now))?;
+        let late = (now - day_number(due)?).unsigned_abs();
+        Some(Row {
+            href: format!("/console/cases/{}/deadlines", case.case),
+            what: words.t("console.work.order_due"),
+            party: case.party.unwrap_or_else(|| words.t("value.empty")),
+            why: words.t1("console.work.overdue.why", "count", u64::from(late)),
+            since_ms: u64::from(day_number(due)?.unsigned_abs()),
+            since: due.clone(),
+            who: case.title.unwrap_or_default(),
+            next: words.t("console.work.overdue.next"),
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// Inspections that went back to their officers.
+async fn returns(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
+    let cases = lines(app, |query| query.stage = Some(RETURNED)).await?;
+    let mut rows = Vec::new();
+    for case in cases {
+        let Ok(id) = case.case.parse::<CaseId>() else { continue };
+        let fields = app.server.ledger.fields(*id.as_bytes(), "return/".into()).await?;
+        for field in fields.iter().filter(|field| field.path.ends_with("/reason")) {
+            let by = state::holders(&field.held).first().copied();
+            let (since_ms, who) = match by {
+                Some(id) => arrival(app, id).await?,
+                None => (0, String::new()),
+            };
+            let reason = state::values(&field.held)
+                .iter()
+                .find_map(|value| value.as_text().map(str::to_owned));
+            rows.push(Row {
+                href: format!("/console/cases/{}", case.case),
+                what: kind(words, "inspection.return"),
+                party: case.party.clone().unwrap_or_else(|| words.t("value.empty")),
+                why: reason.unwrap_or_else(|| words.t("value.withheld")),
+                since_ms,
+                since: words.minute(since_ms),
+                who,
+                next: words.t("console.work.returns.next"),
+            });
+        }
+    }
+    Ok(rows)
+}
+
 async fn conflicts(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
     let ledger = &*app.server.ledger;
     let people = People::of(&app.server.ingest.key_log().log);
     let mut rows = Vec::new();
-    for line in ledger.registers(space::CASE, Vec::new(), usize::MAX >> 1).await? {
-        let Ok(summary) = serde_json::from_slice::<CaseSummary>(&line.value) else {
-            continue;
-        };
+    for summary in lines(app, |query| query.problems_only = true).await? {
         if summary.conflicts == 0 {
             continue;
         }

@@ -16,15 +16,18 @@ use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::super::words::{Words, at};
+use super::super::work::lines;
 use super::action::Action;
 use super::prepared;
 use super::simple::device_name;
 use crate::api::App;
 use crate::ledger::space;
-use crate::projection::CaseSummary;
+use crate::projection::{CaseSummary, day_number};
 
 /// Closed inspections stay on the board for so long after their day.
 const SHOWN_AFTER_MS: u64 = 14 * 86_400_000;
+/// Stages in which somebody still has to go: planned, in progress, sent back.
+const OPEN: [u8; 3] = [0, 1, 3];
 /// Cards of a board; what is further away is on the case list.
 const CARDS: usize = 400;
 
@@ -84,28 +87,24 @@ async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Respon
     let mut page = Page::of(app, desk, Area::Assign, words.t("console.nav.assign")).await?;
     page.error = problem.is_some();
     page.switch = super::super::language::link("/console/assign", words.other());
-    let rows = app
-        .server
-        .ledger
-        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
-        .await?;
-    let all: Vec<CaseSummary> = rows
-        .iter()
-        .filter_map(|row| serde_json::from_slice(&row.value).ok())
-        .collect();
     let oldest = at(
         app.server.clock.now().wall_ms.saturating_sub(SHOWN_AFTER_MS),
         "%Y-%m-%d",
     );
-    let mut lines: Vec<&CaseSummary> = all
-        .iter()
-        .filter(|line| !is_closed(line) || line.planned.as_ref() >= Some(&oldest))
-        .collect();
+    let mut all = lines(app, |query| query.from = day_number(&oldest)).await?;
+    for stage in OPEN {
+        for line in lines(app, |query| query.stage = Some(stage)).await? {
+            if all.iter().all(|known| known.case != line.case) {
+                all.push(line);
+            }
+        }
+    }
+    let mut cards: Vec<&CaseSummary> = all.iter().collect();
     // Days without a date come last: somebody has to plan them.
-    lines.sort_by(|a, b| (&b.planned, &a.party).cmp(&(&a.planned, &b.party)));
-    lines.truncate(CARDS);
+    cards.sort_by(|a, b| (&b.planned, &a.party).cmp(&(&a.planned, &b.party)));
+    cards.truncate(CARDS);
     let mut days: Vec<Day> = Vec::new();
-    for line in &lines {
+    for line in &cards {
         let date = line.planned.clone().unwrap_or_default();
         let card = card(app, words, &people, line, &all).await?;
         match days.last_mut() {
@@ -122,7 +121,7 @@ async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Respon
     html(&Board {
         page,
         days,
-        total: lines.len(),
+        total: cards.len(),
         problem,
     })
 }

@@ -45,7 +45,7 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
     let words = wording.words;
     let today = day_of(words, app.server.clock.now().wall_ms);
     let pack = file.pack.as_deref();
-    let mut items = Vec::new();
+    let mut items: Vec<(i32, Item)> = Vec::new();
     for (number, item) in file.view.view.orders.iter().flat_map(|order| &order.items).enumerate() {
         let due = item.due.as_deref().and_then(day_number);
         let prefix = format!("/item/{}/", item.item);
@@ -70,7 +70,7 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
             let known = pack.and_then(|pack| pack.clause(id));
             known.map_or_else(|| id.clone(), |clause| clause.cite.text(words.lang).to_owned())
         });
-        items.push(Item {
+        let row = Item {
             text: item.text.clone().unwrap_or_else(|| words.t("value.empty")),
             due: due.map(|due| due_text(words, due, today)),
             overdue: due.is_some_and(|due| due < today),
@@ -79,8 +79,11 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
             passed: passed as u64,
             number: number + 1,
             ordered: ordered.unwrap_or_default(),
-        });
+        };
+        items.push((due.unwrap_or(i32::MAX), row));
     }
+    items.sort_by_key(|(due, item)| (*due, item.number));
+    let items: Vec<Item> = items.into_iter().map(|(_, item)| item).collect();
     html(&DeadlinesPage {
         overdue: items.iter().filter(|item| item.overdue).count(),
         items,

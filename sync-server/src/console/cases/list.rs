@@ -260,6 +260,7 @@ struct DocumentRow {
 #[template(path = "cases/found_documents.html")]
 struct DocumentsPage {
     page: Page,
+    q: String,
     rows: Vec<DocumentRow>,
     total: u64,
 }
@@ -301,6 +302,7 @@ pub async fn found_documents(
         .filter_map(|line| serde_json::from_slice(&line.shown).ok());
     html(&DocumentsPage {
         page,
+        q: typed.q,
         rows: lines.map(row).collect(),
         total: found.total,
     })

@@ -170,7 +170,7 @@ pub async fn page(
     // While it runs only the progress is asked for; the end loads the whole page.
     if desk.visitor.fragment {
         if shown.result.is_some() {
-            let mut answer = axum::http::StatusCode::NO_CONTENT.into_response();
+            let mut answer = axum::http::StatusCode::OK.into_response();
             if let Ok(value) = axum::http::HeaderValue::from_str(&shown.here) {
                 answer.headers_mut().insert("hx-redirect", value);
             }

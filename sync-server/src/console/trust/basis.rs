@@ -42,7 +42,7 @@ impl Basis {
 /// A basis in a table, with who stands behind it.
 #[derive(Debug, Clone, Template)]
 #[template(
-    source = "<span class=\"basis{% if claim %} claim{% endif %}\">{{ word }}</span>{% if !who.is_empty() %} <span class=\"meta\">{{ who }}</span>{% endif %}",
+    source = "<span class=\"basis{% if claim %} claim{% endif %}\">{{ word }}</span>{% if !who.is_empty() %} <bdi class=\"meta\">{{ who }}</bdi>{% endif %}",
     ext = "html"
 )]
 pub struct BasisCell {

@@ -141,7 +141,7 @@ impl VerdictPanel {
         }
     }
 
-    /// A panel over a verifier's report of a bundle: what lowers the verdict, and the time proof apart.
+    /// A panel over a verifier's report of a bundle: what lowers the verdict, and the time proof apart. The verifier ran here.
     pub fn of_report(words: Words, report: &Report) -> Self {
         let judgement = Judgement::Verdict(report.verdict, report.witnesses.clone());
         let findings = report.findings.iter().map(|finding| Checked {
@@ -152,7 +152,6 @@ impl VerdictPanel {
         Self {
             time: Some(trust::time_proof(words.lang, report.time)),
             same_operator: report.same_operator_witnesses.clone(),
-            by_server: false,
             ..Self::by_server(words, &judgement, findings.collect())
         }
     }

@@ -106,11 +106,9 @@ impl CaseFile {
 fn ingest_devices(ingest: &Ingest) -> Vec<fieldseal_proof::ids::DeviceId> {
     let own = ingest.own_chain().device;
     let keys = ingest.key_log();
-    let mut devices: Vec<_> = keys
-        .log
-        .keys()
+    let of_server = keys.log.keys().filter(|(_, key)| key.is_servers());
+    let mut devices: Vec<_> = of_server
         .filter_map(|(_, key)| key.subject.map(fieldseal_proof::ids::DeviceId::from_bytes))
-        .filter(|device| keys.log.is_ingest(device))
         .collect();
     devices.push(own);
     devices.sort_unstable();

@@ -288,7 +288,17 @@ fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
     vec![
         row(
             "hearing.row_files",
-            conclusion(&["bag.", "evidence.", "document."]),
+            conclusion(&[
+                "bag.ambiguous",
+                "bag.changed",
+                "bag.declaration",
+                "bag.fetch",
+                "bag.manifest",
+                "bag.missing",
+                "bag.too_many",
+                "bag.un",
+                "evidence.",
+            ]),
             words.t("hearing.basis_hash"),
             "sha256sum --quiet -c manifest-sha256.txt",
         ),
@@ -300,13 +310,23 @@ fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
         ),
         row(
             "hearing.row_devices",
-            conclusion(&["operation.", "chain.", "key_log.", "head."]),
+            conclusion(&[
+                "operation.key",
+                "operation.malformed",
+                "operation.name",
+                "operation.signature",
+                "operation.tenant",
+                "chain.",
+                "key_log.",
+                "heads.",
+                "fork",
+            ]),
             words.t("hearing.basis_device_keys"),
             "openssl pkeyutl -verify …",
         ),
         row(
             "hearing.row_log",
-            conclusion(&["checkpoint.", "operation.inclusion"]),
+            conclusion(&["checkpoint.", "operation.inclusion", "attestation."]),
             words.all(
                 "verify.log",
                 &[

@@ -6,8 +6,8 @@
 //! The trust that the verifier is given here is this server's own: it shows that the bundle is what it should be, and a hearing
 //! does it again with trust from elsewhere. The page says so.
 
+mod counted;
 mod jobs;
-mod zipped;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +59,6 @@ pub fn own_trust(server: &Server) -> Result<Trust, HearingError> {
 /// # Errors
 /// When the file is no zip. Whatever is wrong inside is in the report.
 pub fn verify_file(zip: &Path, trust: &Trust, read: Arc<dyn Fn(u64) + Send + Sync>) -> Result<Report, HearingError> {
-    let source = zipped::OwnZip::open(zip, read).map_err(|e| HearingError::Unreadable(e.to_string()))?;
+    let source = counted::Counted::open(zip, read).map_err(|e| HearingError::Unreadable(e.to_string()))?;
     Ok(bundle::verify(&source, trust, &Extras::default()))
 }

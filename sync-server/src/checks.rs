@@ -109,7 +109,7 @@ pub async fn check_item(
             Err(error) => Outcome::Fails(error.to_string()),
         },
     };
-    let in_force = if keys.is_revoked(&header.device, &header.incarnation, entry.leaf) {
+    let in_force = if keys.is_revoked(&entry.operation, entry.leaf) {
         Outcome::Fails("it was logged after the key was revoked".into())
     } else {
         Outcome::Holds

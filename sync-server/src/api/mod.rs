@@ -23,7 +23,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::server::Server;
 
-pub use limits::Pools;
+pub use limits::{Plane, Pools, ShareKey};
 pub use problem::Problem;
 
 /// What handlers share.

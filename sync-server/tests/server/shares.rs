@@ -163,7 +163,8 @@ async fn a_device_that_floods_holds_up_itself_alone() {
     }));
     let stuck = patch(&world, &loud, &place(&answer), body);
     let stuck = tokio::spawn(async move { stuck.send().await.map(|r| r.status().as_u16()) });
-    assert_eq!(world.push(&loud, &[loud.note("goes on")]).await.0, 200);
+    let goes_on = loud.note("goes on");
+    assert_eq!(world.push(&loud, &[goes_on]).await.0, 200);
     let other = begun(&world, &mut quiet, b"whole").await;
     assert_eq!(
         patch(&world, &quiet, &place(&other), b"whole".to_vec())

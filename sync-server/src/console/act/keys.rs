@@ -21,7 +21,7 @@ use super::super::error::PageError;
 use super::super::visitor::Staff;
 use super::device::{ConsoleDevice, replace};
 use crate::api::App;
-use crate::ledger::{Commit, LedgerError};
+use crate::ledger::{Commit, LedgerError, space};
 use crate::office::enrolments::{self, Enrolment, OpenRequest};
 
 /// A key of a person that an administrator approved.

@@ -409,9 +409,9 @@ fn told_of(report: &VisitReport) -> SyncReport {
     let (sync, waiting) = (&report.sync, report.sync.waiting);
     let (ending, problem) = match &sync.ending {
         _ if report.enrolment.refused.is_some() => {
-            let request = report.enrolment.refused.clone().unwrap_or_default();
-            let params = [("request", fieldseal_core::catalogue::Param::text(request))];
-            (SyncEnding::Failed, Some(Problem::new("enrolment_refused", &params)))
+            let refused = report.enrolment.refused.clone().unwrap_or_default();
+            let problem = Problem::new("enrolment_refused", &refused.params());
+            (SyncEnding::Failed, Some(problem))
         }
         Ending::Done if !report.enrolment.approved => (
             SyncEnding::AwaitingApproval,

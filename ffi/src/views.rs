@@ -286,6 +286,10 @@ pub struct OpenOrderItem {
     pub text: String,
     /// By which day.
     pub due: Option<String>,
+    /// `open`, `partly` or `not_fulfilled`; `fulfilled` beside others that are not.
+    pub state: String,
+    /// Days since the due day, while it is not fulfilled.
+    pub overdue_days: Option<u64>,
 }
 
 /// A signature on a document, or its refusal.
@@ -538,10 +542,12 @@ fn order_items(view: &view::OrderView) -> Vec<OrderItemInfo> {
     items.collect()
 }
 
-fn open_order_of(order: &core::OpenOrder) -> OpenOrder {
-    let items = order.items.iter().map(|(text, due)| OpenOrderItem {
-        text: text.clone(),
-        due: due.clone(),
+fn open_order_of(order: &view::JudgedOrder) -> OpenOrder {
+    let items = order.items.iter().map(|item| OpenOrderItem {
+        text: item.text.clone().unwrap_or_default(),
+        due: item.due.clone(),
+        state: item.state.to_owned(),
+        overdue_days: item.overdue_days,
     });
     OpenOrder {
         case_id: order.case.to_string(),

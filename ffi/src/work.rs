@@ -183,6 +183,7 @@ impl Device {
                 remark: &new.remark,
                 certificates: &refs(officers),
                 items: &refs(&items),
+                ..core::NewInspection::default()
             })?;
             Ok(made(inspection, operation))
         })

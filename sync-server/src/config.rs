@@ -18,6 +18,47 @@ pub struct Config {
     /// The ingest device.
     pub subject: String,
     pub incarnation: String,
+    /// What one device may take up; whoever runs the server may change it.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What one device may take up. A signed record is never refused for any of these: it waits on the tablet, or is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of the largest file.
+    pub upload_bytes: u64,
+    /// Files of one device that are begun and not whole.
+    pub uploads_open: usize,
+    /// Their declared bytes together.
+    pub uploads_open_bytes: u64,
+    /// Seconds without a new byte after which an unfinished upload is dropped; the tablet still has the file.
+    pub upload_keep_s: u64,
+    /// Bytes of the disk that files may not take: records need them.
+    pub keep_free_bytes: u64,
+    /// Requests a second of one device, on average; four times as many in one go.
+    pub requests_per_s: u32,
+    /// Requests of one device that are worked on at once, in each of pushing, reading and files.
+    pub at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A day of video.
+            upload_bytes: 64 << 30,
+            // A week of photographs, each cut by a bad link.
+            uploads_open: 2_000,
+            uploads_open_bytes: 256 << 30,
+            // Longer than any week without signal.
+            upload_keep_s: 30 * 24 * 3600,
+            keep_free_bytes: 256 << 20,
+            // Fifty photographs a second cost two hundred.
+            requests_per_s: 500,
+            at_once: 8,
+        }
+    }
 }
 
 /// Where things lie.

@@ -377,14 +377,7 @@ async fn receipts(
     let mut out = Vec::new();
     for (chain, seqs) in seqs {
         let prefix = [chain.device.as_bytes().as_slice(), chain.incarnation.as_bytes()].concat();
-        for register in server
-            .ledger
-            .registers(space::RECEIPT, prefix.clone(), usize::MAX >> 1)
-            .await?
-        {
-            if !register.key.starts_with(&prefix) {
-                break;
-            }
+        for register in server.ledger.registers_under(space::RECEIPT, prefix).await? {
             let receipt = BatchReceipt::peek(&register.value).map_err(|e| ExportError::Corrupt(e.to_string()))?;
             if seqs.range(receipt.first_seq..=receipt.last_seq).next().is_some() {
                 out.push((chain.device, chain.incarnation, receipt.last_seq, register.value));

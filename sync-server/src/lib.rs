@@ -4,7 +4,8 @@
 //! console → api → projection → ingest → tlog → ledger        each uses only what stands to its right
 //! ```
 //! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
-//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`.
+//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `office` is what the desks of
+//! administrators and supervisors ask, for whatever face.
 
 pub mod api;
 pub mod checks;
@@ -16,6 +17,7 @@ pub mod hearing;
 pub mod ingest;
 pub mod keys;
 pub mod ledger;
+pub mod office;
 pub mod projection;
 pub mod server;
 pub mod tlog;

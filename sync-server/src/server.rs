@@ -27,6 +27,10 @@ const CHECKPOINT_PAUSE: Duration = Duration::from_millis(150);
 /// After a failed step (a full disk) the workers try again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often expired uploads are looked for: a quarter of their lifetime, within these.
+const SWEEP_LEAST: Duration = Duration::from_millis(250);
+const SWEEP_MOST: Duration = Duration::from_secs(3600);
+
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -89,7 +93,8 @@ impl Server {
     pub async fn open(root: &Path) -> Result<(Arc<Self>, Workers), OpenError> {
         let layout = Layout::new(root);
         let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
-        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&layout.blobs())?);
+        let keep_free = Config::load(&layout)?.limits.keep_free_bytes;
+        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&layout.blobs())?.keeping_free(keep_free));
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(&OsRandom)?);
         Self::with(layout, ledger, blobs, clock, random).await
@@ -133,7 +138,8 @@ impl Server {
             keys.time.signer(),
             published.clone(),
         );
-        let uploads = Uploads::new(ingest.clone(), blobs.clone());
+        crate::office::enrolments::make_index(&*ledger).await?;
+        let uploads = Uploads::new(ingest.clone(), blobs.clone(), config.limits);
         uploads.recover().await?;
         let (place, shown) = watch::channel(0);
         let failed = watch::Sender::new(None);
@@ -166,8 +172,9 @@ impl Server {
                 server.published.clone(),
                 folded.subscribe(),
                 place,
-                stopped,
+                stopped.clone(),
             )),
+            tokio::spawn(sweep(server.clone(), stopped)),
         ];
         Ok((server, Workers { stop, tasks }))
     }
@@ -321,6 +328,26 @@ async fn show(
             changed = folded.changed() => if changed.is_err() { return },
             _ = stopped.changed() => return,
         }
+    }
+}
+
+/// Drops uploads that have expired.
+async fn sweep(server: Arc<Server>, mut stopped: watch::Receiver<bool>) {
+    let span = Duration::from_secs(server.config.limits.upload_keep_s / 4).clamp(SWEEP_LEAST, SWEEP_MOST);
+    while !*stopped.borrow() {
+        match server.uploads.sweep().await {
+            Ok(swept) if swept.uploads > 0 => {
+                metrics::counter!("uploads_expired_total").increment(swept.uploads);
+                tracing::info!(
+                    uploads = swept.uploads,
+                    bytes = swept.bytes,
+                    "expired uploads were dropped"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "expired uploads could not be dropped; the next sweep tries again"),
+        }
+        pause(span, &mut stopped).await;
     }
 }
 

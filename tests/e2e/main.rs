@@ -6,3 +6,4 @@ mod arriving;
 mod hearing;
 mod office;
 mod pins;
+mod tablet;

@@ -108,4 +108,126 @@ fn open_orders_of_the_last_visit_show_at_the_next_inspection_of_the_same_enterpr
         ("清理疏散通道".into(), "2026-12-12".into())
     );
     assert_ne!(orders[0]["case"], begun["case"], "it belongs to the first case");
+    assert_eq!(item["state"], "open", "nobody has looked again: {item}");
+    let shown_at = |clock: &str| world.device(B, &["show", &second, "--clock", clock]).ok()["open_orders"].clone();
+    let late = shown_at("2027-01-11T09:00:00+08:00");
+    assert_eq!(late[0]["items"][0]["overdue_days"], 30, "{late}");
+    assert_eq!(
+        shown_at("2026-12-12T09:00:00+08:00")[0]["items"][0]["overdue_days"],
+        Value::Null
+    );
+    // Looked at again, first half done, then done.
+    let (order, item) = (text(&orders[0]["order"]), text(&item["item"]));
+    let review = |result: &str| {
+        let words = [
+            "review", &second, "--order", &order, "--item", &item, "--result", result,
+        ];
+        world.officer(B, &[&words[..], &clock].concat())
+    };
+    review("nearly").refused(1, "choice_unknown");
+    review("partly").ok();
+    let partly = shown_at("2027-01-11T09:00:00+08:00");
+    assert_eq!(
+        (&partly[0]["items"][0]["state"], &partly[0]["items"][0]["basis"]),
+        (&"partly".into(), &"review".into())
+    );
+    review("fulfilled").ok();
+    assert_eq!(
+        shown_at("2027-01-11T09:00:00+08:00").as_array().unwrap().len(),
+        0,
+        "nothing is left to do"
+    );
+    world.drain(B);
+}
+
+#[test]
+fn an_ordered_thing_is_done_when_its_item_is_found_in_order_at_a_later_visit() {
+    let world = World::new("e2e-checked", 1);
+    let first = world.inspections[0].clone();
+    let clock = ["--clock", "2026-11-24T09:00:00+08:00"];
+    world
+        .officer(A, &[&["check", &first, "e1", "violation"][..], &clock].concat())
+        .ok();
+    let words = [
+        "finding",
+        &first,
+        "--item",
+        "e1",
+        "--text",
+        "疏散通道被堵塞",
+        "--grade",
+        "larger",
+    ];
+    let finding = text(&world.officer(A, &[&words[..], &clock].concat()).ok()["id"]);
+    let words = [
+        "order",
+        &first,
+        "--finding",
+        &finding,
+        "--text",
+        "清理疏散通道",
+        "--due",
+        "2026-12-12",
+    ];
+    world.officer(A, &[&words[..], &clock].concat()).ok();
+    let enterprise = text(&world.device(A, &["inspections"]).ok()["items"][0]["enterprise"]);
+    let clock = ["--clock", "2027-01-11T09:00:00+08:00"];
+    let begun = ["begin", "--enterprise", &enterprise, "--title", "复查"];
+    let second = text(&world.officer(A, &[&begun[..], &clock].concat()).ok()["id"]);
+    let open = || world.device(A, &[&["show", &second][..], &clock].concat()).ok()["open_orders"].clone();
+    assert_eq!(
+        open()[0]["items"][0]["state"],
+        "open",
+        "the answer that led to the order says nothing about it"
+    );
+    world
+        .officer(A, &[&["check", &second, "e1", "violation"][..], &clock].concat())
+        .ok();
+    let item = open()[0]["items"][0].clone();
+    assert_eq!(
+        (&item["state"], &item["basis"]),
+        (&"not_fulfilled".into(), &"check".into())
+    );
+    assert_eq!(item["overdue_days"], 30);
+    world
+        .officer(A, &[&["check", &second, "e1", "ok"][..], &clock].concat())
+        .ok();
+    assert_eq!(open().as_array().unwrap().len(), 0, "corrected");
+}
+
+#[test]
+fn the_laptop_shows_both_ends_of_the_bracket_by_the_operators_word() {
+    let world = World::new("e2e-bracket", 1);
+    let inspection = world.inspections[0].clone();
+    let photo = world
+        .samples
+        .of(fieldseal_demo::samples::Kind::Photo)
+        .next()
+        .unwrap()
+        .path
+        .display()
+        .to_string();
+    let words = [
+        "capture",
+        &inspection,
+        "--file",
+        &photo,
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "现场照片",
+        "--proves",
+        "现场状况",
+    ];
+    world.officer(A, &words).ok();
+    world.drain(A);
+    world.drain_laptop();
+    let case = world.case(A, &inspection);
+    let shown = world.supervisor(&["show", &case]).ok();
+    let bracket = &shown["evidence"][0]["bracket"];
+    for end in ["not_before", "not_after"] {
+        assert!(bracket[end]["basis"].is_string(), "{end}: {bracket}");
+    }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fieldseal_demo::story::cast::TABLETS;
+use fieldseal_demo::story::ceremony;
 use fieldseal_demo::story::stage::copy_folder;
-use fieldseal_tests::world::{A, B, World, acknowledged, text};
+use fieldseal_tests::world::{A, B, World, acknowledged, text, told};
 
 use crate::{capture, noise, statements};
 
@@ -192,60 +193,175 @@ fn a_damaged_database_is_set_aside_salvaged_and_healed_by_a_sync() {
     let mut world = World::new("fault-damage", 3);
     let inspection = world.inspections[0].clone();
     let case = world.case(A, &inspection);
-    let mut ids = Vec::new();
-    // What the server has cannot be lost; what it has not is what can be salvaged.
+    let file = world.arg("piece.bin");
+    fs::write(&file, noise(11, 100_000)).unwrap();
+    let (mut ids, mut offered) = (Vec::new(), Vec::new());
     for n in [A, B] {
-        ids.extend(
-            world
-                .batch(n, &statements(&inspection, 60))
-                .iter()
-                .filter_map(|answer| answer["operation"].as_str().map(str::to_owned)),
-        );
+        // Some of it is at the server, some only on the tablet.
+        ids.extend(written(&world.batch(n, &statements(&inspection, 60))));
+        ids.push(text(&world.officer(n, &capture(&inspection, &file)).ok()["operation"]));
         world.drain(n);
+        offered.extend(written(&world.batch(n, &statements(&inspection, 20))));
+        let set = ["set", &inspection, "inspection/remark", "还没有签"];
+        world.device(n, &set).ok();
     }
-    let before = [A, B].map(|n| world.in_log(n).1);
     overwrite_the_middle(&world.tablet(A).join("store.db"));
     cut_in_half(&world.tablet(B).join("store.db"));
     for (n, what) in [(A, "overwritten in the middle"), (B, "cut in half")] {
-        // The first command may meet it only on the way; fsck reads everything.
-        let mut said = world.device(n, &["fsck", "--lang", "en"]);
-        if !said.stderr.contains("damaged") {
-            said = world.device(n, &["fsck", "--lang", "en"]);
-        }
-        assert!(
-            said.stderr.contains("database is damaged"),
-            "{what}: {}\n{}",
-            said.stdout,
-            said.stderr
-        );
-        let aside = world.tablet(n).join("damaged-1/store.db");
-        assert!(aside.is_file(), "{what}: the original is kept");
-        // Whatever came over, the tablet works on and is made whole by the server.
+        meet_the_damage(&world, n, what);
+        // Whatever came over, the tablet works on, in a new life where its last operations may be lost.
         let words = ["statement", &inspection, "--person", "钱守业", "--line", "修复以后"];
-        let written = world.officer(n, &words);
-        println!("{what}: after the repair: {:?} {}", written.code, written.stdout.trim());
-        if written.code == Some(0) {
-            ids.push(text(&written.json["operation"]));
-        }
-        let report = world.device(n, &["sync", "--wait", "30"]);
-        if n == B {
-            // Without its first half nothing of the database can be read, its enrolment neither: the tablet needs a new
-            // enrolment text. The original is kept, and what was received is at the server.
-            assert_eq!(
-                report.json["fault"]["code"], "code_unknown",
-                "{what}: {}",
-                report.stdout
-            );
-            continue;
-        }
-        assert_eq!(report.json["state"], "done", "{what}: {}", report.stdout);
+        ids.push(text(&world.officer(n, &words).ok()["operation"]));
+        heal(&mut world, n);
         let shown = world.device(n, &["show", &inspection]).ok();
         let statements = shown["statements"].as_array().unwrap().len();
-        println!("{what}: {statements} statements held, {:?} sealed before", before[n]);
-        assert!(statements >= 60, "{what}: only {statements} statements are held");
+        println!("{what}: {statements} statements held");
+        assert!(statements >= 61, "{what}: only {statements} statements are held");
+        let status = world.device(n, &["status"]).ok();
+        assert_eq!(
+            status["unsealed_files"], 0,
+            "{what}: the photograph has its record: {status}"
+        );
+        assert_eq!(status["blobs_waiting"], 0, "{what}: and its receipt: {status}");
     }
-    world.offline(|world| world.arrived_once(&case, &ids));
+    world.offline(|world| {
+        world.arrived_once(&case, &ids);
+        let exported = world.exported(&case);
+        let came = offered.iter().filter(|id| exported.contains_key(*id)).count();
+        println!(
+            "{came} of {} that only the tablets had were found again and offered",
+            offered.len()
+        );
+        assert!(came >= offered.len() / 4, "{came} of {}", offered.len());
+    });
     world.server_clean();
+}
+
+/// Everything else in the database can be read although the page that all of SQLite begins with is gone.
+#[test]
+fn a_database_without_its_first_page_gives_back_everything_else() {
+    let mut world = World::new("fault-first-page", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    let file = world.arg("piece.bin");
+    fs::write(&file, noise(12, 100_000)).unwrap();
+    let ids = written(&world.batch(A, &statements(&inspection, 40)));
+    let photograph = text(&world.officer(A, &capture(&inspection, &file)).ok()["operation"]);
+    world
+        .device(A, &["set", &inspection, "inspection/remark", "还没有签"])
+        .ok();
+    let before = world.device(A, &["status"]).ok();
+    let path = world.tablet(A).join("store.db");
+    let database = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    database.write_all_at(&noise(5, 4096), 0).unwrap();
+    drop(database);
+    // Nothing was sent: what comes back comes from the other pages.
+    let status = world.device(A, &["status"]).ok();
+    assert!(
+        world.tablet(A).join("damaged-1/store.db").is_file(),
+        "the original is kept"
+    );
+    assert_eq!(status["counts"]["draft"], 1, "the draft was found again: {status}");
+    assert_eq!(status["device"], before["device"]);
+    let shown = world.device(A, &["show", &inspection]).ok();
+    assert_eq!(shown["statements"].as_array().unwrap().len(), 40, "{shown}");
+    assert_eq!(shown["evidence"].as_array().unwrap().len(), 1, "{shown}");
+    heal(&mut world, A);
+    let all: Vec<String> = ids.into_iter().chain([photograph]).collect();
+    world.offline(|world| world.arrived_once(&case, &all));
+    world.device_clean(A);
+    world.server_clean();
+}
+
+/// Neither database nor its side files: what the server has comes back, the chain goes on in a new life, and no place of the
+/// old one is signed twice.
+#[test]
+fn a_tablet_that_lost_its_whole_database_fetches_its_own_work_back() {
+    let mut world = World::new("fault-gone", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    let file = world.arg("piece.bin");
+    fs::write(&file, noise(13, 100_000)).unwrap();
+    let mut ids = written(&world.batch(A, &statements(&inspection, 30)));
+    ids.push(text(&world.officer(A, &capture(&inspection, &file)).ok()["operation"]));
+    world.drain(A);
+    let before = world.device(A, &["status"]).ok();
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.tail"] {
+        let _ = fs::remove_file(world.tablet(A).join(name));
+    }
+    let fetched = world.device(A, &["sync"]).ok();
+    assert_eq!(
+        fetched["approved"], false,
+        "the new life's key is not approved yet: {fetched}"
+    );
+    let after = world.device(A, &["status"]).ok();
+    assert_eq!(after["device"], before["device"]);
+    assert_ne!(after["incarnation"], before["incarnation"], "a new life");
+    let shown = world.device(A, &["show", &inspection]).ok();
+    assert_eq!(shown["statements"].as_array().unwrap().len(), 30, "{shown}");
+    assert_eq!(after["unsealed_files"], 0, "the photograph has its record: {after}");
+    heal(&mut world, A);
+    let words = ["statement", &inspection, "--person", "钱守业", "--line", "重新开始"];
+    ids.push(text(&world.officer(A, &words).ok()["operation"]));
+    world.drain(A);
+    let (in_log, sealed) = world.in_log(A);
+    assert_eq!(in_log, sealed, "both lives are in the log");
+    world.device_clean(A);
+    world.offline(|world| {
+        world.arrived_once(&case, &ids);
+        let mut places: Vec<_> = world
+            .exported(&case)
+            .values()
+            .map(|op| (op.header().device, op.header().incarnation, op.header().seq))
+            .collect();
+        let all = places.len();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), all, "no place was signed twice");
+    });
+    world.server_clean();
+}
+
+/// The operations that a batch's answers acknowledge.
+fn written(answers: &[serde_json::Value]) -> Vec<String> {
+    let operations = answers.iter().filter_map(|answer| answer["operation"].as_str());
+    operations.map(str::to_owned).collect()
+}
+
+/// The first command may meet it only on the way; fsck reads everything, and the next start repairs.
+fn meet_the_damage(world: &World, n: usize, what: &str) {
+    let mut said = world.device(n, &["fsck", "--lang", "en"]);
+    if !said.stderr.contains("database is damaged") {
+        said = world.device(n, &["fsck", "--lang", "en"]);
+    }
+    assert!(
+        said.stderr.contains("database is damaged"),
+        "{what}: {}\n{}",
+        said.stdout,
+        said.stderr
+    );
+    if !world.tablet(n).join("damaged-1/store.db").is_file() {
+        world.device(n, &["status"]).ok();
+    }
+    let aside = world.tablet(n).join("damaged-1/store.db");
+    assert!(aside.is_file(), "{what}: the original is kept");
+}
+
+/// A sync, the administrator's approval of the new life where there is one, and a sync to the end.
+fn heal(world: &mut World, n: usize) {
+    let report = world.device(n, &["sync"]).ok();
+    assert_eq!(report["state"], "done", "{report}");
+    if report["approved"] == false {
+        told(ceremony::admin(
+            &world.stage,
+            "admin-approve",
+            "card.json",
+            &["approve", "--all"],
+        ));
+    }
+    world.drain(n);
+    let status = world.device(n, &["status"]).ok();
+    assert_eq!(status["healing"], false, "{status}");
 }
 
 fn overwrite_the_middle(path: &Path) {

@@ -185,11 +185,17 @@ impl<'a> Desk<'a> {
 fn remarks(shell: &Shell, report: &StartReport) -> Vec<String> {
     let say = |code, params: Vec<(&'static str, Param)>| Message::new(code, params).text(shell.lang);
     let mut lines = Vec::new();
-    if report.salvage.is_some() {
+    if let Some(salvage) = &report.salvage {
         lines.push(say("db_damaged", Vec::new()));
+        let params = vec![
+            ("count", Param::Count(salvage.operations)),
+            ("drafts", Param::Count(salvage.drafts)),
+            ("path", Param::text(salvage.aside.display().to_string())),
+        ];
+        lines.push(say("db_recovered", params));
     }
     if report.new_incarnation {
-        lines.push(say("awaiting_approval", Vec::new()));
+        lines.push(say("new_life", Vec::new()));
     }
     if let Some(swept) = &report.swept
         && !swept.adopted.is_empty()

@@ -7,7 +7,7 @@ use fieldseal_proof::ids::{BlobHash, EvidenceId, FindingId, InspectionId, ItemId
 use super::{DeviceError, FieldDevice};
 use crate::catalogue::Param;
 use crate::domain::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, Line, Paragraph, Position};
-use crate::evidence::Capture;
+use crate::evidence::{Capture, Intent};
 use crate::store::BlobState;
 use crate::vault::{OnFailure, VaultError, VaultReader, minutes_of_video};
 
@@ -90,7 +90,21 @@ impl FieldDevice {
         } else {
             OnFailure::Discard
         };
-        let capture = Capture::take(&self.vault, source, on_failure)?;
+        let intent = Intent {
+            case,
+            inspection,
+            evidence,
+            acquisition,
+            kind: new.kind.to_owned(),
+            title: title.clone(),
+            // A head has little room; what a file is to prove can be said again.
+            proves: proves.clone().filter(|proves| proves.as_str().len() <= 1024),
+            collector: collector.clone(),
+            original_name: original_name.clone(),
+            claimed_ms,
+            finding: new.finding,
+        };
+        let capture = Capture::take_for(&self.vault, source, on_failure, &intent)?;
         let (sha256, size, media_type) = (capture.sha256(), capture.size(), capture.media_type().to_owned());
         let seal = EvidenceSeal {
             evidence,

@@ -117,8 +117,16 @@ impl FieldDevice {
             rests_on: new.rests_on.to_vec(),
         };
         let act = issue.act(&*self.pack()?)?;
+        let now_ms = self.clock.now().wall_ms;
         let along = |tx: &rusqlite::Transaction<'_>| {
-            insert_blob(tx, capture.file(), capture.media_type(), BlobState::Sealed, true)
+            insert_blob(
+                tx,
+                capture.file(),
+                capture.media_type(),
+                BlobState::Sealed,
+                true,
+                now_ms,
+            )
         };
         let with = AppendWith {
             session: self.session(),
@@ -229,8 +237,16 @@ impl FieldDevice {
             outcome,
         };
         let new = operation_of(sign.act()?).in_inspection(case, inspection);
+        let now_ms = self.clock.now().wall_ms;
         let along = |tx: &rusqlite::Transaction<'_>| match signed_pdf {
-            Some(capture) => insert_blob(tx, capture.file(), capture.media_type(), BlobState::Sealed, true),
+            Some(capture) => insert_blob(
+                tx,
+                capture.file(),
+                capture.media_type(),
+                BlobState::Sealed,
+                true,
+                now_ms,
+            ),
             None => Ok(()),
         };
         let with = AppendWith {

@@ -6,6 +6,7 @@ use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{InspectionId, OpId};
 
 use super::{DeviceError, FieldDevice};
+use crate::domain::recheck;
 use crate::operation::NewOperation;
 use crate::store::{AppendWith, Draft};
 
@@ -31,7 +32,8 @@ impl FieldDevice {
     /// Signs the drafts of an inspection, one operation for each kind, each in the transaction that removes its drafts.
     ///
     /// # Errors
-    /// `draft_missing` when there is none. After a failure the drafts that are not signed yet still stand.
+    /// `draft_missing` when there is none; what the pack in force does not accept of a value, and then nothing was signed. After
+    /// a failure the drafts that are not signed yet still stand.
     pub fn commit(&self, inspection: InspectionId) -> Result<Vec<OpId>, DeviceError> {
         let drafts = self.store.drafts(Some(inspection))?;
         if drafts.is_empty() {
@@ -44,6 +46,7 @@ impl FieldDevice {
                 .or_default()
                 .push(draft);
         }
+        self.recheck(inspection, &drafts)?;
         let mut ids = Vec::new();
         for (kind, drafts) in kinds {
             for group in drafts.chunks(MOST_FIELDS) {
@@ -62,6 +65,23 @@ impl FieldDevice {
             }
         }
         Ok(ids)
+    }
+}
+
+impl FieldDevice {
+    /// Each value against the pack that is in force now, which may be another one than when it was typed.
+    fn recheck(&self, inspection: InspectionId, drafts: &[Draft]) -> Result<(), DeviceError> {
+        let pack = self.pack()?;
+        let today = self.today(&pack);
+        let state = self.inspection(inspection)?.state;
+        let beside = |path: &str| match drafts.iter().find(|draft| draft.path == path) {
+            Some(draft) => draft.value.as_text().map(str::to_owned),
+            None => state.text(path),
+        };
+        for draft in drafts {
+            recheck(&draft.path, &draft.value, &pack, today, &beside)?;
+        }
+        Ok(())
     }
 }
 

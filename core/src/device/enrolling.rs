@@ -5,8 +5,9 @@ use fieldseal_proof::suite::PublicKey;
 use serde_json::{Value, json};
 
 use super::{DeviceEnrolment, FieldDevice, OfficerEnrolment};
+use crate::catalogue::Param;
 use crate::keyring::{EnrolmentState, OfficerRecord};
-use crate::sync::fault::{Fault, StoreFault, checked};
+use crate::sync::fault::{DEVICE_REVOKED, Fault, StoreFault, checked};
 use crate::sync::limits;
 use crate::sync::message::{Expect, Method, Payload, Request, Response};
 
@@ -17,8 +18,27 @@ pub struct EnrolmentRound {
     pub sent: u64,
     /// The administrator has approved this device.
     pub approved: bool,
-    /// The administrator refused the request of this id.
-    pub refused: Option<String>,
+    /// The administrator refused this device's request.
+    pub refused: Option<RefusedRequest>,
+}
+
+/// A request that an administrator said no to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedRequest {
+    /// The server's id of the request.
+    pub request: String,
+    /// The administrator's words.
+    pub reason: String,
+}
+
+impl RefusedRequest {
+    /// What `enrolment_refused` of the catalogue says it with.
+    pub fn params(&self) -> [(&'static str, Param); 2] {
+        [
+            ("request", Param::text(&self.request)),
+            ("reason", Param::text(&self.reason)),
+        ]
+    }
 }
 
 /// Sends what has not been sent, and asks whether the device is approved. Safe to begin again at any time: a request that
@@ -28,6 +48,8 @@ pub struct Enrolling {
     round: EnrolmentRound,
     asked: Option<Ask>,
     looked: bool,
+    /// The server said that this device's key is revoked: it enrols nobody any more.
+    over: bool,
 }
 
 #[derive(Debug)]
@@ -43,10 +65,18 @@ impl Enrolling {
     /// # Errors
     /// [`Fault::Store`] when the device's own files cannot be read.
     pub fn next_request(&mut self, device: &FieldDevice) -> Result<Option<Request>, Fault> {
+        if self.over {
+            return Ok(None);
+        }
         let kept = |error| Fault::Store(StoreFault::from(error));
         let state = device.enrolment_state().map_err(kept)?;
         if state == EnrolmentState::New {
-            let request = device.enrolment().map_err(kept)?;
+            // A further life shows the token of the earlier ones; the code was good for the first.
+            let request = match device.enrolled_earlier() {
+                true => device.further_enrolment(),
+                false => device.enrolment(),
+            };
+            let request = request.map_err(kept)?;
             self.asked = Some(Ask::Device);
             return Ok(Some(post("/v1/enrol", &device_json(&request))));
         }
@@ -54,8 +84,12 @@ impl Enrolling {
         if !self.round.approved && !self.looked {
             self.looked = true;
             if let Some(request) = device.enrolment_request() {
-                // Asked with the code: the token opens only once the administrator has signed.
-                let path = format!("/v1/enrol/{request}?code={}", device.card().code);
+                // A first life asks with the code: its token opens only once the administrator has signed.
+                let code = match device.enrolled_earlier() {
+                    true => String::new(),
+                    false => format!("?code={}", device.card().code),
+                };
+                let path = format!("/v1/enrol/{request}{code}");
                 self.asked = Some(Ask::State { request });
                 return Ok(Some(blank(Method::Get, &path, Payload::Empty)));
             }
@@ -76,7 +110,14 @@ impl Enrolling {
     /// [`Fault`]: the server said no, or something else than was promised.
     pub fn handle_response(&mut self, device: &FieldDevice, answer: Response) -> Result<(), Fault> {
         let Some(ask) = self.asked.take() else { return Ok(()) };
-        let answer = checked(Expect::Json, answer)?;
+        let answer = match checked(Expect::Json, answer) {
+            // What it has signed is still sent: the session goes on, and says it at its end.
+            Err(Fault::Refused { code, .. }) if code == DEVICE_REVOKED => {
+                self.over = true;
+                return Ok(());
+            }
+            other => other?,
+        };
         let answer: Value = serde_json::from_slice(&answer.body).map_err(|why| untrue(why.to_string()))?;
         let kept = |error| Fault::Store(StoreFault::from(error));
         match ask {
@@ -89,7 +130,10 @@ impl Enrolling {
             }
             Ask::State { request } => match text(&answer, "state")? {
                 "approved" => self.round.approved = true,
-                "refused" => self.round.refused = Some(request),
+                "refused" => {
+                    let reason = answer["reason"].as_str().unwrap_or_default().to_owned();
+                    self.round.refused = Some(RefusedRequest { request, reason });
+                }
                 _ => {}
             },
             Ask::Officer(record) => {

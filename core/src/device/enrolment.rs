@@ -13,7 +13,7 @@ use crate::keyring::{EnrolmentState, Identity, KeyringError, NewOfficer, Officer
 /// A device's request (wire.md, Enrolment text).
 #[derive(Debug, Clone)]
 pub struct DeviceEnrolment {
-    /// One-time code of the card.
+    /// One-time code of the card; empty for a further life of an enrolled device, which shows its token instead.
     pub code: String,
     /// Device, incarnation, role and label.
     pub identity: Identity,
@@ -72,11 +72,29 @@ impl FieldDevice {
         Ok((self.keys.operation_key()?.public().clone(), self.keys.custody()))
     }
 
-    /// What the transport posts to enrol this device or a new life of it.
+    /// What the transport posts to enrol this device, with the code of its card.
     ///
     /// # Errors
     /// When a key does not sign.
     pub fn enrolment(&self) -> Result<DeviceEnrolment, DeviceError> {
+        self.enrolment_with(&self.card.code)
+    }
+
+    /// What the transport posts to enrol a further life of a device that shows its token.
+    ///
+    /// # Errors
+    /// When a key does not sign.
+    pub fn further_enrolment(&self) -> Result<DeviceEnrolment, DeviceError> {
+        self.enrolment_with("")
+    }
+
+    /// Whether an earlier life of this device was approved: its token is then open, and what the server has of it can be
+    /// fetched although the present life is not approved yet.
+    pub fn enrolled_earlier(&self) -> bool {
+        self.keys.standing().earlier
+    }
+
+    fn enrolment_with(&self, code: &str) -> Result<DeviceEnrolment, DeviceError> {
         let identity = self.identity();
         let (operation, cosigner) = (self.keys.operation_key()?, self.keys.cosigner_key()?);
         let statement = cbor::encode(&Value::Map(vec![
@@ -86,11 +104,11 @@ impl FieldDevice {
             (3, Value::bytes(identity.incarnation.as_bytes())),
             (4, Value::bytes(operation.public().as_bytes())),
             (5, Value::bytes(cosigner.public().as_bytes())),
-            (6, Value::text(&self.card.code)),
+            (6, Value::text(code)),
         ]));
         let proof = operation.sign(ENROLMENT, &statement).map_err(KeyringError::from)?;
         Ok(DeviceEnrolment {
-            code: self.card.code.clone(),
+            code: code.to_owned(),
             identity,
             operation: operation.public().clone(),
             cosigner: cosigner.public().clone(),
@@ -110,6 +128,7 @@ impl FieldDevice {
             request: Some(request.to_owned()),
             token: token.map(str::to_owned).or(standing.token),
             card: standing.card,
+            earlier: standing.earlier,
         })?)
     }
 

@@ -1,35 +1,12 @@
-//! Inspections on this device: list, show, begin, close.
-
-use std::collections::BTreeMap;
+//! Inspections on this device: the list, and one with all that is held of it.
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{
-    BlobHash, CaseId, DeviceId, EnterpriseId, EvidenceId, InspectionId, ItemId, OfficerId, OpId,
-};
+use fieldseal_proof::ids::{BlobHash, CaseId, DeviceId, EnterpriseId, EvidenceId, InspectionId};
 
-use super::{DeviceError, FieldDevice, operation_of};
-use crate::domain::{CreditCode, Day, Held, InspectionPlan, Line, Paragraph, Party, inspection_close};
+use super::{DeviceError, FieldDevice};
+use crate::domain::view::JudgedOrder;
 use crate::merge::{Scope, State};
-use crate::store::{Draft, OperationRow, Progress};
-
-/// An inspection that nobody assigned.
-#[derive(Debug, Clone, Default)]
-pub struct NewInspection<'a> {
-    /// The enterprise inspected.
-    pub enterprise: Option<EnterpriseId>,
-    /// What it is called.
-    pub title: &'a str,
-    /// Where.
-    pub place: &'a str,
-    /// Planned day, `YYYY-MM-DD`.
-    pub planned: Option<&'a str>,
-    /// Remark.
-    pub remark: &'a str,
-    /// Certificate numbers of the officers; they must be on this device.
-    pub certificates: &'a [&'a str],
-    /// Checklist items, ids of the rule pack.
-    pub items: &'a [&'a str],
-}
+use crate::store::{Draft, KeptView, OperationRow, Progress};
 
 /// A line in the list of inspections.
 #[derive(Debug, Clone)]
@@ -58,17 +35,6 @@ pub struct InspectionRow {
     pub progress: [u64; 3],
 }
 
-/// An order that was given at an earlier visit to the same enterprise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenOrder {
-    /// The earlier case.
-    pub case: CaseId,
-    /// The order.
-    pub order: ItemId,
-    /// Text of each item with its due day.
-    pub items: Vec<(String, Option<String>)>,
-}
-
 /// Everything held of an inspection.
 #[derive(Debug)]
 pub struct InspectionView {
@@ -80,21 +46,46 @@ pub struct InspectionView {
     pub operations: Vec<OperationRow>,
     /// Drafts.
     pub drafts: Vec<Draft>,
-    /// Orders of earlier visits to the same enterprise, newest visit last.
-    pub open_orders: Vec<OpenOrder>,
+    /// Orders of earlier visits to the same enterprise of which something is left to do, each item judged.
+    pub open_orders: Vec<JudgedOrder>,
 }
 
 impl FieldDevice {
-    /// The inspections this device knows of, oldest first.
+    /// The inspections this device knows of, oldest first. Only cases in which something was written since the last call are
+    /// folded.
     ///
     /// # Errors
     /// When the database does.
     pub fn inspections(&self) -> Result<Vec<InspectionRow>, DeviceError> {
-        let mut rows = Vec::new();
+        let seen = self.store.last_arrival()?;
+        let mut kept = self.store.inspection_views()?;
+        let (progress, drafts) = (self.store.progress_of_streams()?, self.store.drafts_of_inspections()?);
+        let (mut rows, mut fresh) = (Vec::new(), Vec::new());
         for (case, inspection) in self.store.inspections()? {
-            let (state, operations) = self.read(case, inspection)?;
-            rows.push(self.row(case, inspection, &state, &operations)?);
+            let view = match kept.remove(&(case, inspection)) {
+                Some(view) => view,
+                None => {
+                    let (state, operations) = self.read(case, inspection)?;
+                    let view = view_of(&state, &operations);
+                    fresh.push(((case, inspection), view.clone()));
+                    view
+                }
+            };
+            // What speaks of the whole case counts for each of its inspections.
+            let streams = [(case, *inspection.as_bytes()), (case, *case.as_bytes())];
+            let counts = streams.iter().filter_map(|stream| progress.get(stream));
+            let progress = counts.fold([0; 3], |sum: [u64; 3], next| {
+                std::array::from_fn(|at| sum[at] + next[at])
+            });
+            rows.push(row(
+                case,
+                inspection,
+                view,
+                drafts.get(&inspection).copied().unwrap_or(0),
+                progress,
+            ));
         }
+        self.store.keep_inspection_views(&fresh, seen)?;
         Ok(rows)
     }
 
@@ -105,91 +96,32 @@ impl FieldDevice {
     pub fn inspection(&self, inspection: InspectionId) -> Result<InspectionView, DeviceError> {
         let case = self.store.case_of(inspection)?;
         let (state, operations) = self.read(case, inspection)?;
-        let row = self.row(case, inspection, &state, &operations)?;
+        let drafts = self.store.drafts(Some(inspection))?;
+        let mut progress = [0; 3];
+        for operation in &operations {
+            progress[match operation.progress {
+                Progress::Sealed => 0,
+                Progress::Received => 1,
+                Progress::Logged => 2,
+            }] += 1;
+        }
+        let row = row(
+            case,
+            inspection,
+            view_of(&state, &operations),
+            drafts.len() as u64,
+            progress,
+        );
         let open_orders = match row.enterprise {
             Some(enterprise) => self.open_orders(enterprise, case)?,
             None => Vec::new(),
         };
-        let drafts = self.store.drafts(Some(inspection))?;
         Ok(InspectionView {
             row,
             state,
             operations,
             drafts,
             open_orders,
-        })
-    }
-
-    /// Begins an inspection that nobody assigned; a case is opened for it.
-    ///
-    /// # Errors
-    /// `field_empty` without an enterprise, `officer_unknown`, `not_in_pack`, or a field that is not accepted.
-    pub fn begin(&self, new: &NewInspection<'_>) -> Result<(CaseId, InspectionId, OpId), DeviceError> {
-        let pack = self.pack()?;
-        let enterprise = new.enterprise.ok_or_else(|| DeviceError::not_found("enterprise"))?;
-        let officers: Vec<OfficerId> = new
-            .certificates
-            .iter()
-            .map(|c| Ok(self.officer(c)?.officer))
-            .collect::<Result<_, DeviceError>>()?;
-        let plan = InspectionPlan {
-            enterprise,
-            title: Line::parse("title", new.title)?,
-            place: Line::parse_opt("place", new.place)?,
-            planned: new.planned.map(|day| Day::parse("planned", day)).transpose()?,
-            remark: Paragraph::parse_opt("remark", new.remark)?,
-            officers,
-            devices: vec![self.identity().device],
-            items: new.items.iter().map(|item| (*item).to_owned()).collect(),
-            party: self.party(enterprise)?,
-        };
-        let (case, inspection) = (
-            CaseId::from_bytes(self.fresh_id()?),
-            InspectionId::from_bytes(self.fresh_id()?),
-        );
-        let id = self.append(operation_of(plan.begin(&pack)?).in_inspection(case, inspection))?;
-        Ok((case, inspection, id))
-    }
-
-    /// Closes an inspection over everything this device holds of it.
-    ///
-    /// # Errors
-    /// `not_found`.
-    pub fn close(&self, inspection: InspectionId) -> Result<OpId, DeviceError> {
-        let case = self.store.case_of(inspection)?;
-        let held: Vec<Held> = self
-            .store
-            .held_in(case, inspection)?
-            .into_iter()
-            .map(|(device, incarnation, last_counter, last_id)| Held {
-                device,
-                incarnation,
-                stream: *inspection.as_bytes(),
-                last_counter,
-                last_id,
-            })
-            .collect();
-        self.record(inspection, inspection_close(&held))
-    }
-
-    /// What the registry says of an enterprise, copied into the inspection as it was then.
-    pub(super) fn party(&self, enterprise: EnterpriseId) -> Result<Party, DeviceError> {
-        let row = self.enterprise(enterprise)?;
-        let line = |field, value: &Option<String>| -> Result<Option<Line>, DeviceError> {
-            Ok(value
-                .as_deref()
-                .map(|value| Line::parse_opt(field, value))
-                .transpose()?
-                .flatten())
-        };
-        Ok(Party {
-            name: line("name", &row.name)?,
-            // A registry entry with a wrong code keeps it as entered; the inspection then carries none.
-            credit_code: row.credit_code.as_deref().and_then(|code| CreditCode::parse(code).ok()),
-            address: line("address", &row.address)?,
-            head: line("head", &row.head)?,
-            position: None,
-            phone: line("phone", &row.phone)?,
         })
     }
 
@@ -223,64 +155,6 @@ impl FieldDevice {
         Ok((state, operations))
     }
 
-    fn row(
-        &self,
-        case: CaseId,
-        inspection: InspectionId,
-        state: &State,
-        operations: &[OperationRow],
-    ) -> Result<InspectionRow, DeviceError> {
-        let last = |kind: &str| operations.iter().rposition(|row| row.operation.header().kind == kind);
-        let mut progress = [0; 3];
-        for row in operations {
-            progress[match row.progress {
-                Progress::Sealed => 0,
-                Progress::Received => 1,
-                Progress::Logged => 2,
-            }] += 1;
-        }
-        Ok(InspectionRow {
-            case,
-            inspection,
-            title: state.text("inspection/title"),
-            enterprise: state.bytes("inspection/enterprise").map(EnterpriseId::from_bytes),
-            party: state.text("party/name"),
-            planned: state.text("inspection/planned"),
-            closed: last("inspection.close").is_some(),
-            returned: last("inspection.return") > last("inspection.close"),
-            conflicts: state.conflicts().count() as u64,
-            drafts: self.store.drafts(Some(inspection))?.len() as u64,
-            progress,
-        })
-    }
-
-    fn open_orders(&self, enterprise: EnterpriseId, except: CaseId) -> Result<Vec<OpenOrder>, DeviceError> {
-        let mut orders = Vec::new();
-        for case in self
-            .store
-            .cases_where("inspection/enterprise", &Value::bytes(enterprise.as_bytes()))?
-        {
-            if case == except {
-                continue;
-            }
-            let state = self.store.state(Scope::Case(case))?;
-            let mut items: BTreeMap<ItemId, Vec<(String, Option<String>)>> = BTreeMap::new();
-            for (path, _) in state.under("order") {
-                let segments: Vec<&str> = path.split('/').collect();
-                let ["order", order, "item", item, "text"] = segments.as_slice() else {
-                    continue;
-                };
-                let (Ok(order_id), Some(text)) = (order.parse(), state.text(path)) else {
-                    continue;
-                };
-                let due = state.text(&format!("order/{order}/item/{item}/due"));
-                items.entry(order_id).or_default().push((text, due));
-            }
-            orders.extend(items.into_iter().map(|(order, items)| OpenOrder { case, order, items }));
-        }
-        Ok(orders)
-    }
-
     /// The devices named by an inspection.
     ///
     /// # Errors
@@ -297,5 +171,35 @@ impl FieldDevice {
         Ok(ids
             .filter_map(|bytes| bytes.try_into().ok().map(DeviceId::from_bytes))
             .collect())
+    }
+}
+
+/// What the list shows of an inspection, from its fold.
+fn view_of(state: &State, operations: &[OperationRow]) -> KeptView {
+    let last = |kind: &str| operations.iter().rposition(|row| row.operation.header().kind == kind);
+    KeptView {
+        title: state.text("inspection/title"),
+        enterprise: state.bytes("inspection/enterprise").map(EnterpriseId::from_bytes),
+        party: state.text("party/name"),
+        planned: state.text("inspection/planned"),
+        closed: last("inspection.close").is_some(),
+        returned: last("inspection.return") > last("inspection.close"),
+        conflicts: state.conflicts().count() as u64,
+    }
+}
+
+fn row(case: CaseId, inspection: InspectionId, view: KeptView, drafts: u64, progress: [u64; 3]) -> InspectionRow {
+    InspectionRow {
+        case,
+        inspection,
+        title: view.title,
+        enterprise: view.enterprise,
+        party: view.party,
+        planned: view.planned,
+        closed: view.closed,
+        returned: view.returned,
+        conflicts: view.conflicts,
+        drafts,
+        progress,
     }
 }

@@ -19,11 +19,14 @@ mod error;
 mod field;
 mod fsck;
 mod inspections;
+mod orphans;
 mod packs;
 mod papers;
 mod people;
+mod planning;
 mod registry;
 mod rescue;
+mod reviews;
 mod status;
 mod supervise;
 mod sync_port;
@@ -42,24 +45,25 @@ use crate::keyring::{FileKeyStore, Identity, KeyStore, NewDevice, PlatformKeys};
 use crate::operation::NewOperation;
 use crate::pack::{PackFile, RulePack};
 use crate::random::{Random, uuid};
-use crate::store::{BlobState, Salvage, Store, StorePorts};
+use crate::store::{BlobRow, BlobState, Salvage, Store, StorePorts};
 use crate::vault::{EscrowKey, Space, SweptVault, Vault};
 
 pub use capture::{Captured, NewEvidence, StorageLeft};
 pub use card::EnrolmentCard;
 pub use documents::{IssuedDocument, NewDocument, PaperPlace};
-pub use enrolling::{Enrolling, EnrolmentRound};
+pub use enrolling::{Enrolling, EnrolmentRound, RefusedRequest};
 pub use enrolment::{DeviceEnrolment, OfficerEnrolment};
 pub use error::DeviceError;
 pub use field::{NewCredentials, NewFinding, NewOrderItem, NewStatement};
 pub use fsck::Fsck;
-pub use inspections::{InspectionRow, InspectionView, NewInspection, OpenOrder};
+pub use inspections::{InspectionRow, InspectionView};
+pub use orphans::Orphan;
 pub use papers::{PreparedDocument, Printed, Typesetting};
 pub use people::Unlocked;
+pub use planning::NewInspection;
 pub use registry::{EnterpriseRow, NewEnterprise};
 pub use rescue::{RescueReader, RescueRecord, RescueReport};
 pub use status::DeviceStatus;
-pub use supervise::Assignment;
 pub use sync_port::SyncPort;
 pub use visit::{Visit, VisitOptions, VisitReport, VisitStep};
 
@@ -355,7 +359,17 @@ impl FieldDevice {
         Ok(earlier.and_then(|earlier| ClockJump::between(earlier, now)))
     }
 
-    /// Adopts or sets aside what a cut left in the vault; what is adopted waits, unsealed, for a person.
+    /// The server's whole feed was read. After a damage this is when it is known which files are nobody's.
+    pub(super) fn feed_read(&self) -> Result<(), DeviceError> {
+        if self.store.is_healing()? {
+            self.store.healed()?;
+            self.settle_orphans(self.store.blobs()?)?;
+        }
+        Ok(())
+    }
+
+    /// Adopts or sets aside what a cut left in the vault; what is adopted is sealed where its capture noted to, else it waits for
+    /// a person.
     fn sweep(&self) -> Result<SweptVault, DeviceError> {
         let swept = self.vault.sweep(&self.store.blob_files()?)?;
         for file in &swept.adopted {
@@ -370,13 +384,13 @@ impl FieldDevice {
                 continue;
             }
             self.store.add_blob(file, &media_type, BlobState::Unsealed, true)?;
-            self.note_custody(
-                crate::domain::CustodyKind::Quarantined,
-                file.sha256,
-                "found at start without a record",
-            )?;
         }
         let rows = self.store.blobs()?;
+        // After a damage the operations that name these files may be on their way back.
+        if !self.store.is_healing()? {
+            let adopted = |row: &BlobRow| swept.adopted.iter().any(|file| file.name == row.file);
+            self.settle_orphans(rows.iter().filter(|row| adopted(row)).cloned().collect())?;
+        }
         for name in &swept.missing {
             let row = rows
                 .iter()

@@ -20,7 +20,11 @@ pub struct DeviceStatus {
     pub unsealed_files: u64,
     /// Files that are changed or missing.
     pub broken_files: u64,
-    /// Age of the oldest operation that only this device has, in milliseconds by its clock.
+    /// Operations held here that a disposition sets aside.
+    pub quarantined: u64,
+    /// The database was damaged and the server's feed was not read wholly since.
+    pub healing: bool,
+    /// Age of the oldest operation or file that only this device has, in milliseconds by its clock.
     pub oldest_waiting_ms: Option<u64>,
     /// Free bytes of the disk.
     pub free_bytes: u64,
@@ -57,12 +61,35 @@ impl FieldDevice {
                 [("minutes", Param::Count(left.minutes))],
             ));
         }
+        let limit_ms = self
+            .pack()
+            .map(|pack| pack.thresholds().unsynced_hours.saturating_mul(HOUR_MS));
+        if let (Some(age), Ok(limit)) = (oldest_waiting_ms, limit_ms)
+            && age > limit
+        {
+            remarks.push(DeviceError::new(
+                "unsynced_too_long",
+                [("span", Param::Span(age)), ("limit", Param::Span(limit))],
+            ));
+        }
+        let unsealed_files = count(&[BlobState::Unsealed]);
+        let healing = self.store.is_healing()?;
+        if healing {
+            remarks.push(DeviceError::new("db_healing", []));
+        } else if unsealed_files > 0 {
+            remarks.push(DeviceError::new(
+                "orphans_wait",
+                [("count", Param::Count(unsealed_files))],
+            ));
+        }
         Ok(DeviceStatus {
             identity: self.identity(),
             enrolment: self.enrolment_state()?,
             drafts: self.store.drafts(None)?.len() as u64,
             pending,
-            unsealed_files: count(&[BlobState::Unsealed]),
+            unsealed_files,
+            quarantined: self.store.quarantined()?,
+            healing,
             broken_files: count(&[BlobState::Changed, BlobState::Missing]),
             oldest_waiting_ms,
             free_bytes,
@@ -71,3 +98,5 @@ impl FieldDevice {
         })
     }
 }
+
+const HOUR_MS: u64 = 60 * 60 * 1000;

@@ -1,67 +1,13 @@
-//! What a supervisor signs: assignments and decisions.
+//! What a supervisor decides.
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, EvidenceId, InspectionId, ItemId, OfficerId, OpId};
+use fieldseal_proof::ids::{CaseId, EnterpriseId, EvidenceId, InspectionId, ItemId, OfficerId, OpId};
 
 use super::{DeviceError, FieldDevice, operation_of};
-use crate::domain::{
-    Day, EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionPlan, InspectionReturn, Line, Paragraph,
-    QuarantineDecide,
-};
+use crate::domain::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionReturn, Paragraph, QuarantineDecide};
 use crate::merge::{Scope, Standing};
 
-/// An inspection to be assigned.
-#[derive(Debug, Clone, Default)]
-pub struct Assignment<'a> {
-    /// The enterprise.
-    pub enterprise: Option<EnterpriseId>,
-    /// What it is called.
-    pub title: &'a str,
-    /// Where.
-    pub place: &'a str,
-    /// Planned day, `YYYY-MM-DD`.
-    pub planned: Option<&'a str>,
-    /// Remark.
-    pub remark: &'a str,
-    /// Certificate numbers of the officers, as the key log shows them.
-    pub certificates: &'a [&'a str],
-    /// Tablets.
-    pub devices: &'a [DeviceId],
-    /// Checklist items, ids of the rule pack.
-    pub items: &'a [&'a str],
-}
-
 impl FieldDevice {
-    /// Assigns an inspection; a case is opened for it.
-    ///
-    /// # Errors
-    /// `officer_unknown`, `not_in_pack`, or a field that is not accepted.
-    pub fn assign(&self, new: &Assignment<'_>) -> Result<(CaseId, InspectionId, OpId), DeviceError> {
-        let pack = self.pack()?;
-        let enterprise = new.enterprise.ok_or_else(|| DeviceError::not_found("enterprise"))?;
-        let plan = InspectionPlan {
-            enterprise,
-            title: Line::parse("title", new.title)?,
-            place: Line::parse_opt("place", new.place)?,
-            planned: new.planned.map(|day| Day::parse("planned", day)).transpose()?,
-            remark: Paragraph::parse_opt("remark", new.remark)?,
-            officers: new
-                .certificates
-                .iter()
-                .map(|c| self.enrolled_officer(c))
-                .collect::<Result<_, _>>()?,
-            devices: new.devices.to_vec(),
-            items: new.items.iter().map(|item| (*item).to_owned()).collect(),
-            party: self.party(enterprise)?,
-        };
-        let (case, inspection) = (
-            CaseId::from_bytes(self.fresh_id()?),
-            InspectionId::from_bytes(self.fresh_id()?),
-        );
-        let id = self.append(operation_of(plan.assign(&pack)?).in_inspection(case, inspection))?;
-        Ok((case, inspection, id))
-    }
-
     /// Decides a field in conflict: the value stands, the others stay in the record. `inspection` places the decision in the
     /// stream of one inspection of the case.
     ///

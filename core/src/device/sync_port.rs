@@ -86,7 +86,11 @@ impl SyncStore for SyncPort {
     }
 
     fn unsent(&self, operations: usize, bytes: usize) -> Kept<Option<Batch>> {
-        let run = kept(self.device.store.unsent(operations, bytes))?;
+        // A life whose key is not approved yet keeps its operations; the earlier ones go.
+        let log = kept(self.device.store.key_log())?;
+        let device = self.device.identity().device;
+        let approved = |incarnation| log.operation_key(&device, &incarnation).is_some();
+        let run = kept(self.device.store.unsent(operations, bytes, approved))?;
         Ok(run.map(|run| Batch {
             incarnation: run.incarnation,
             first: run.first,
@@ -98,12 +102,21 @@ impl SyncStore for SyncPort {
         kept(self.device.store.own_link(incarnation, seq))
     }
 
+    fn commitments(&self, incarnation: IncarnationId, first: u64, most: usize) -> Kept<Vec<Commitment>> {
+        kept(self.device.store.own_commitments(incarnation, first, most))
+    }
+
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()> {
         kept(
             self.device
                 .store
                 .record_batch_receipt(incarnation, first, last, receipt),
-        )
+        )?;
+        if let Some((link, _)) = kept(self.device.store.own_link(incarnation, last))? {
+            let kept = self.device.keys.keep_chain_end(incarnation, last + 1, link);
+            kept.map_err(DeviceError::from).map_err(StoreFault::from)?;
+        }
+        Ok(())
     }
 
     fn cursor(&self) -> Kept<Option<String>> {
@@ -123,6 +136,10 @@ impl SyncStore for SyncPort {
                 .import(&operations, &[("cursor", page.cursor.as_bytes())]),
         )?;
         Ok(())
+    }
+
+    fn feed_read(&mut self) -> Kept<()> {
+        self.device.feed_read().map_err(StoreFault::from)
     }
 
     fn has_pack(&self, pack: PackHash) -> Kept<bool> {

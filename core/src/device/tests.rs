@@ -368,7 +368,11 @@ fn the_last_visits_orders_are_shown_at_the_next_one() {
     let enterprise = device.inspection(first).unwrap().row.enterprise.unwrap();
     let second = begin_at(&device, enterprise);
     let orders = device.inspection(second).unwrap().open_orders;
-    assert_eq!(orders[0].items, [("清理通道".to_owned(), Some(day))]);
+    let item = &orders[0].items[0];
+    assert_eq!(
+        (item.text.as_deref(), &item.due, item.state),
+        (Some("清理通道"), &Some(day), "open")
+    );
     assert_eq!(device.inspection(first).unwrap().open_orders, []);
 }
 

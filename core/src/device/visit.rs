@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::enrolling::{Enrolling, EnrolmentRound, post};
 use super::{FieldDevice, SyncPort};
-use crate::keyring::Role;
+use crate::keyring::{EnrolmentState, Role};
 use crate::sync::backoff::Random;
 use crate::sync::fault::{Fault, StoreFault, checked};
 use crate::sync::limits::{BACKOFF_MOST, POLL_SECONDS};
@@ -121,7 +121,8 @@ impl Visit {
                     Ok(Some(request)) => return self.number(request),
                     Ok(None) => {
                         self.report.enrolment = enrolling.round().clone();
-                        if self.report.enrolment.approved {
+                        // What the server has of earlier lives is fetched while a further one waits for approval.
+                        if self.report.enrolment.approved || self.device.enrolled_earlier() {
                             self.begin_session();
                         } else {
                             self.settle_waiting();
@@ -250,7 +251,14 @@ impl Visit {
     fn session_done(&mut self, report: SyncReport) {
         let patient = self.options.patience.is_some() || self.round.last;
         let done = report.ending == Ending::Done;
+        let approved = self
+            .device
+            .enrolment_state()
+            .is_ok_and(|state| state == EnrolmentState::Approved);
+        self.report.enrolment.approved |= approved;
         let waits = match &report.ending {
+            // Only an administrator can end this wait.
+            _ if !self.report.enrolment.approved => false,
             Ending::Done if self.round.only_records => report.waiting.operations + report.waiting.unsealed > 0,
             Ending::Done if patient => !report.waiting.is_nothing(),
             // What was received a moment ago is about to be sequenced; a short look saves the next visit.
@@ -278,7 +286,7 @@ impl Visit {
         if let Err(error) = self.device.settle_pack() {
             return self.stop(Fault::Store(error.into()));
         }
-        if done && !self.round.last {
+        if done && !self.round.last && self.report.enrolment.approved {
             match self.wanted_forms() {
                 Ok(forms) => self.stage = Stage::Lease { forms, leased: false },
                 Err(error) => self.stop(Fault::Store(error)),

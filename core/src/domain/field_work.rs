@@ -279,6 +279,50 @@ impl OrderDraft {
     }
 }
 
+/// What a review found about an ordered item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReviewResult {
+    Fulfilled,
+    Partly,
+    NotFulfilled,
+}
+
+impl ReviewResult {
+    const ALL: [ReviewResult; 3] = [Self::Fulfilled, Self::Partly, Self::NotFulfilled];
+
+    /// The value in `review/*/item/*/result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fulfilled => "fulfilled",
+            Self::Partly => "partly",
+            Self::NotFulfilled => "not_fulfilled",
+        }
+    }
+
+    pub fn parse(text: &str) -> Result<ReviewResult, Refusal> {
+        choice("result", text, &Self::ALL, Self::as_str)
+    }
+}
+
+/// An ordered item of an earlier visit, looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderReview {
+    pub order: ItemId,
+    pub item: ItemId,
+    pub result: ReviewResult,
+    pub note: Option<Paragraph>,
+}
+
+impl OrderReview {
+    /// The operation; it belongs to the inspection at which the item was looked at again.
+    pub fn act(self) -> Act {
+        let at = |field: &str| format!("review/{}/item/{}/{field}", self.order, self.item);
+        Act::new(Kind::OrderReview)
+            .text(at("result"), self.result.as_str())
+            .text_opt(at("note"), self.note)
+    }
+}
+
 /// A remark that belongs to no form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -292,7 +336,13 @@ impl Note {
     }
 }
 
-fn check_due(due: Option<Day>, ordered: Day, grade: &str, dated: bool, longest: Option<u64>) -> Result<(), Refusal> {
+pub(super) fn check_due(
+    due: Option<Day>,
+    ordered: Day,
+    grade: &str,
+    dated: bool,
+    longest: Option<u64>,
+) -> Result<(), Refusal> {
     let grade_param = ("grade", Param::text(grade));
     let Some(due) = due else {
         return if dated {
@@ -315,7 +365,7 @@ fn check_due(due: Option<Day>, ordered: Day, grade: &str, dated: bool, longest: 
     }
 }
 
-fn clause_in_force(pack: &RulePack, id: &str, day: Day) -> Result<(), Refusal> {
+pub(super) fn clause_in_force(pack: &RulePack, id: &str, day: Day) -> Result<(), Refusal> {
     let Some(clause) = pack.clause(id) else {
         return if pack.head().open_clauses {
             Line::parse("clause", id).map(drop)
@@ -332,10 +382,10 @@ fn clause_in_force(pack: &RulePack, id: &str, day: Day) -> Result<(), Refusal> {
     ))
 }
 
-fn known(what: &'static str, id: &str, there: bool) -> Result<(), Refusal> {
+pub(super) fn known(what: &'static str, id: &str, there: bool) -> Result<(), Refusal> {
     if there { Ok(()) } else { Err(unknown(what, id)) }
 }
 
-fn unknown(what: &'static str, id: &str) -> Refusal {
+pub(super) fn unknown(what: &'static str, id: &str) -> Refusal {
     Refusal::new("not_in_pack", [("what", Param::label(what)), ("id", Param::text(id))])
 }

@@ -30,6 +30,7 @@ pub enum Kind {
     Roll,
     Disposition,
     NoteRecord,
+    OrderReview,
 }
 
 /// Who may author a kind.
@@ -42,7 +43,7 @@ pub enum Author {
     Ingest,
 }
 
-const TABLE: [(Kind, &str, Author); 24] = [
+const TABLE: [(Kind, &str, Author); 25] = [
     (Kind::DeviceOpen, "device.open", Author::Any),
     (Kind::InspectionAssign, "inspection.assign", Author::Supervisor),
     (Kind::InspectionBegin, "inspection.begin", Author::Tablet),
@@ -67,6 +68,7 @@ const TABLE: [(Kind, &str, Author); 24] = [
     (Kind::Roll, "roll", Author::Ingest),
     (Kind::Disposition, "disposition", Author::Ingest),
     (Kind::NoteRecord, "note.record", Author::Any),
+    (Kind::OrderReview, "order.review", Author::Tablet),
 ];
 
 impl Kind {

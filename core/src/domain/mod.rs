@@ -19,6 +19,7 @@ pub mod import;
 mod kind;
 mod office;
 mod place;
+mod recheck;
 mod refusal;
 mod registry;
 mod server_acts;
@@ -35,12 +36,13 @@ pub use date::{Day, Minute};
 pub use document::{ChainStrip, DocumentContext, document_data, obstacles};
 pub use evidence::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, ExifClaims};
 pub use field_work::{
-    CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem, Party,
-    StatementRecord, device_open,
+    CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem,
+    OrderReview, Party, ReviewResult, StatementRecord, device_open,
 };
 pub use kind::{Author, Kind};
 pub use office::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionReturn, QuarantineDecide};
 pub use place::Position;
+pub use recheck::recheck;
 pub use refusal::Refusal;
 pub use registry::{EnterpriseRecord, NumberLease};
 pub use server_acts::{Disposition, Held, disposition, inspection_close, roll};

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use fieldseal_proof::ids::{BlobHash, CaseId, EvidenceId, InspectionId, OpId, SessionId};
 
+use super::Intent;
 use crate::domain::EvidenceSeal;
 use crate::media::{self, MediaFacts};
 use crate::operation::NewOperation;
@@ -34,6 +35,29 @@ impl Capture {
     /// As [`Vault::write`].
     pub fn take(vault: &Vault, source: &mut dyn Read, on_failure: OnFailure) -> Result<Self, VaultError> {
         let file = vault.write(source, on_failure)?;
+        Self::of_file(vault, file)
+    }
+
+    /// As [`Capture::take`], with what will be said about the evidence kept in the file itself: if the device stops before the
+    /// operation is signed, the next start knows where the file belongs.
+    ///
+    /// # Errors
+    /// As [`Vault::write`].
+    pub fn take_for(
+        vault: &Vault,
+        source: &mut dyn Read,
+        on_failure: OnFailure,
+        intent: &Intent,
+    ) -> Result<Self, VaultError> {
+        let file = vault.write_for(source, on_failure, Some(&intent.encode()))?;
+        Self::of_file(vault, file)
+    }
+
+    /// A file that lies in the vault already.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not what was written.
+    pub fn of_file(vault: &Vault, file: VaultFile) -> Result<Self, VaultError> {
         let facts = media::read(vault.read(&file.name)?, file.size);
         Ok(Self { file, facts })
     }
@@ -82,8 +106,9 @@ impl Capture {
             ..NewOperation::new(kind.as_str())
         }
         .in_inspection(case, inspection);
+        let now_ms = store.clock().now().wall_ms;
         let along = |tx: &rusqlite::Transaction<'_>| {
-            insert_blob(tx, &self.file, &self.facts.media_type, BlobState::Sealed, true)
+            insert_blob(tx, &self.file, &self.facts.media_type, BlobState::Sealed, true, now_ms)
         };
         let with = AppendWith {
             session,

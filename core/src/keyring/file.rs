@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, Link, OfficerId};
 use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{Ed25519Signer, P256Signer, Signer, Suite};
 use zeroize::Zeroizing;
@@ -63,6 +63,7 @@ impl FileKeyStore {
                 card: new.card,
                 request: None,
                 token: None,
+                earlier: false,
             },
             suite,
             custody,
@@ -71,6 +72,8 @@ impl FileKeyStore {
             database: Zeroizing::new(array(&*random)?),
             vault: Zeroizing::new(array(&*random)?),
             officers: Vec::new(),
+            chain_end: None,
+            salt: None,
         };
         if custody == Custody::Software {
             write_durably(&secret_path, &*secret)?;
@@ -191,12 +194,44 @@ impl KeyStore for FileKeyStore {
         self.ring().vault.clone()
     }
 
+    fn chain_end(&self) -> Option<(u64, Link)> {
+        self.ring().chain_end
+    }
+
+    fn keep_chain_end(&self, incarnation: IncarnationId, next_seq: u64, link: Link) -> Result<(), KeyringError> {
+        let newer = |ring: &Ring| {
+            ring.identity.incarnation == incarnation && ring.chain_end.is_none_or(|(held, _)| held < next_seq)
+        };
+        if !newer(&self.ring()) {
+            return Ok(());
+        }
+        self.change(|ring| {
+            if newer(ring) {
+                ring.chain_end = Some((next_seq, link));
+            }
+            Ok(())
+        })
+    }
+
+    fn database_salt(&self) -> Option<[u8; 16]> {
+        self.ring().salt
+    }
+
+    fn keep_database_salt(&self, salt: [u8; 16]) -> Result<(), KeyringError> {
+        self.change(|ring| {
+            ring.salt = Some(salt);
+            Ok(())
+        })
+    }
+
     fn begin_incarnation(&self) -> Result<Identity, KeyringError> {
         self.change(|ring| {
             ring.identity.incarnation = IncarnationId::from_bytes(uuid(&*self.random)?);
             ring.operation = fresh_seed(ring.suite, &*self.random)?;
             // The key log takes no key twice, so a new life needs a new cosigner as well.
             ring.cosigner = fresh_seed(Suite::Ed25519, &*self.random)?;
+            ring.chain_end = None;
+            ring.standing.earlier |= ring.standing.state == EnrolmentState::Approved;
             ring.standing.state = EnrolmentState::New;
             ring.standing.request = None;
             Ok(ring.identity.clone())
@@ -569,5 +604,23 @@ mod tests {
         assert_ne!(key.public(), store.operation_key().unwrap().public());
         assert_ne!(cosigner.public(), store.cosigner_key().unwrap().public());
         assert_eq!(store.standing().state, EnrolmentState::New);
+        assert!(store.standing().earlier && store.chain_end().is_none());
+    }
+
+    #[test]
+    fn the_end_of_the_chain_only_grows_and_belongs_to_one_life() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = new_store(dir.path(), Suite::Ed25519);
+        let (life, link) = (store.identity().incarnation, |n| Link::from_bytes([n; 32]));
+        store.keep_database_salt([7; 16]).unwrap();
+        for (next_seq, by) in [(0, 1), (40, 2), (20, 3)] {
+            store.keep_chain_end(life, next_seq, link(by)).unwrap();
+        }
+        store
+            .keep_chain_end(IncarnationId::from_bytes([9; 16]), 99, link(4))
+            .unwrap();
+        let again = FileKeyStore::open(dir.path(), Arc::new(OsRandom), None).unwrap();
+        assert_eq!(again.chain_end(), Some((40, link(2))));
+        assert_eq!(again.database_salt(), Some([7; 16]));
     }
 }

@@ -13,7 +13,7 @@ mod pin;
 mod platform;
 mod ring;
 
-use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId, TenantId};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, Link, OfficerId, TenantId};
 use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{SignError, SignatureError, Signer, Suite};
 use zeroize::Zeroizing;
@@ -149,7 +149,23 @@ pub trait KeyStore: Send + Sync {
     fn database_key(&self) -> Zeroizing<[u8; 32]>;
     /// The key that wraps the keys of evidence files.
     fn vault_key(&self) -> Zeroizing<[u8; 32]>;
-    /// Starts a new life of the store: a fresh incarnation with fresh operation and cosigner keys, to be enrolled again.
+    /// The end of the present life's chain as it was kept last: sequence number of the next operation, and link before it. It
+    /// may be behind the database, never ahead of it; none before the chain was begun.
+    fn chain_end(&self) -> Option<(u64, Link)>;
+    /// Keeps the end of an incarnation's chain, unless that is not the present one or a later end is kept already.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep_chain_end(&self, incarnation: IncarnationId, next_seq: u64, link: Link) -> Result<(), KeyringError>;
+    /// The salt of the database, which stands in its first page and nowhere else in it.
+    fn database_salt(&self) -> Option<[u8; 16]>;
+    /// Keeps the salt of a new database.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep_database_salt(&self, salt: [u8; 16]) -> Result<(), KeyringError>;
+    /// Starts a new life of the store: a fresh incarnation with fresh operation and cosigner keys, to be enrolled again. Server,
+    /// token and officers stay.
     ///
     /// # Errors
     /// When it cannot be written.

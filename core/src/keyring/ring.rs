@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::{self, Value};
-use fieldseal_proof::ids::{DeviceId, IncarnationId, OfficerId, TenantId};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, Link, OfficerId, TenantId};
 use fieldseal_proof::key_log::Custody;
 use fieldseal_proof::suite::{PublicKey, Suite};
 use zeroize::Zeroizing;
@@ -65,6 +65,8 @@ pub struct Standing {
     pub request: Option<String>,
     /// Bearer token for the server.
     pub token: Option<String>,
+    /// An earlier life of this device was approved, so the token is open whatever the state of the present one is.
+    pub earlier: bool,
 }
 
 /// An officer of this device, without the private key.
@@ -110,6 +112,11 @@ pub(super) struct Ring {
     pub database: Zeroizing<[u8; 32]>,
     pub vault: Zeroizing<[u8; 32]>,
     pub officers: Vec<OfficerEntry>,
+    /// Sequence number of the next operation and link before it, as of the last batch receipt or the beginning of the present
+    /// life. None before the life's chain was begun in a database.
+    pub chain_end: Option<(u64, Link)>,
+    /// The database's salt, without which no page of it opens.
+    pub salt: Option<[u8; 16]>,
 }
 
 impl Ring {
@@ -146,6 +153,16 @@ impl Ring {
         if self.custody == Custody::Hardware {
             map.push((16, Value::text(self.custody.as_str())));
         }
+        if let Some((next_seq, link)) = &self.chain_end {
+            map.push((
+                17,
+                Value::Array(vec![Value::Uint(*next_seq), Value::bytes(link.as_bytes())]),
+            ));
+        }
+        map.extend(self.salt.map(|salt| (18, Value::bytes(salt))));
+        if self.standing.earlier {
+            map.push((19, Value::Bool(true)));
+        }
         Zeroizing::new(cbor::encode(&Value::Map(map)))
     }
 
@@ -175,6 +192,7 @@ impl Ring {
                 card: map.text(7)?.to_owned(),
                 request: map.opt_text(8),
                 token: map.opt_text(9),
+                earlier: matches!(map.field(19), Some(Value::Bool(true))),
             },
             suite: Suite::from_number(map.uint(10)?)?,
             custody: match map.opt_text(16).as_deref() {
@@ -189,7 +207,19 @@ impl Ring {
                 .iter()
                 .map(OfficerEntry::from_value)
                 .collect::<Result<_, _>>()?,
+            chain_end: map.field(17).map(chain_end).transpose()?,
+            salt: map.field(18).map(|_| map.fixed(18)).transpose()?,
         })
+    }
+}
+
+fn chain_end(value: &Value) -> Result<(u64, Link), KeyringError> {
+    match value.as_array() {
+        Some([next_seq, link]) => {
+            let link = link.as_bytes().and_then(|bytes| bytes.try_into().ok()).ok_or(MISSING)?;
+            Ok((next_seq.as_uint().ok_or(MISSING)?, Link::from_bytes(link)))
+        }
+        _ => Err(MISSING),
     }
 }
 

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::insert::{insert_operation, put_meta, read_clock, scope_of, write_clock};
 use super::tail::Tail;
-use super::{Store, StoreError};
+use super::{Salvage, Store, StoreError};
 use crate::keyring::KeyStore;
 use crate::merge::FieldClass;
 use crate::operation::NewOperation;
@@ -207,31 +207,51 @@ impl Store {
         Ok(heads.into_iter().collect())
     }
 
-    /// Makes sure that the present incarnation has its chain, and that the database is not older than the tail beside it.
-    /// Returns whether a new incarnation had to begin.
-    pub(super) fn settle_chain(&mut self, keys: &dyn KeyStore) -> Result<bool, StoreError> {
+    /// Makes sure that the present incarnation has its chain, and that the database is not older than what stands beside it.
+    /// `known` is the end of the present life's chain by tail and keys. Returns whether a new incarnation had to begin: where the
+    /// last operations may be lost, for the same place in a chain is never given out twice.
+    pub(super) fn settle_chain(
+        &mut self,
+        keys: &dyn KeyStore,
+        known: Option<Tail>,
+        salvage: Option<&Salvage>,
+    ) -> Result<bool, StoreError> {
         let held = self.tip(self.identity.incarnation)?;
-        let origin = link_origin(&self.identity.tenant, &self.identity.device);
-        let restored = match (self.tail.read(), held) {
-            (Some(tail), Some((next_seq, _))) if tail.incarnation == self.identity.incarnation => {
-                tail.next_seq > next_seq
-            }
-            (Some(tail), None) if tail.incarnation == self.identity.incarnation => tail.next_seq > 0,
-            // A tail of another life: the keys know better which one is present. No tail: nothing to compare with.
-            _ => false,
+        let behind = match (known, held) {
+            (Some(known), Some((next_seq, _))) => known.next_seq > next_seq,
+            // The keys say that this life's chain was begun, and the database does not know of it.
+            (Some(known), None) => known.next_seq > 0 || keys.chain_end().is_some(),
+            // Nothing stands beside the database: nothing to compare with.
+            (None, _) => false,
         };
-        if restored {
+        let lost = salvage.is_some_and(|salvage| !salvage.chain_complete);
+        if behind || lost {
             self.identity = keys.begin_incarnation()?;
             self.signer = keys.operation_key()?;
         }
         if self.tip(self.identity.incarnation)?.is_none() {
-            let known = self.tail.read().map(|tail| tail.link);
-            let last = self.newest_link()?;
-            // The tail is the newer of the two where both exist.
-            let link = known.or(last).unwrap_or(origin);
+            let ends = [
+                known.map(|known| (known.next_seq, known.link)),
+                salvage.and_then(|salvage| salvage.end),
+            ];
+            let newest = ends.into_iter().flatten().max_by_key(|(next_seq, _)| *next_seq);
+            // A tail of another life: a life that ended before its successor's chain was begun.
+            let earlier = || self.tail.read().map(|tail| tail.link);
+            let link = newest.map(|(_, link)| link).or_else(earlier);
+            let link = match link {
+                Some(link) => link,
+                None => self
+                    .newest_link()?
+                    .unwrap_or_else(|| link_origin(&self.identity.tenant, &self.identity.device)),
+            };
             self.begin_chain(self.identity.incarnation, link)?;
         }
-        Ok(restored)
+        if let Some((next_seq, link)) = self.tip(self.identity.incarnation)?
+            && keys.chain_end().is_none()
+        {
+            keys.keep_chain_end(self.identity.incarnation, next_seq, link)?;
+        }
+        Ok(behind || lost)
     }
 
     /// Writes down the link behind which the next life begins.

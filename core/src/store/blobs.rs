@@ -61,6 +61,8 @@ pub struct BlobRow {
     pub upload: Option<String>,
     /// The server's blob receipt.
     pub receipt: Option<Vec<u8>>,
+    /// Since when it is known here, by the device's clock; none for one that is older than this was noted.
+    pub added_ms: Option<u64>,
 }
 
 impl Store {
@@ -116,7 +118,8 @@ impl Store {
         state: BlobState,
         mine: bool,
     ) -> Result<(), StoreError> {
-        self.write(|tx| insert_blob(tx, file, media_type, state, mine))
+        let now_ms = self.clock.now().wall_ms;
+        self.write(|tx| insert_blob(tx, file, media_type, state, mine, now_ms))
     }
 
     /// Notes that a file is not what was sealed, or is gone.
@@ -160,9 +163,10 @@ pub(crate) fn insert_blob(
     media_type: &str,
     state: BlobState,
     mine: bool,
+    now_ms: u64,
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT INTO blobs (sha256, size, media_type, file, state, mine) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO blobs (sha256, size, media_type, file, state, mine, added_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (sha256) DO UPDATE SET
              file = CASE WHEN state IN ('changed', 'missing') THEN ?4 ELSE file END,
              state = CASE WHEN ?5 = 'sealed' OR state IN ('changed', 'missing') THEN ?5 ELSE state END,
@@ -174,7 +178,8 @@ pub(crate) fn insert_blob(
         media_type,
         file.name,
         state.as_str(),
-        mine
+        mine,
+        now_ms
     ])?;
     Ok(())
 }
@@ -182,7 +187,7 @@ pub(crate) fn insert_blob(
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT sha256, size, media_type, file, state, mine, upload, receipt FROM blobs ",
+            "SELECT sha256, size, media_type, file, state, mine, upload, receipt, added_ms FROM blobs ",
             $rest
         )
     };
@@ -199,5 +204,6 @@ fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRow> {
         mine: row.get(5)?,
         upload: row.get(6)?,
         receipt: row.get(7)?,
+        added_ms: row.get(8)?,
     })
 }

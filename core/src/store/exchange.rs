@@ -40,7 +40,7 @@ pub struct PendingCounts {
     pub received: u64,
     /// Own operations with a checked index.
     pub logged: u64,
-    /// Wall clock of the oldest own operation without a batch receipt.
+    /// Wall clock of the oldest own operation without a batch receipt, or of the oldest own blob without one.
     pub oldest_waiting_ms: Option<u64>,
     /// Own blobs without a receipt.
     pub blobs: u64,
@@ -60,30 +60,42 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The first run of own operations without a batch receipt, within both limits; at least one when any waits.
+    /// The first run of own operations without a batch receipt, within both limits; at least one when any waits in a life
+    /// that `may_go`. What was lost before it leaves a hole that is passed over: the server says what it makes of it.
     ///
     /// # Errors
     /// When the database does.
-    pub fn unsent(&self, most: usize, most_bytes: usize) -> Result<Option<OwnRun>, StoreError> {
-        let waiting: Option<([u8; 16], u64)> = {
+    pub fn unsent(
+        &self,
+        most: usize,
+        most_bytes: usize,
+        may_go: impl Fn(IncarnationId) -> bool,
+    ) -> Result<Option<OwnRun>, StoreError> {
+        let waiting: Vec<(IncarnationId, u64)> = {
             let connection = self.connection();
-            connection
-                .prepare_cached(
-                    "SELECT incarnation, received FROM chains WHERE received < next_seq ORDER BY born LIMIT 1",
-                )?
-                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?
+            let mut query = connection
+                .prepare_cached("SELECT incarnation, received FROM chains WHERE received < next_seq ORDER BY born")?;
+            let rows = query.query_map([], |row| Ok((IncarnationId::from_bytes(row.get(0)?), row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
         };
-        let Some((incarnation, first)) = waiting else {
-            return Ok(None);
-        };
-        let incarnation = IncarnationId::from_bytes(incarnation);
-        let frames = self.own_frames(incarnation, first, most, most_bytes)?;
-        Ok((!frames.is_empty()).then_some(OwnRun {
-            incarnation,
-            first,
-            frames,
-        }))
+        for (incarnation, received) in waiting.into_iter().filter(|(incarnation, _)| may_go(*incarnation)) {
+            let first: Option<u64> = self
+                .connection()
+                .prepare_cached("SELECT min(seq) FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3")?
+                .query_row(
+                    params![self.identity.device.as_bytes(), incarnation.as_bytes(), received],
+                    |row| row.get(0),
+                )?;
+            if let Some(first) = first {
+                let frames = self.own_frames(incarnation, first, most, most_bytes)?;
+                return Ok(Some(OwnRun {
+                    incarnation,
+                    first,
+                    frames,
+                }));
+            }
+        }
+        Ok(None)
     }
 
     /// Own frames from a sequence number on, within both limits; at least one when there is one.
@@ -151,6 +163,38 @@ impl Store {
         let Some(frame) = frame else { return Ok(None) };
         let operation = Operation::parse(&frame)?;
         Ok(Some((operation.link(), operation.commitment())))
+    }
+
+    /// Commitments of own operations from `first` on up to the first hole, at most `most`.
+    ///
+    /// # Errors
+    /// When the database does, or a stored frame does not parse.
+    pub fn own_commitments(
+        &self,
+        incarnation: IncarnationId,
+        first: u64,
+        most: usize,
+    ) -> Result<Vec<Commitment>, StoreError> {
+        let connection = self.connection();
+        let mut query = connection.prepare_cached(
+            "SELECT frame, seq FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4",
+        )?;
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = query.query(params![
+            self.identity.device.as_bytes(),
+            incarnation.as_bytes(),
+            first,
+            limit
+        ])?;
+        let mut commitments = Vec::new();
+        while let Some(row) = rows.next()? {
+            if row.get::<_, u64>(1)? != first + commitments.len() as u64 {
+                break;
+            }
+            let frame = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            commitments.push(Operation::parse(frame)?.commitment());
+        }
+        Ok(commitments)
     }
 
     /// Keeps a checked batch receipt: everything up to `last` counts as received.
@@ -360,18 +404,20 @@ impl Store {
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
-        let (waiting_bytes, oldest_waiting_ms) = connection.query_row(
+        let (waiting_bytes, oldest_operation_ms): (u64, Option<u64>) = connection.query_row(
             "SELECT coalesce(sum(length(frame)), 0), min(wall_ms) FROM operations
              JOIN chains ON chains.incarnation = operations.incarnation
              WHERE device = ?1 AND seq >= chains.received",
             [self.identity.device.as_bytes()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let (blobs, blob_bytes) = connection.query_row(
-            "SELECT count(*), coalesce(sum(size), 0) FROM blobs WHERE mine = 1 AND receipt IS NULL AND state = 'sealed'",
+        let (blobs, blob_bytes, oldest_blob_ms): (u64, u64, Option<u64>) = connection.query_row(
+            "SELECT count(*), coalesce(sum(size), 0), min(added_ms) FROM blobs
+             WHERE mine = 1 AND receipt IS NULL AND state = 'sealed'",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
+        let oldest_waiting_ms = oldest_operation_ms.into_iter().chain(oldest_blob_ms).min();
         Ok(PendingCounts {
             waiting,
             waiting_bytes,

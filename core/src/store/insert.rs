@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldseal_proof::body::{Body, FieldValue};
 use fieldseal_proof::cbor;
-use fieldseal_proof::ids::{DeviceId, OpId};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, OpId};
 use fieldseal_proof::operation::{Header, Operation, VerifiedOperation};
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -51,9 +51,11 @@ impl Store {
                             counter: header.hlc_counter,
                         };
                         clock = clock.adopt(seen, wall_ms);
-                        if header.device == self.identity.device {
-                            take_back(tx, operation)?;
+                        let mine = header.device == self.identity.device;
+                        if mine {
+                            take_back(tx, operation, self.identity.incarnation)?;
                         }
+                        link_files(tx, operation, mine)?;
                         insert_operation(tx, operation, &operation.frame(), &ingest)?
                     }
                 };
@@ -81,15 +83,21 @@ impl Store {
     }
 }
 
-/// An own operation that this store lost comes back from the server: its chain grows by it, where it is the next one.
-fn take_back(tx: &Transaction<'_>, operation: &Operation) -> Result<(), StoreError> {
+/// An own operation that this store lost comes back from the server: its chain grows by it, where it is the next one. Of an
+/// earlier life, which writes no more, it may also lie behind a hole that nothing fills.
+fn take_back(tx: &Transaction<'_>, operation: &Operation, present: IncarnationId) -> Result<(), StoreError> {
     let header = operation.header();
-    if header.seq == 0 {
-        // A life that the store does not know any more; it lies before all that it knows.
+    if header.incarnation != present {
+        // A life that the store does not know any more lies before all that it knows.
         tx.execute(
-            "INSERT OR IGNORE INTO chains (incarnation, born, next_seq, link)
-             VALUES (?1, (SELECT coalesce(min(born), 0) - 1 FROM chains), 0, ?2)",
-            params![header.incarnation.as_bytes(), header.prev.as_bytes()],
+            "INSERT OR IGNORE INTO chains (incarnation, born, next_seq, link, received)
+             VALUES (?1, (SELECT coalesce(min(born), 0) - 1 FROM chains), ?2, ?3, ?2)",
+            params![header.incarnation.as_bytes(), clamp(header.seq), header.prev.as_bytes()],
+        )?;
+        tx.execute(
+            "UPDATE chains SET next_seq = ?2 + 1, link = ?3, received = CASE WHEN received = next_seq THEN ?2 + 1 ELSE received END
+             WHERE incarnation = ?1 AND next_seq < ?2",
+            params![header.incarnation.as_bytes(), clamp(header.seq), operation.link().as_bytes()],
         )?;
     }
     tx.execute(
@@ -102,6 +110,22 @@ fn take_back(tx: &Transaction<'_>, operation: &Operation) -> Result<(), StoreErr
             operation.link().as_bytes()
         ],
     )?;
+    Ok(())
+}
+
+/// A file of the vault that lost its row's standing (the database was damaged) is sealed again once the operation that names
+/// its bytes is back.
+fn link_files(tx: &Transaction<'_>, operation: &Operation, mine: bool) -> Result<(), StoreError> {
+    let fields = operation.body().map_or(&[][..], Body::fields);
+    for field in fields.iter().filter(|field| field.path.ends_with("sha256")) {
+        let FieldValue::Shown { value, .. } = &field.value else {
+            continue;
+        };
+        if let Ok(cbor::Value::Bytes(sha256)) = cbor::decode(value) {
+            tx.prepare_cached("UPDATE blobs SET state = 'sealed', mine = ?2 WHERE sha256 = ?1 AND state = 'unsealed'")?
+                .execute(params![sha256, mine])?;
+        }
+    }
     Ok(())
 }
 
@@ -132,6 +156,8 @@ pub(super) fn insert_operation(
         frame,
     ])?;
     let n = tx.last_insert_rowid();
+    tx.prepare_cached("DELETE FROM inspection_view WHERE scope = ?1")?
+        .execute([scope])?;
     for target in &header.supersedes {
         tx.prepare_cached("INSERT INTO edges (target, n) VALUES (?1, ?2)")?
             .execute((target.as_bytes(), n))?;

@@ -16,6 +16,7 @@ mod connect;
 mod drafts;
 mod exchange;
 mod insert;
+mod inspections;
 mod lock;
 mod migrate;
 mod numbers;
@@ -45,6 +46,7 @@ pub use check::{StoreCheck, StoreFault};
 pub use drafts::Draft;
 pub use exchange::{KeptCheckpoint, OwnRun, PendingCounts};
 pub use insert::Imported;
+pub(crate) use inspections::KeptView;
 pub use numbers::LeasedNumber;
 pub use read::{OperationRow, Progress, StoredWrite};
 pub use salvage::Salvage;
@@ -205,14 +207,25 @@ impl Store {
             ..StoreStart::default()
         };
         let path = folder.join(DATABASE);
-        let connection = match connect::open(&path, &keys.database_key(), ports) {
+        let tail = tail::TailFile::beside(&path);
+        let known = known_end(&tail, keys);
+        // A chain was begun, so there was a database: one that is gone is a damaged one.
+        let gone = known.is_some() && std::fs::metadata(&path).map_or(0, |meta| meta.len()) == 0;
+        let opened = match (gone || salvage::is_unfinished(folder)) && lock.alone() {
+            true => Err(StoreError::Damaged("there is no database any more".into())),
+            false => connect::open(&path, &keys.database_key(), ports),
+        };
+        let connection = match opened {
             Err(StoreError::Damaged(_)) if lock.alone() => {
-                let (connection, salvage) = salvage::salvage(folder, keys, ports)?;
+                let (connection, salvage) = salvage::salvage(folder, keys, ports, known)?;
                 start.salvage = Some(salvage);
                 connection
             }
             other => other?,
         };
+        if start.alone {
+            keep_salt(&path, keys)?;
+        }
         let mut store = Self {
             folder: folder.to_owned(),
             connection: Mutex::new(connection),
@@ -220,12 +233,12 @@ impl Store {
             signer: keys.operation_key()?,
             clock: ports.clock.clone(),
             random: ports.random.clone(),
-            tail: tail::TailFile::beside(&path),
+            tail,
             checked_keys: Mutex::new(KeyLog::new(keys.identity().tenant)),
             lock,
         };
         if start.alone {
-            start.new_incarnation = store.settle_chain(keys)?;
+            start.new_incarnation = store.settle_chain(keys, known, start.salvage.as_ref())?;
         }
         store.lock.share();
         Ok((store, start))
@@ -267,10 +280,61 @@ impl Store {
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        let written = work(&transaction).and_then(|result| {
+            transaction.commit()?;
+            Ok(result)
+        });
+        if matches!(written, Err(StoreError::Damaged(_))) {
+            // Met on the way; the next start reads every page and repairs. A mark that cannot be written is made by the next one.
+            let _ = self.suspect();
+        }
+        written
     }
+
+    /// Whether rows were lost and the server's whole feed was not read since: until then nobody knows which files and numbers
+    /// are spoken for.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn is_healing(&self) -> Result<bool, StoreError> {
+        Ok(self.fact(salvage::HEALING)?.is_some())
+    }
+
+    /// The server's whole feed was read. Numbers that were leased before stay unused, for nobody knows which of them stand on
+    /// paper: a gap can be explained, a double cannot.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn healed(&self) -> Result<(), StoreError> {
+        self.burn_leases()?;
+        self.write(|tx| {
+            tx.execute("DELETE FROM meta WHERE key = ?1", [salvage::HEALING])?;
+            Ok(())
+        })
+    }
+}
+
+/// The newest end of the present life's chain that stands beside the database: the tail, written at each operation, or the
+/// key file, written at each receipt.
+fn known_end(tail: &tail::TailFile, keys: &dyn KeyStore) -> Option<tail::Tail> {
+    let incarnation = keys.identity().incarnation;
+    let kept = keys.chain_end().map(|(next_seq, link)| tail::Tail {
+        incarnation,
+        next_seq,
+        link,
+    });
+    let tail = tail.read().filter(|tail| tail.incarnation == incarnation);
+    kept.into_iter().chain(tail).max_by_key(|end| end.next_seq)
+}
+
+/// Keeps a copy of the database's salt with the keys: without the first page nothing else in the file would open.
+fn keep_salt(database: &Path, keys: &dyn KeyStore) -> Result<(), StoreError> {
+    let mut salt = [0; salvage::SALT];
+    let read = std::fs::File::open(database).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut salt));
+    if read.is_ok() && keys.database_salt() != Some(salt) {
+        keys.keep_database_salt(salt)?;
+    }
+    Ok(())
 }
 
 /// Name of the database file.

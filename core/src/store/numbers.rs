@@ -69,18 +69,41 @@ impl Store {
     pub fn numbers_left(&self, form: &str, year: u64) -> Result<u64, StoreError> {
         let mut left = 0;
         for lease in self.leases(form, year)? {
-            let used: u64 =
-                self.connection()
-                    .query_row("SELECT count(*) FROM numbers WHERE lease = ?1", [&lease.id], |row| {
-                        row.get(0)
-                    })?;
-            left += (lease.last + 1 - lease.first).saturating_sub(used);
+            let last: Option<u64> = self.connection().query_row(
+                "SELECT max(number) FROM numbers WHERE lease = ?1",
+                [&lease.id],
+                |row| row.get(0),
+            )?;
+            left += lease.last.saturating_sub(last.unwrap_or(lease.first - 1));
         }
         Ok(left)
     }
 
-    /// Leases that the ingest device gave to this device, by lease id.
+    /// Burns what is left of every lease of this device.
+    pub(super) fn burn_leases(&self) -> Result<(), StoreError> {
+        let used_ms = self.clock.now().wall_ms;
+        for lease in self.all_leases(|_, _| true)? {
+            self.write(|tx| {
+                tx.execute(
+                    "INSERT OR IGNORE INTO numbers (lease, number, used_ms) VALUES (?1, ?2, ?3)",
+                    params![lease.id, lease.last, used_ms],
+                )?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Leases of a form and year that may be used. None while it is unknown which numbers stand on paper already.
     fn leases(&self, form: &str, year: u64) -> Result<Vec<Lease>, StoreError> {
+        if self.is_healing()? {
+            return Ok(Vec::new());
+        }
+        self.all_leases(|of_form, of_year| of_form == Some(form) && of_year == Some(year))
+    }
+
+    /// Leases that the ingest device gave to this device, by lease id.
+    fn all_leases(&self, wanted: impl Fn(Option<&str>, Option<u64>) -> bool) -> Result<Vec<Lease>, StoreError> {
         let ingest = self.ingest_devices()?;
         let mut fields: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
         for write in self.heads_under(None, "lease/")? {
@@ -93,8 +116,10 @@ impl Store {
         }
         let mine = |lease: &BTreeMap<String, Value>| {
             lease.get("device").and_then(Value::as_bytes) == Some(&self.identity.device.as_bytes()[..])
-                && lease.get("form").and_then(Value::as_text) == Some(form)
-                && lease.get("year").and_then(Value::as_uint) == Some(year)
+                && wanted(
+                    lease.get("form").and_then(Value::as_text),
+                    lease.get("year").and_then(Value::as_uint),
+                )
         };
         let leases = fields
             .into_iter()
@@ -106,7 +131,7 @@ impl Store {
                     .and_then(Value::as_text)
                     .unwrap_or_default()
                     .to_owned();
-                (first <= last).then_some(Lease {
+                (0 < first && first <= last).then_some(Lease {
                     id,
                     first,
                     last,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fieldseal_proof::cbor::{self, Value};
-use fieldseal_proof::ids::{CaseId, DeviceId, IncarnationId, InspectionId, OpId, PackHash};
+use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, IncarnationId, InspectionId, OpId, PackHash};
 use fieldseal_proof::key_log::{KeyLog, KeyLogFrame};
 use fieldseal_proof::operation::Operation;
 use rusqlite::{OptionalExtension, Row, params};
@@ -141,6 +141,33 @@ impl Store {
         case.ok_or_else(|| StoreError::Absent(inspection.to_string()))
     }
 
+    /// How many operations held here are set aside.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn quarantined(&self) -> Result<u64, StoreError> {
+        let connection = self.connection();
+        let mut query = connection
+            .prepare_cached("SELECT count(*) FROM quarantine JOIN operations ON operations.id = quarantine.id")?;
+        Ok(query.query_row([], |row| row.get(0))?)
+    }
+
+    /// The cases of an enterprise's inspections.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn cases_of_enterprise(&self, enterprise: EnterpriseId) -> Result<Vec<CaseId>, StoreError> {
+        let connection = self.connection();
+        // The path stands in the text, so that the index over it is used.
+        let mut query = connection.prepare_cached(
+            "SELECT DISTINCT scope FROM writes
+             WHERE path = 'inspection/enterprise' AND value = ?1 AND head = 1 AND scope <> x''",
+        )?;
+        let value = cbor::encode(&Value::bytes(enterprise.as_bytes()));
+        let rows = query.query_map([value], |row| Ok(CaseId::from_bytes(row.get(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Effective writes of paths that begin with `prefix`, by path.
     ///
     /// # Errors
@@ -161,21 +188,6 @@ impl Store {
                 value: value.and_then(|bytes| cbor::decode(&bytes).ok()),
                 id: OpId::from_bytes(row.get(2)?),
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Cases in which an effective write gives a path this value.
-    ///
-    /// # Errors
-    /// When the database does.
-    pub fn cases_where(&self, path: &str, value: &Value) -> Result<Vec<CaseId>, StoreError> {
-        let connection = self.connection();
-        let mut query = connection.prepare_cached(
-            "SELECT DISTINCT scope FROM writes WHERE path = ?1 AND value = ?2 AND head = 1 AND scope <> x''",
-        )?;
-        let rows = query.query_map(params![path, cbor::encode(value)], |row| {
-            Ok(CaseId::from_bytes(row.get(0)?))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -204,7 +204,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     drop(store);
     assert!(matches!(
         Store::open(dir.path(), &keys, &ports()),
-        Err(StoreError::Newer { found: 7, known: 1 })
+        Err(StoreError::Newer { found: 7, known: 2 })
     ));
     assert!(!dir.path().join("damaged-1").exists());
 }
@@ -316,12 +316,12 @@ fn receipts_move_operations_on_and_an_epoch_offers_them_again() {
         .map(|n| store.append(remark(&n.to_string()), None).unwrap())
         .collect();
     let incarnation = keys.identity().incarnation;
-    let run = store.unsent(3, usize::MAX).unwrap().unwrap();
+    let run = store.unsent(3, usize::MAX, |_| true).unwrap().unwrap();
     assert_eq!((run.incarnation, run.first, run.frames.len()), (incarnation, 0, 3));
-    assert_eq!(store.unsent(3, 1).unwrap().unwrap().frames.len(), 1);
+    assert_eq!(store.unsent(3, 1, |_| true).unwrap().unwrap().frames.len(), 1);
     store.record_batch_receipt(incarnation, 0, 2, b"receipt").unwrap();
     store.record_batch_receipt(incarnation, 0, 2, b"receipt").unwrap();
-    assert_eq!(store.unsent(9, usize::MAX).unwrap().unwrap().first, 3);
+    assert_eq!(store.unsent(9, usize::MAX, |_| true).unwrap().unwrap().first, 3);
     store.record_indexes(incarnation, &[(1, 41)], b"index").unwrap();
     assert_eq!(store.unsealed().unwrap(), Some((incarnation, 0)));
     store.record_indexes(incarnation, &[(0, 40)], b"index").unwrap();
@@ -332,7 +332,7 @@ fn receipts_move_operations_on_and_an_epoch_offers_them_again() {
     let counts = store.pending().unwrap();
     assert_eq!((counts.waiting, counts.received, counts.logged), (2, 1, 2));
     store.offer_again(incarnation, 1).unwrap();
-    assert_eq!(store.unsent(9, usize::MAX).unwrap().unwrap().first, 1);
+    assert_eq!(store.unsent(9, usize::MAX, |_| true).unwrap().unwrap().first, 1);
     assert_eq!(store.operation(ids[1]).unwrap().progress, Sealed);
 }
 

@@ -6,6 +6,9 @@ use super::message::{Expect, NoAnswer, Response};
 use super::wire::Problem;
 use crate::catalogue::{self, Param};
 
+/// Problem code: an administrator revoked this device's key. It may still send what it has signed.
+pub const DEVICE_REVOKED: &str = "device_revoked";
+
 /// One failed exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -150,7 +153,8 @@ pub(super) struct Refusal {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal.status {
-            401 => Self::Paused,
+            // Said to a device whose key was revoked, by a server that still takes what it has signed.
+            401 if refusal.problem.code != DEVICE_REVOKED => Self::Paused,
             408 | 423 | 425 | 429 | 500 | 502 | 503 | 504 => Self::Busy {
                 code: refusal.problem.code,
                 floor: refusal.floor,

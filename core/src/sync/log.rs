@@ -37,8 +37,15 @@ pub(super) struct LogWork {
 struct PendingIndexes {
     incarnation: IncarnationId,
     pairs: Vec<(u64, u64)>,
+    /// What stands in the tree for each pair.
+    leaves: Vec<Digest32>,
+    /// How many of them hold; the rest waits for tiles.
+    proven: usize,
     receipt: Vec<u8>,
 }
+
+/// Most operations whose indexes are taken from one answer; the next one asks from there. 48 bytes each.
+const INDEXES: usize = 100_000;
 
 #[derive(Clone, Debug)]
 pub(super) enum LogAsk {
@@ -180,6 +187,30 @@ impl SyncSession {
         Ok(())
     }
 
+    /// An attestation that a fed operation names: kept if any key that the server ever had for it has signed it, for the one that
+    /// signed may have been replaced since.
+    pub(super) fn keep_attestation(&mut self, store: &mut dyn SyncStore, note: Vec<u8>) -> Result<(), Fault> {
+        let identity = store.identity()?;
+        let keys: Vec<PublicKey> = {
+            let enrolled = self.key_log(store)?.server_keys(Purpose::Time);
+            enrolled.into_iter().filter_map(|key| key.record.key().ok()).collect()
+        };
+        let checked = keys
+            .into_iter()
+            .find_map(|key| checked_time(&note, identity.log.name(), key).ok());
+        match checked {
+            Some(time) => store.keep_time_note(&HeldTimeNote {
+                unix_ms: time.unix_ms,
+                size: time.size,
+                note,
+            })?,
+            None => self.report.alarms.push(Alarm::TimeNoteRefused {
+                why: "no time key of the server has signed it".into(),
+            }),
+        }
+        Ok(())
+    }
+
     /// Checks the offered checkpoint against the held one and keeps it. Names a tile that it needs first.
     fn check_checkpoint(&mut self, store: &mut dyn SyncStore) -> Result<Option<TileName>, Fault> {
         let Some(note) = self.log.checkpoint.take() else {
@@ -244,14 +275,19 @@ impl SyncSession {
         if receipt.device != identity.device || receipt.incarnation != incarnation {
             return Err(Fault::untrue("index receipt", "it is about another chain"));
         }
-        let mut pairs = Vec::new();
+        let claimed = receipt.runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.2));
+        let most = usize::try_from(claimed).unwrap_or(usize::MAX).min(INDEXES);
+        let commitments = store.commitments(incarnation, from, most)?;
+        let end = from + commitments.len() as u64;
+        let (mut pairs, mut leaves) = (Vec::new(), Vec::new());
         for &(index, first, count) in &receipt.runs {
             // A run may claim any length; it is followed only as far as this device has operations.
-            for step in from.saturating_sub(first)..count {
-                if store.own(incarnation, first + step)?.is_none() {
+            for seq in first.max(from)..first.saturating_add(count).min(end) {
+                let Some(commitment) = commitments.get((seq - from) as usize) else {
                     break;
-                }
-                pairs.push((first + step, index + step));
+                };
+                pairs.push((seq, index.saturating_add(seq - first)));
+                leaves.push(leaf_hash(commitment.as_bytes()));
             }
         }
         if pairs.first().is_none_or(|(seq, _)| *seq != from) {
@@ -267,6 +303,8 @@ impl SyncSession {
         self.log.pending = Some(PendingIndexes {
             incarnation,
             pairs,
+            leaves,
+            proven: 0,
             receipt: body,
         });
         Ok(())
@@ -277,19 +315,15 @@ impl SyncSession {
         if self.log.checkpoint.is_some() {
             return Ok(None);
         }
-        let (Some(pending), Some(held)) = (self.log.pending.take(), store.checkpoint()?) else {
+        let (Some(mut pending), Some(held)) = (self.log.pending.take(), store.checkpoint()?) else {
             return Ok(None);
         };
-        let mut sealed = Vec::with_capacity(pending.pairs.len());
-        for &(seq, index) in &pending.pairs {
-            let Some((_, commitment)) = store.own(pending.incarnation, seq)? else {
-                break;
-            };
-            match self
-                .log
-                .included(&leaf_hash(commitment.as_bytes()), index, held.size, &held.root)
-            {
-                Proven::Yes => sealed.push((seq, index)),
+        // Goes on where it stopped for a tile: each place is proven once.
+        while let (Some(&(seq, index)), Some(leaf)) =
+            (pending.pairs.get(pending.proven), pending.leaves.get(pending.proven))
+        {
+            match self.log.included(leaf, index, held.size, &held.root) {
+                Proven::Yes => pending.proven += 1,
                 Proven::Needs(tile) => {
                     self.log.pending = Some(pending);
                     return Ok(Some(tile));
@@ -305,8 +339,9 @@ impl SyncSession {
                 }
             }
         }
+        let sealed = &pending.pairs[..pending.proven];
         if !sealed.is_empty() {
-            store.keep_indexes(pending.incarnation, &sealed, &pending.receipt)?;
+            store.keep_indexes(pending.incarnation, sealed, &pending.receipt)?;
             self.report.sealed += sealed.len() as u64;
         }
         Ok(None)

@@ -10,7 +10,7 @@ use fieldseal_proof::receipt::BatchReceipt;
 use fieldseal_proof::suite::PublicKey;
 use serde::de::DeserializeOwned;
 
-use super::fault::{Fault, Refusal};
+use super::fault::{DEVICE_REVOKED, Fault, Refusal};
 use super::limits::{self, answer};
 use super::message::{Expect, Method, Payload, Response};
 use super::report::Alarm;
@@ -99,6 +99,15 @@ impl SyncSession {
             return Err(fault);
         }
         match ask {
+            // A revoked device hears nothing new, but what it has signed is still taken: the session goes on to say it.
+            RecordAsk::KeyLog if code == DEVICE_REVOKED => {
+                self.records.key_log_asked = true;
+                self.revoked = Some(fault);
+            }
+            RecordAsk::Feed if code == DEVICE_REVOKED => {
+                self.records.feed_over = true;
+                self.revoked = Some(fault);
+            }
             RecordAsk::Head(incarnation) if status == 404 => self.take_head(store, *incarnation, None)?,
             RecordAsk::Push { incarnation, first } => {
                 let seq = refusal.problem.seq.unwrap_or(*first);
@@ -334,11 +343,17 @@ impl SyncSession {
             operations,
             cursor: page.cursor,
         })?;
+        if self.records.feed_over {
+            store.feed_read()?;
+        }
         self.records.without_cursor = false;
         self.records.page_tries = 0;
         self.records.key_log_again = 0;
         self.records.pages += 1;
         self.records.packs = page.packs.into_iter().map(|pack| pack.0).collect();
+        for named in page.attestations.into_iter().filter(|named| named.kind == "time-note") {
+            self.keep_attestation(store, named.bytes.0)?;
+        }
         self.log.offer(page.checkpoint, page.time_note);
         Ok(Gain::Some)
     }

@@ -108,6 +108,8 @@ pub struct SyncSession {
     pub(super) options: SyncOptions,
     pub(super) phase: Phase,
     pub(super) report: SyncReport,
+    /// The server said that this device's key is revoked: how the session ends, after everything was sent.
+    pub(super) revoked: Option<Fault>,
     pub(super) key_log: Option<KeyLog>,
     pub(super) records: RecordWork,
     pub(super) log: LogWork,
@@ -126,6 +128,7 @@ impl SyncSession {
             options,
             phase: Phase::Server,
             report: SyncReport::default(),
+            revoked: None,
             key_log: None,
             records: RecordWork::default(),
             log: LogWork::default(),
@@ -303,6 +306,9 @@ impl SyncSession {
 
     fn finish(&mut self, store: &dyn SyncStore) -> Step {
         self.progress.step = Phase::Done.word();
+        if let (Ending::Done, Some(fault)) = (&self.report.ending, self.revoked.take()) {
+            self.report.ending = Ending::Stopped(fault);
+        }
         match store.waiting() {
             Ok(waiting) => self.report.waiting = waiting,
             Err(fault) if self.report.ending == Ending::Done => self.report.ending = Ending::Stopped(fault.into()),

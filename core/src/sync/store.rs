@@ -155,6 +155,8 @@ pub trait SyncStore {
     fn unsent(&self, operations: usize, bytes: usize) -> Kept<Option<Batch>>;
     /// Own link after `seq`, and the commitment of `seq`.
     fn own(&self, incarnation: IncarnationId, seq: u64) -> Kept<Option<(Link, Commitment)>>;
+    /// Commitments of own operations from `first` on up to the first hole, at most `most`.
+    fn commitments(&self, incarnation: IncarnationId, first: u64, most: usize) -> Kept<Vec<Commitment>>;
     /// Keeps a checked batch receipt (framed) that covers everything up to `last`.
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()>;
 
@@ -162,6 +164,8 @@ pub trait SyncStore {
     fn cursor(&self) -> Kept<Option<String>>;
     /// Takes a page in: operations, views and cursor in one transaction.
     fn import(&mut self, page: Page) -> Kept<()>;
+    /// The feed was read to its end.
+    fn feed_read(&mut self) -> Kept<()>;
     /// Whether a pack is held.
     fn has_pack(&self, pack: PackHash) -> Kept<bool>;
     /// Keeps a pack file whose hash and signature the store checks against the key log.

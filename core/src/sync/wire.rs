@@ -113,12 +113,24 @@ pub struct FeedPage {
     /// Hashes of the packs in use.
     #[serde(default)]
     pub packs: Vec<AsText<PackHash>>,
+    /// Attestations that the operations name as their anchors, for a reader that cannot hold them.
+    #[serde(default)]
+    pub attestations: Vec<NamedAttestation>,
     /// Newest checkpoint.
     #[serde(default)]
     pub checkpoint: Option<String>,
     /// Newest time note.
     #[serde(default)]
     pub time_note: Option<String>,
+}
+
+/// An attestation in a feed page.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NamedAttestation {
+    /// Word of time.md.
+    pub kind: String,
+    /// Its bytes.
+    pub bytes: Base64,
 }
 
 /// Answer of `have`.

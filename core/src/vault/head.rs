@@ -13,10 +13,13 @@ use super::{SEGMENT, VaultError};
 use crate::random::{Random, array};
 
 pub(super) const MAGIC: &[u8; 6] = b"FSEV0\n";
-/// A head is under 300 bytes; a longer one is refused before it is read.
-pub(super) const MAX_HEAD: usize = 4096;
+/// A head is under 300 bytes without a note; a longer one than this is refused before it is read.
+pub(super) const MAX_HEAD: usize = 8 * 1024;
 
+/// Longest note about the evidence in a head.
+pub(super) const MAX_NOTE: usize = 6 * 1024;
 const VAULT_WRAP: &[u8] = b"fieldseal/v0/wrap-vault";
+const NOTE: &[u8] = b"fieldseal/v0/vault-note";
 const ESCROW_WRAP: &[u8] = b"fieldseal/v0/wrap-escrow";
 
 /// The tenant's escrow public key (X25519), opened by m of n holders.
@@ -65,6 +68,8 @@ pub(super) struct Head {
     pub binding: [u8; 32],
     /// Bytes before the first segment.
     pub length: u64,
+    /// What was noted about the evidence when its capture began.
+    pub note: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Head {
@@ -72,6 +77,7 @@ impl Head {
     pub fn fresh(
         vault_key: &[u8; 32],
         escrow: Option<&EscrowKey>,
+        note: Option<&[u8]>,
         random: &dyn Random,
     ) -> Result<(Self, Vec<u8>), VaultError> {
         let prefix: [u8; 19] = array(random)?;
@@ -88,6 +94,13 @@ impl Head {
             map.push((4, Value::bytes(escrow.key_id().as_bytes())));
         }
         map.push((5, Value::Uint(SEGMENT as u64)));
+        if let Some(note) = note {
+            let nonce: [u8; 24] = array(random)?;
+            map.push((
+                6,
+                Value::Bytes([&nonce[..], &seal(vault_key, &nonce, NOTE, note)].concat()),
+            ));
+        }
         let head = cbor::encode(&Value::Map(map));
         let bytes = [&MAGIC[..], &(head.len() as u32).to_be_bytes(), &head].concat();
         Ok((
@@ -96,6 +109,7 @@ impl Head {
                 file_key,
                 binding: sha256(&bytes),
                 length: bytes.len() as u64,
+                note: None,
             },
             bytes,
         ))
@@ -119,11 +133,16 @@ impl Head {
             .and_then(|(nonce, sealed)| open_key(vault_key, nonce.try_into().ok()?, VAULT_WRAP, sealed))
             .ok_or(changed("the file key does not open under the vault key"))?;
         let prefix = prefix.ok_or(changed("the nonce prefix is malformed"))?;
+        let note = field(6)
+            .and_then(Value::as_bytes)
+            .and_then(|bytes| bytes.split_at_checked(24))
+            .and_then(|(nonce, sealed)| open(vault_key, nonce.try_into().ok()?, NOTE, sealed));
         Ok(Self {
             prefix,
             file_key,
             binding: sha256(bytes),
             length: bytes.len() as u64,
+            note,
         })
     }
 

@@ -160,6 +160,14 @@ impl Vault {
         self.read(name)?.into_verified()
     }
 
+    /// What was noted in a file's head about the evidence when its capture began.
+    ///
+    /// # Errors
+    /// When it is missing, or its head was changed.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        Ok(self.read(name)?.note().map(<[u8]>::to_vec))
+    }
+
     /// Whether a file of that name exists.
     pub fn holds(&self, name: &str) -> bool {
         self.path(name).is_file()

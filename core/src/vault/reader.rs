@@ -71,6 +71,11 @@ impl VaultReader {
         self.size
     }
 
+    /// What was noted about the evidence when its capture began.
+    pub(super) fn note(&self) -> Option<&[u8]> {
+        self.head.note.as_deref().map(Vec::as_slice)
+    }
+
     /// Reads everything from the start.
     pub(super) fn into_verified(mut self) -> Result<VaultFile, VaultError> {
         let mut hash = StreamHash::default();

@@ -9,7 +9,7 @@ use chacha20poly1305::aead::AeadInOut;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::BlobHash;
 
-use super::head::Head;
+use super::head::{Head, MAX_NOTE};
 use super::{INCOMING, SEGMENT, TAG, Vault, VaultError, VaultFile, durable};
 
 /// What to do with the part that was written when a capture breaks off.
@@ -28,9 +28,23 @@ impl Vault {
     /// [`VaultError::NoSpace`] when the disk is full, [`VaultError::Source`] when the source breaks off; the part that was
     /// written is treated as `on_failure` says.
     pub fn write(&self, source: &mut dyn Read, on_failure: OnFailure) -> Result<VaultFile, VaultError> {
+        self.write_for(source, on_failure, None)
+    }
+
+    /// As [`Vault::write`], with a note of at most [`MAX_NOTE`] bytes sealed into the head; a longer one is left out.
+    ///
+    /// # Errors
+    /// As [`Vault::write`].
+    pub fn write_for(
+        &self,
+        source: &mut dyn Read,
+        on_failure: OnFailure,
+        note: Option<&[u8]>,
+    ) -> Result<VaultFile, VaultError> {
+        let note = note.filter(|note| note.len() <= MAX_NOTE);
         let name = self.new_name()?;
         let incoming = self.folder.join(INCOMING).join(&name);
-        match self.write_incoming(source, &incoming, &name) {
+        match self.write_incoming(source, &incoming, &name, note) {
             Ok(file) => {
                 durable::rename(&incoming, &self.path(&name))?;
                 Ok(file)
@@ -39,9 +53,15 @@ impl Vault {
         }
     }
 
-    fn write_incoming(&self, source: &mut dyn Read, path: &Path, name: &str) -> Result<VaultFile, VaultError> {
+    fn write_incoming(
+        &self,
+        source: &mut dyn Read,
+        path: &Path,
+        name: &str,
+        note: Option<&[u8]>,
+    ) -> Result<VaultFile, VaultError> {
         let escrow = *self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
-        let (head, head_bytes) = Head::fresh(&self.key, escrow.as_ref(), &*self.random)?;
+        let (head, head_bytes) = Head::fresh(&self.key, escrow.as_ref(), note, &*self.random)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

@@ -3,7 +3,7 @@
 use fieldseal_core::device::{Enrolling, FieldDevice};
 use fieldseal_core::sync::Fault;
 
-pub use fieldseal_core::device::EnrolmentRound;
+pub use fieldseal_core::device::{EnrolmentRound, RefusedRequest};
 
 use crate::TransportError;
 use crate::cancel::Cancel;
@@ -29,8 +29,8 @@ pub enum EnrolmentError {
     #[error(transparent)]
     SetUp(#[from] TransportError),
     /// The administrator refused the request.
-    #[error("the administrator refused this device's request {0}")]
-    Refused(String),
+    #[error("the administrator refused this device's request {}: {}", .0.request, .0.reason)]
+    Refused(RefusedRequest),
 }
 
 /// Sends what has not been sent, and asks whether the device is approved. Safe to repeat at any time.
@@ -49,7 +49,7 @@ pub fn enrol(device: &FieldDevice, cancel: &Cancel) -> Result<EnrolmentRound, En
     // A name that is still being looked up cannot be given up, and must not hold the caller.
     runtime.shutdown_background();
     match &enrolling.round().refused {
-        Some(request) => Err(EnrolmentError::Refused(request.clone())),
+        Some(refused) => Err(EnrolmentError::Refused(refused.clone())),
         None => Ok(enrolling.round().clone()),
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::domain::{CreditCode, EnterpriseRecord, Line};
@@ -16,10 +16,11 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
-use super::enrol::{Enrolment, Invitation, to_json};
+use super::enrol::to_json;
 use super::problem::Problem;
 use crate::ingest::OwnOperation;
 use crate::ledger::{Commit, Swap, space};
+use crate::office::enrolments::{self, Invitation, OpenRequest};
 
 /// A code lives a week at most.
 const TTL_MOST_S: u64 = 7 * 24 * 3600;
@@ -71,28 +72,60 @@ pub async fn invite(State(app): State<App>, caller: Caller, Json(wish): Json<Inv
     Ok(Json(json!({ "code": code, "role": role, "expires_ms": expires_ms })))
 }
 
-/// `GET /v1/admin/enrolments`
-pub async fn enrolments(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
+#[derive(Deserialize)]
+pub struct Pending {
+    /// Those that were refused as well.
+    #[serde(default)]
+    refused: bool,
+}
+
+/// `GET /v1/admin/enrolments?refused=true`
+pub async fn pending(
+    State(app): State<App>,
+    caller: Caller,
+    Query(ask): Query<Pending>,
+) -> Result<Json<Value>, Problem> {
     caller.admin()?;
     let mut items = Vec::new();
-    for row in app
-        .server
-        .ledger
-        .registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1)
-        .await?
-    {
-        let enrolment: Enrolment = serde_json::from_slice(&row.value).map_err(|e| Problem::internal(&e))?;
-        if enrolment.state == "pending" {
-            let mut item = enrolment.asked;
-            item["request"] = json!(String::from_utf8_lossy(&row.key));
-            item["subject"] = json!(enrolment.subject);
-            if let Some(device) = enrolment.device {
-                item["device"] = json!(device);
-            }
-            items.push(item);
+    for OpenRequest { id, enrolment, .. } in enrolments::open(&*app.server.ledger).await? {
+        if enrolment.state != "pending" && !ask.refused {
+            continue;
         }
+        let mut item = enrolment.asked;
+        item["request"] = json!(id);
+        item["subject"] = json!(enrolment.subject);
+        item["state"] = json!(enrolment.state);
+        if let Some(device) = enrolment.device {
+            item["device"] = json!(device);
+        }
+        if let Some(reason) = enrolment.reason {
+            item["reason"] = json!(reason);
+        }
+        items.push(item);
     }
     Ok(Json(json!({ "items": items })))
+}
+
+#[derive(Deserialize)]
+pub struct Reason {
+    reason: String,
+}
+
+/// `POST /v1/admin/enrolments/{request}/refuse`
+pub async fn refuse(
+    State(app): State<App>,
+    caller: Caller,
+    Path(request): Path<String>,
+    Json(wish): Json<Reason>,
+) -> Result<Json<Value>, Problem> {
+    let caller = caller.admin()?;
+    let server = &app.server;
+    let now_ms = server.clock.now().wall_ms;
+    let refused = enrolments::refuse(&*server.ledger, &request, &wish.reason, now_ms).await?;
+    caller.log(&app, "enrolment.refuse", request).await?;
+    Ok(Json(
+        json!({ "request": refused.id, "state": "refused", "reason": refused.enrolment.reason }),
+    ))
 }
 
 /// `POST /v1/admin/packs`

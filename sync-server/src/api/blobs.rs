@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
+use super::limits::Plane;
 use super::problem::Problem;
 use crate::ledger::blob::{Stored, open_range};
 use crate::ledger::space;
@@ -30,8 +31,8 @@ fn hash(text: &str) -> Result<[u8; 32], Problem> {
 
 /// `POST /v1/blobs/have`: speaks only of blobs that an operation of this device names.
 pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have>) -> Result<Json<Value>, Problem> {
-    let _turn = app.pools.pull()?;
-    let (_, device) = caller.device()?;
+    let (caller, device) = caller.author()?;
+    let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let mut missing = Vec::new();
     for text in &asked.sha256 {
         let sha256 = hash(text).map_err(|_| Problem::bad_request("a hash is not 64 hex digits"))?;
@@ -51,9 +52,19 @@ pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have
 
 /// `GET /v1/blobs/{sha256}/receipt`
 pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<String>) -> Result<Response, Problem> {
-    caller.enrolled()?;
     let absent = || Problem::new(StatusCode::NOT_FOUND, "blob_absent", []);
-    let blob = app.server.uploads.blob(&hash(&sha256)?).await?.ok_or_else(absent)?;
+    let key = hash(&sha256)?;
+    if caller.revoked {
+        // What became of its own files it may still learn; of others' nothing.
+        let (_, device) = caller.author()?;
+        let refs = app.server.ledger.blob_refs(key).await?;
+        if !refs.iter().any(|named| named.device == device) {
+            return Err(absent());
+        }
+    } else {
+        caller.enrolled()?;
+    }
+    let blob = app.server.uploads.blob(&key).await?.ok_or_else(absent)?;
     let receipt = from_base64(&blob.receipt).ok_or_else(|| Problem::internal(&"a stored receipt is not base64"))?;
     Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt).into_response())
 }
@@ -65,8 +76,8 @@ pub async fn read(
     Path(sha256): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let turn = app.pools.blobs()?;
     let caller = caller.enrolled()?;
+    let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let key = hash(&sha256)?;
     let refs = app.server.ledger.blob_refs(key).await?;
     let mut allowed = false;

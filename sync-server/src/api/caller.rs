@@ -1,47 +1,61 @@
 //! Who is calling: a bearer token, stored as its SHA-256 only.
 
-use axum::extract::FromRequestParts;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{CaseId, DeviceId};
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::App;
+use super::limits::ShareKey;
 use super::problem::Problem;
-use crate::ledger::{Access, Commit, LedgerError, LedgerStore, Swap, space};
+use crate::ledger::{Access, Commit, LedgerError, space};
+use crate::office::tokens::Token;
 use crate::projection::subjects_of;
-
-/// The row of a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// `tablet`, `supervisor` or `admin`.
-    pub role: String,
-    pub device: Option<String>,
-    pub incarnation: Option<String>,
-    pub label: String,
-    /// Enrolment request that it came with.
-    pub request: Option<String>,
-    /// The key log holds the device. Before that the token only asks for the state of its request.
-    pub active: bool,
-}
 
 /// A caller whose token is known.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub token: Token,
     pub device: Option<DeviceId>,
+    /// An administrator revoked the device's key. It reads nothing any more; what it signed is taken all the same.
+    pub revoked: bool,
+    /// What its share of the server is counted under.
+    pub share: ShareKey,
 }
 
 impl Caller {
     /// Any enrolled device or administrator.
     pub fn enrolled(self) -> Result<Self, Problem> {
+        if self.revoked {
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "device_revoked", []));
+        }
+        self.known()
+    }
+
+    /// Whoever hands over what it signed, also after its key was revoked: signed data is never refused. It learns nothing by it
+    /// but what became of its own.
+    pub fn author(self) -> Result<(Self, DeviceId), Problem> {
+        let caller = self.known()?;
+        let device = caller.device.ok_or(Problem::forbidden("tablet"))?;
+        Ok((caller, device))
+    }
+
+    fn known(self) -> Result<Self, Problem> {
         if self.token.active {
             Ok(self)
         } else {
             Err(Problem::unauthorized())
         }
+    }
+
+    /// Whether its device's key has been revoked by now: a long poll asks again before it answers.
+    pub fn is_revoked(&self, app: &App) -> bool {
+        is_revoked(app, &self.token)
     }
 
     /// An enrolled device, with its id.
@@ -122,47 +136,44 @@ impl FromRequestParts<App> for Caller {
         let token = header
             .and_then(|value| value.strip_prefix("Bearer "))
             .filter(|token| token.len() <= 128);
-        let key = sha256(token.ok_or_else(Problem::unauthorized)?.as_bytes());
-        let register = app
-            .server
-            .ledger
-            .register(space::TOKEN, key.to_vec())
-            .await?
-            .ok_or_else(Problem::unauthorized)?;
-        if !bool::from(register.key.ct_eq(&key)) {
+        let key = sha256(token.unwrap_or_default().as_bytes());
+        let held = match token {
+            Some(_) => app.server.ledger.register(space::TOKEN, key.to_vec()).await?,
+            None => None,
+        };
+        let Some(register) = held.filter(|held| bool::from(held.key.ct_eq(&key))) else {
+            // Guessing tokens costs the address that it comes from, nobody else.
+            app.pools.count(ShareKey::Address(address(parts)))?;
             return Err(Problem::unauthorized());
-        }
+        };
         let token: Token = serde_json::from_slice(&register.value).map_err(|e| Problem::internal(&e))?;
-        let device = token.device.as_deref().and_then(|id| id.parse().ok());
-        Ok(Self { token, device })
+        let device: Option<DeviceId> = token.device.as_deref().and_then(|id| id.parse().ok());
+        let share = device.map_or(ShareKey::Token(key), ShareKey::Device);
+        app.pools.count(share)?;
+        let revoked = is_revoked(app, &token);
+        Ok(Self {
+            token,
+            device,
+            revoked,
+            share,
+        })
     }
 }
 
-/// The token that `init` puts on the administrators' card.
-pub struct AdminToken;
+fn is_revoked(app: &App, token: &Token) -> bool {
+    let parsed = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (Ok(device), Ok(incarnation)) = (parsed(&token.device).parse(), parsed(&token.incarnation).parse()) else {
+        return false;
+    };
+    let key_log = app.server.ingest.key_log();
+    let key = key_log.log.operation_key(&device, &incarnation);
+    key.is_some_and(|key| key.revoked_at.is_some())
+}
 
-impl AdminToken {
-    /// Stores its hash.
-    ///
-    /// # Errors
-    /// When the ledger refuses.
-    pub async fn store(ledger: &dyn LedgerStore, token: &str) -> Result<(), LedgerError> {
-        let row = Token {
-            role: "admin".into(),
-            device: None,
-            incarnation: None,
-            label: "init".into(),
-            request: None,
-            active: true,
-        };
-        let value = serde_json::to_vec(&row).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
-        let register = Swap::create(space::TOKEN, sha256(token.as_bytes()), value);
-        ledger
-            .commit(Commit {
-                registers: vec![register],
-                ..Commit::default()
-            })
-            .await
-            .map(|_| ())
-    }
+/// Where a request comes from; unspecified where the transport does not say (tests without a socket).
+pub(super) fn address(parts: &Parts) -> IpAddr {
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
+use super::limits::Plane;
 use super::problem::Problem;
 use crate::export::{ExportError, export_case};
 use crate::ingest::LeaseRequest;
@@ -30,8 +31,8 @@ pub async fn register(
     caller: Caller,
     Query(search): Query<Search>,
 ) -> Result<Json<Value>, Problem> {
-    let _turn = app.pools.pull()?;
-    caller.supervisor()?;
+    let caller = caller.supervisor()?;
+    let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let mut wanted = LineQuery::new(LineKind::Case, SearchWords::parse(&search.query));
     wanted.limit = u64::MAX;
     let page = app.server.ledger.lines(wanted).await?;
@@ -45,8 +46,8 @@ pub async fn register(
 
 /// `GET /v1/cases/{case}`
 pub async fn view(State(app): State<App>, caller: Caller, Path(case): Path<String>) -> Result<Json<Value>, Problem> {
-    let _turn = app.pools.pull()?;
-    caller.supervisor()?;
+    let caller = caller.supervisor()?;
+    let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     let place = *app.server.place.borrow();
     case_view(&*app.server.ledger, case, place)
@@ -57,8 +58,8 @@ pub async fn view(State(app): State<App>, caller: Caller, Path(case): Path<Strin
 
 /// `POST /v1/cases/{case}/export`
 pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<String>) -> Result<Response, Problem> {
-    let turn = app.pools.blobs()?;
     let caller = caller.supervisor()?;
+    let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     caller.log(&app, "case.export", case.to_string()).await?;
     let folder = app.server.layout.root.join("exports");

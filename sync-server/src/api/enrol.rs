@@ -3,48 +3,23 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::StatusCode;
+use fieldseal_core::catalogue::Param;
 use fieldseal_core::random::{array, uuid};
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::{MapWriter, Value as Cbor};
 use fieldseal_proof::dsse::ENROLMENT;
-use fieldseal_proof::encoding::from_base64;
 use fieldseal_proof::hash::sha256;
-use fieldseal_proof::ids::{DeviceId, IncarnationId, ItemId, OfficerId, from_hex};
-use fieldseal_proof::key_log::Entry;
+use fieldseal_proof::ids::{DeviceId, IncarnationId, ItemId, OfficerId};
 use fieldseal_proof::suite::{PublicKey, Suite};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::App;
-use super::caller::{Caller, Token};
+use super::caller::Caller;
 use super::problem::Problem;
-use crate::ledger::{Commit, LedgerError, LedgerStore, Register, Swap, space};
-
-/// The row of an invitation.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Invitation {
-    pub role: String,
-    pub label: String,
-    pub expires_ms: u64,
-    /// The request that used it.
-    pub used: Option<String>,
-}
-
-/// The row of a request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Enrolment {
-    pub kind: String,
-    pub state: String,
-    /// Device or officer id.
-    pub subject: String,
-    pub incarnation: Option<String>,
-    /// The device that asks, for an officer.
-    pub device: Option<String>,
-    /// What the administrator needs to sign: as it was sent.
-    pub asked: Value,
-    /// SHA-256 of the token given with it, hex.
-    pub token: Option<String>,
-}
+use crate::ledger::{Commit, LedgerError, Swap, space};
+use crate::office::enrolments::{self, Enrolment, Invitation, OpenRequest, binary};
+use crate::office::tokens::Token;
 
 #[derive(Deserialize)]
 struct KeyAsked {
@@ -72,11 +47,6 @@ impl KeyAsked {
     }
 }
 
-/// Hex where it is hex (keys, hashes), else standard base64.
-fn binary(text: &str) -> Option<Vec<u8>> {
-    from_hex(text).or_else(|| from_base64(text))
-}
-
 #[derive(Deserialize)]
 struct DeviceRequest {
     code: String,
@@ -86,6 +56,49 @@ struct DeviceRequest {
     operation: KeyAsked,
     cosigner: KeyAsked,
     proof: String,
+}
+
+/// What a device request says, once its operation key has signed it.
+struct Proven {
+    device: DeviceId,
+    incarnation: IncarnationId,
+    operation: PublicKey,
+    cosigner: PublicKey,
+}
+
+impl DeviceRequest {
+    fn proven(&self, app: &App) -> Result<Proven, Problem> {
+        let (operation, cosigner) = (self.operation.key()?, self.cosigner.key()?);
+        let device: DeviceId = self
+            .device
+            .parse()
+            .map_err(|_| Problem::bad_request("device is not a UUID"))?;
+        let incarnation: IncarnationId = self
+            .incarnation
+            .parse()
+            .map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
+        let statement = MapWriter::default()
+            .put(0, Cbor::Uint(0))
+            .put(1, Cbor::bytes(app.server.ingest.tenant().as_bytes()))
+            .put(2, Cbor::bytes(device.as_bytes()))
+            .put(3, Cbor::bytes(incarnation.as_bytes()))
+            .put(4, Cbor::bytes(operation.as_bytes()))
+            .put(5, Cbor::bytes(cosigner.as_bytes()))
+            .put(6, Cbor::text(&self.code))
+            .encode();
+        let proof = binary(&self.proof).unwrap_or_default();
+        let unproven = |_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "proof_of_key", []);
+        operation.verify(ENROLMENT, &statement, &proof).map_err(unproven)?;
+        if operation == cosigner {
+            return Err(Problem::bad_request("operation key and cosigner key must differ"));
+        }
+        Ok(Proven {
+            device,
+            incarnation,
+            operation,
+            cosigner,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -105,6 +118,10 @@ pub async fn request(State(app): State<App>, request: Request) -> Result<Json<Va
         .map_err(|_| Problem::bad_request("the body is too long"))?;
     let asked: Value = serde_json::from_slice(&bytes).map_err(|e| Problem::bad_request(e.to_string()))?;
     match asked["kind"].as_str() {
+        Some("device") if asked["code"].as_str() == Some("") => {
+            let caller = Caller::from_request_parts(&mut parts, &app).await?;
+            further_life(&app, caller, asked).await
+        }
         Some("device") => device(&app, asked).await,
         Some("officer") => {
             let caller = Caller::from_request_parts(&mut parts, &app).await?;
@@ -125,45 +142,30 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
         .await?
         .ok_or_else(unknown)?;
     let mut invitation: Invitation = serde_json::from_slice(&held.value).map_err(|e| Problem::internal(&e))?;
-    let (operation, cosigner) = (wish.operation.key()?, wish.cosigner.key()?);
-    let device: DeviceId = wish
-        .device
-        .parse()
-        .map_err(|_| Problem::bad_request("device is not a UUID"))?;
-    let incarnation: IncarnationId = wish
-        .incarnation
-        .parse()
-        .map_err(|_| Problem::bad_request("incarnation is not a UUID"))?;
     let earlier = match &invitation.used {
-        Some(request) => Some(find(app, request).await?),
+        Some(request) => Some(find(app, request).await?.enrolment),
         None => None,
     };
     // The answer to a request may have been lost: the same device with the same keys gets a new token for its old request.
     let mine =
         |e: &Enrolment| e.subject == wish.device && e.asked["operation"]["public"] == asked["operation"]["public"];
-    let again = earlier.as_ref().is_some_and(|(_, e)| mine(e));
+    let again = earlier.as_ref().is_some_and(mine);
+    if let Some(earlier) = earlier.as_ref().filter(|earlier| again && earlier.state == "refused") {
+        return Err(refused(invitation.used.as_deref().unwrap_or_default(), earlier));
+    }
     if (!again && (invitation.used.is_some() || invitation.expires_ms < server.clock.now().wall_ms))
         || invitation.role != wish.role
     {
         return Err(unknown());
     }
-    let statement = MapWriter::default()
-        .put(0, Cbor::Uint(0))
-        .put(1, Cbor::bytes(server.ingest.tenant().as_bytes()))
-        .put(2, Cbor::bytes(device.as_bytes()))
-        .put(3, Cbor::bytes(incarnation.as_bytes()))
-        .put(4, Cbor::bytes(operation.as_bytes()))
-        .put(5, Cbor::bytes(cosigner.as_bytes()))
-        .put(6, Cbor::text(&wish.code))
-        .encode();
-    let proof = binary(&wish.proof).unwrap_or_default();
-    let unproven = |_| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "proof_of_key", []);
-    operation.verify(ENROLMENT, &statement, &proof).map_err(unproven)?;
-    if operation == cosigner {
-        return Err(Problem::bad_request("operation key and cosigner key must differ"));
-    }
+    let Proven {
+        device,
+        incarnation,
+        operation,
+        cosigner,
+    } = wish.proven(app)?;
     let request = match earlier {
-        Some((_, _)) => invitation.used.clone().unwrap_or_default(),
+        Some(_) => invitation.used.clone().unwrap_or_default(),
         None => ItemId::from_bytes(uuid(&*server.random).map_err(|e| Problem::internal(&e))?).to_string(),
     };
     let secret: [u8; 32] = array(&*server.random).map_err(|e| Problem::internal(&e))?;
@@ -199,13 +201,18 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
         device: None,
         asked,
         token: Some(hex::encode(token_key)),
+        reason: None,
+        refused_ms: None,
     };
     invitation.used = Some(request.clone());
-    let registers = vec![
-        Swap::update(space::INVITATION, key, held.version, to_json(&invitation)?),
-        Swap::create(space::TOKEN, token_key, to_json(&row)?),
-        Swap::set(space::ENROLMENT, request.as_bytes(), to_json(&enrolment)?),
-    ];
+    let mut registers = enrolments::rows(&request, &enrolment, false)?;
+    registers.push(Swap::update(
+        space::INVITATION,
+        key,
+        held.version,
+        to_json(&invitation)?,
+    ));
+    registers.push(Swap::create(space::TOKEN, token_key, to_json(&row)?));
     server
         .ledger
         .commit(Commit {
@@ -216,9 +223,41 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "request": request, "token": token })))
 }
 
+/// A further life of an enrolled device: its database was lost, so its chain goes on under another key. The token says which
+/// device asks; the administrator compares the fingerprint and signs, as for the first life.
+async fn further_life(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Value>, Problem> {
+    let (caller, device) = caller.device()?;
+    let wish: DeviceRequest = serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let proven = wish.proven(app)?;
+    if proven.device != device || wish.role != caller.token.role {
+        return Err(Problem::forbidden("tablet"));
+    }
+    if let Some(fields) = asked.as_object_mut() {
+        fields.remove("code");
+        fields.remove("proof");
+        fields.insert("label".into(), json!(caller.token.label));
+        fields.insert("fingerprint".into(), json!(proven.operation.fingerprint()));
+        fields.insert("cosigner_fingerprint".into(), json!(proven.cosigner.fingerprint()));
+    }
+    // The same life with the same key asked again is the same request.
+    let named = [proven.incarnation.as_bytes().as_slice(), proven.operation.as_bytes()].concat();
+    let request = ItemId::from_bytes(sha256(&named)[..16].try_into().unwrap_or([0; 16])).to_string();
+    let enrolment = Enrolment {
+        kind: "device".into(),
+        state: "pending".into(),
+        subject: device.to_string(),
+        incarnation: Some(proven.incarnation.to_string()),
+        device: Some(device.to_string()),
+        asked,
+        token: None,
+        reason: None,
+        refused_ms: None,
+    };
+    keep_once(app, &request, &enrolment).await
+}
+
 async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Value>, Problem> {
     let (_, device) = caller.device()?;
-    let server = &app.server;
     let wish: OfficerRequest =
         serde_json::from_value(asked.clone()).map_err(|e| Problem::bad_request(e.to_string()))?;
     let officer: OfficerId = wish
@@ -253,16 +292,19 @@ async fn officer(app: &App, caller: Caller, mut asked: Value) -> Result<Json<Val
         device: Some(device.to_string()),
         asked,
         token: None,
+        reason: None,
+        refused_ms: None,
     };
-    let row = Swap::create(space::ENROLMENT, request.as_bytes(), to_json(&enrolment)?);
-    match server
-        .ledger
-        .commit(Commit {
-            registers: vec![row],
-            ..Commit::default()
-        })
-        .await
-    {
+    keep_once(app, &request, &enrolment).await
+}
+
+/// Keeps a request unless it is kept already, and names it.
+async fn keep_once(app: &App, request: &str, enrolment: &Enrolment) -> Result<Json<Value>, Problem> {
+    let commit = Commit {
+        registers: enrolments::rows(request, enrolment, true)?,
+        ..Commit::default()
+    };
+    match app.server.ledger.commit(commit).await {
         Ok(_) | Err(LedgerError::Conflict(_)) => Ok(Json(json!({ "request": request }))),
         Err(other) => Err(other.into()),
     }
@@ -293,7 +335,7 @@ pub async fn state(
         }
         None => {
             let caller = Caller::from_request_parts(&mut parts, &app).await?;
-            let (_, enrolment) = find(&app, &request).await?;
+            let enrolment = find(&app, &request).await?.enrolment;
             caller.token.request.as_ref() == Some(&request)
                 || (caller.token.active && enrolment.device == caller.token.device)
         }
@@ -301,68 +343,24 @@ pub async fn state(
     if !allowed {
         return Err(Problem::new(StatusCode::NOT_FOUND, "request_unknown", []));
     }
-    let (_, enrolment) = find(&app, &request).await?;
-    Ok(Json(json!({ "state": enrolment.state })))
+    let enrolment = find(&app, &request).await?.enrolment;
+    Ok(Json(match enrolment.state.as_str() {
+        "refused" => json!({ "state": "refused", "code": "enrolment_refused", "reason": enrolment.reason }),
+        state => json!({ "state": state }),
+    }))
 }
 
-async fn find(app: &App, request: &str) -> Result<(Register, Enrolment), Problem> {
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, "request_unknown", []);
-    let held = app
-        .server
-        .ledger
-        .register(space::ENROLMENT, request.as_bytes().to_vec())
+async fn find(app: &App, request: &str) -> Result<OpenRequest, Problem> {
+    enrolments::find(&*app.server.ledger, request)
         .await?
-        .ok_or_else(unknown)?;
-    let enrolment = serde_json::from_slice(&held.value).map_err(|e| Problem::internal(&e))?;
-    Ok((held, enrolment))
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "request_unknown", []))
 }
 
-/// What key log entries change beside the key log: requests are approved, tokens opened, officers carried.
-pub async fn consequences(ledger: &dyn LedgerStore, entries: &[Entry]) -> Result<Vec<Swap>, LedgerError> {
-    let mut swaps = Vec::new();
-    let corrupt = |e: serde_json::Error| LedgerError::Corrupt(e.to_string());
-    for register in ledger.registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1).await? {
-        let mut enrolment: Enrolment = serde_json::from_slice(&register.value).map_err(corrupt)?;
-        let public = enrolment.asked[if enrolment.kind == "device" { "operation" } else { "key" }]["public"]
-            .as_str()
-            .and_then(binary);
-        let approves = |entry: &&Entry| {
-            let subject = entry.subject.map(|id| ItemId::from_bytes(id).to_string());
-            entry.action == enrolment.kind
-                && subject.as_ref() == Some(&enrolment.subject)
-                && entry.keys.iter().any(|record| Some(&record.public) == public.as_ref())
-        };
-        if enrolment.state != "pending" || !entries.iter().any(|entry| approves(&entry)) {
-            continue;
-        }
-        enrolment.state = "approved".into();
-        if let Some(key) = enrolment.token.as_deref().and_then(from_hex)
-            && let Some(held) = ledger.register(space::TOKEN, key.clone()).await?
-        {
-            let mut token: Token = serde_json::from_slice(&held.value).map_err(corrupt)?;
-            token.active = true;
-            swaps.push(Swap::update(
-                space::TOKEN,
-                key,
-                held.version,
-                serde_json::to_vec(&token).map_err(corrupt)?,
-            ));
-        }
-        if let (Some(device), Ok(officer)) = (
-            enrolment.device.as_deref().and_then(|d| d.parse::<DeviceId>().ok()),
-            enrolment.subject.parse::<OfficerId>(),
-        ) {
-            let key = [device.as_bytes().as_slice(), officer.as_bytes()].concat();
-            swaps.push(Swap::set(space::CARRIED, key, Vec::new()));
-        }
-        swaps.push(Swap::update(
-            space::ENROLMENT,
-            register.key,
-            register.version,
-            serde_json::to_vec(&enrolment).map_err(corrupt)?,
-        ));
-    }
-    Ok(swaps)
+/// The administrator said no: the same answer to asking again and to asking how it stands.
+fn refused(request: &str, enrolment: &Enrolment) -> Problem {
+    let reason = enrolment.reason.clone().unwrap_or_default();
+    let params = [("request", Param::text(request)), ("reason", Param::text(reason))];
+    Problem::new(StatusCode::FORBIDDEN, "enrolment_refused", params)
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Problem> {

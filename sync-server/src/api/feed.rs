@@ -10,12 +10,13 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::ids::{CaseId, DeviceId};
+use fieldseal_proof::operation::Operation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
-use super::limits::{PAGE_MOST, POLL_MOST};
+use super::limits::{PAGE_MOST, POLL_MOST, Plane};
 use super::log::text_or_null;
 use super::problem::Problem;
 use crate::ledger::{FeedScope, MemberRow, OperationRow, space};
@@ -91,7 +92,10 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
             };
         }
         let items = {
-            let _turn = app.pools.pull()?;
+            if caller.is_revoked(&app) {
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, "device_revoked", []));
+            }
+            let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
             page(&app, device, all, &mut cursor, max_bytes).await?
         };
         let rest = cursor.next < cursor.high || cursor.high < size;
@@ -105,7 +109,7 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
-        return answer(&app, &epoch, cursor, size, &items).await.map(Json);
+        return answer(&app, &epoch, cursor, size, &items, all).await.map(Json);
     }
 }
 
@@ -182,7 +186,20 @@ fn after(rows: &[OperationRow], end: u64) -> u64 {
     }
 }
 
-async fn answer(app: &App, epoch: &str, cursor: Cursor, size: u64, items: &[OperationRow]) -> Result<Value, Problem> {
+async fn answer(
+    app: &App,
+    epoch: &str,
+    cursor: Cursor,
+    size: u64,
+    items: &[OperationRow],
+    all: bool,
+) -> Result<Value, Problem> {
+    // A tablet holds the attestations that its own operations name; who reads everybody's needs everybody's.
+    let attestations = if all {
+        named_attestations(app, items).await?
+    } else {
+        Vec::new()
+    };
     let packs = app.server.ledger.registers(space::PACK, Vec::new(), 1_000).await?;
     let checkpoint = app.server.published.borrow().note.clone();
     let time_note = app.server.time.current().await?;
@@ -194,9 +211,29 @@ async fn answer(app: &App, epoch: &str, cursor: Cursor, size: u64, items: &[Oper
         "items": items.iter().map(|row| json!({ "index": row.leaf, "frame": base64(&row.frame) })).collect::<Vec<_>>(),
         "key_log_size": app.server.ingest.key_log().log.size(),
         "packs": packs.iter().map(|pack| hex::encode(&pack.key)).collect::<Vec<_>>(),
+        "attestations": attestations,
         "checkpoint": text_or_null(&checkpoint),
         "time_note": text_or_null(&time_note),
     }))
+}
+
+/// The time notes that the operations of a page name as their anchors, each once: the lower ends of their brackets.
+async fn named_attestations(app: &App, items: &[OperationRow]) -> Result<Vec<Value>, Problem> {
+    let anchors: std::collections::BTreeSet<_> = items
+        .iter()
+        .filter_map(|row| Operation::parse(&row.frame).ok()?.header().anchor)
+        .collect();
+    let mut attestations = Vec::new();
+    for anchor in anchors {
+        let held = app
+            .server
+            .ledger
+            .register(space::ATTESTATION, anchor.as_bytes().to_vec())
+            .await?;
+        // An anchor may name what another server attested; it is then looked for in the bundle.
+        attestations.extend(held.map(|held| json!({ "kind": "time-note", "bytes": base64(&held.value) })));
+    }
+    Ok(attestations)
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
-use super::enrol::consequences;
 use super::problem::Problem;
 use crate::ledger::LedgerStore;
+use crate::office::enrolments::consequences;
 
 #[derive(Deserialize)]
 pub struct From {

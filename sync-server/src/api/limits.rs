@@ -1,11 +1,15 @@
 //! What a request may cost, each with its reason.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use fieldseal_proof::ids::DeviceId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
+use crate::config::Limits;
 
 /// A JSON body: a `have` question of 4,000 hashes is 264 KiB.
 pub const JSON_BODY: usize = 512 * 1024;
@@ -23,39 +27,154 @@ pub const BODY_SILENCE: Duration = Duration::from_secs(60);
 pub const POLL_MOST: Duration = Duration::from_secs(55);
 /// Largest feed page.
 pub const PAGE_MOST: usize = 4 * 1024 * 1024;
+/// How long a device's further request waits for its earlier ones.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// A device may ask so many times its rate in one go.
+const BURST: f64 = 4.0;
+/// Devices and addresses that are remembered; above it those that have been quiet are forgotten.
+const REMEMBERED: usize = 20_000;
 
-/// How many requests of a plane are worked on at once. Beyond them the answer is 503 with a jittered wait, so that a morning's
-/// crowd is served in turn and a video never holds up a record.
-pub struct Pools {
-    push: Arc<Semaphore>,
-    pull: Arc<Semaphore>,
-    blobs: Arc<Semaphore>,
+/// Whose share of the server a request counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ShareKey {
+    Device(DeviceId),
+    /// An administrator's card.
+    Token([u8; 32]),
+    /// Nobody that the server knows.
+    Address(IpAddr),
 }
 
-impl Default for Pools {
-    fn default() -> Self {
-        // A push holds up to 1 MiB twice: 64 of them are 128 MiB at the worst. Blobs hold half a MiB each.
-        let pool = |n| Arc::new(Semaphore::new(n));
-        Self {
-            push: pool(64),
-            pull: pool(64),
-            blobs: pool(64),
-        }
-    }
+/// The three planes; one never waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plane {
+    Push,
+    Pull,
+    Blobs,
+}
+
+/// How many requests are worked on at once, in all and of one device. Beyond its own share a device waits a moment and is then
+/// told to come back (429); beyond the server's share everybody is (503). So a morning's crowd is served in turn, a video never
+/// holds up a record, and a broken tablet that asks without end holds up itself.
+pub struct Pools {
+    planes: [Arc<Semaphore>; 3],
+    shares: Mutex<HashMap<ShareKey, Share>>,
+    rate: f64,
+    at_once: usize,
+}
+
+/// Permission to work on a request, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+/// What one device has taken up.
+struct Share {
+    /// Requests it may make at once, as of `at`.
+    left: f64,
+    at: Instant,
+    turns: [Arc<Semaphore>; 3],
 }
 
 impl Pools {
-    pub fn push(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        enter(&self.push)
+    /// A push holds up to 1 MiB twice: 64 of them are 128 MiB at the worst. Files hold up to 2.5 MiB each.
+    const AT_ONCE: [usize; 3] = [64, 64, 48];
+
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            planes: Self::AT_ONCE.map(|n| Arc::new(Semaphore::new(n))),
+            shares: Mutex::default(),
+            rate: f64::from(limits.requests_per_s.max(1)),
+            at_once: limits.at_once.max(1),
+        }
     }
-    pub fn pull(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        enter(&self.pull)
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// 429 with the wait when this caller has asked too often.
+    pub fn count(&self, key: ShareKey) -> Result<(), Problem> {
+        self.with(key, |share, rate| {
+            if share.left < 1.0 {
+                let wait = ((1.0 - share.left) / rate).ceil().max(1.0);
+                return Err(Problem::too_many(wait as u64));
+            }
+            share.left -= 1.0;
+            Ok(())
+        })
     }
-    pub fn blobs(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        enter(&self.blobs)
+
+    /// Lets a request of a device in.
+    ///
+    /// # Errors
+    /// 429 when its own earlier requests do not end, 503 when the server is full.
+    pub async fn turn(&self, plane: Plane, key: ShareKey) -> Result<Turn, Problem> {
+        self.turn_within(plane, key, TURN_PATIENCE).await
+    }
+
+    async fn turn_within(&self, plane: Plane, key: ShareKey, patience: Duration) -> Result<Turn, Problem> {
+        let own = self.with(key, |share, _| share.turns[plane as usize].clone());
+        let own = tokio::time::timeout(patience, own.acquire_owned());
+        let own = match own.await {
+            Ok(Ok(own)) => own,
+            _ => return Err(Problem::too_many(TURN_PATIENCE.as_secs())),
+        };
+        let all = self.planes[plane as usize].clone().try_acquire_owned();
+        Ok(Turn {
+            _own: own,
+            _all: all.map_err(|_| Problem::busy())?,
+        })
+    }
+
+    fn with<T>(&self, key: ShareKey, f: impl FnOnce(&mut Share, f64) -> T) -> T {
+        let now = Instant::now();
+        let full = self.rate * BURST;
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if shares.len() >= REMEMBERED {
+            shares.retain(|_, share| {
+                let busy = share.turns.iter().any(|turns| Arc::strong_count(turns) > 1);
+                busy || share.left + now.duration_since(share.at).as_secs_f64() * self.rate < full
+            });
+        }
+        let share = shares.entry(key).or_insert_with(|| Share {
+            left: full,
+            at: now,
+            turns: std::array::from_fn(|_| Arc::new(Semaphore::new(self.at_once))),
+        });
+        share.left = (share.left + now.duration_since(share.at).as_secs_f64() * self.rate).min(full);
+        share.at = now;
+        f(share, self.rate)
     }
 }
 
-fn enter(pool: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
-    pool.clone().try_acquire_owned().map_err(|_| Problem::busy())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(n: u8) -> ShareKey {
+        ShareKey::Device(DeviceId::from_bytes([n; 16]))
+    }
+
+    #[tokio::test]
+    async fn one_device_cannot_take_what_is_anothers() {
+        let pools = Pools::new(&Limits {
+            requests_per_s: 1,
+            at_once: 2,
+            ..Limits::default()
+        });
+        for _ in 0..4 {
+            assert!(pools.count(device(1)).is_ok());
+        }
+        assert!(pools.count(device(1)).is_err());
+        assert!(pools.count(device(2)).is_ok());
+        let turn = |plane, n| pools.turn_within(plane, device(n), Duration::ZERO);
+        let held = [turn(Plane::Blobs, 1).await, turn(Plane::Blobs, 1).await];
+        assert!(held.iter().all(Result::is_ok));
+        assert!(turn(Plane::Blobs, 1).await.is_err());
+        assert!(turn(Plane::Push, 1).await.is_ok(), "its records go on");
+        assert!(turn(Plane::Blobs, 2).await.is_ok());
+        drop(held);
+        assert!(turn(Plane::Blobs, 1).await.is_ok());
+    }
 }

@@ -1,24 +1,31 @@
 //! The record plane: push, head, index receipts.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::encoding::base64;
-use fieldseal_proof::ids::Link;
+use fieldseal_proof::ids::{DeviceId, Link};
 use fieldseal_proof::receipt::IndexReceipt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
+use super::limits::{Plane, Turn};
 use super::problem::Problem;
 use crate::ledger::{ChainKey, Commit, Swap, space};
 
 /// Runs that one index receipt names at most; the client asks for the rest from there.
 const RUNS_MOST: usize = 10_000;
+/// The row of a device says within so many milliseconds when it was last heard of.
+const CONTACT_MS: u64 = 5_000;
 
 fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
     let device = device.parse().map_err(|_| Problem::not_found())?;
@@ -35,20 +42,39 @@ fn head_json(head: Option<(u64, Link)>) -> Value {
     )
 }
 
+/// Who may push to this chain, with a turn: all of it is settled before a byte of the body is read.
+pub struct Pushing {
+    caller: Caller,
+    key: ChainKey,
+    _turn: Turn,
+}
+
+impl FromRequestParts<App> for Pushing {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let named = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((device, incarnation)) = named.map_err(|_| Problem::not_found())?;
+        let key = chain(&device, &incarnation)?;
+        let own = caller.device == Some(key.device);
+        // What a device signed is taken from itself also after its key was revoked. A rescue file may be handed in by a
+        // supervisor or an administrator; everything in it is signed by its device.
+        let caller = if own { caller.author()?.0 } else { caller.enrolled()? };
+        if caller.token.role == "tablet" && !own {
+            return Err(Problem::forbidden("supervisor"));
+        }
+        let _turn = app.pools.turn(Plane::Push, caller.share).await?;
+        Ok(Self { caller, key, _turn })
+    }
+}
+
 /// `POST /v1/log/{device}/{incarnation}`
 pub async fn push(
     State(app): State<App>,
-    caller: Caller,
-    Path((device, incarnation)): Path<(String, String)>,
+    Pushing { caller, key, _turn }: Pushing,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let _turn = app.pools.push()?;
-    let caller = caller.enrolled()?;
-    let key = chain(&device, &incarnation)?;
-    // A rescue file may be handed in by a supervisor or an administrator; everything in it is signed by its device.
-    if caller.token.role == "tablet" && caller.device != Some(key.device) {
-        return Err(Problem::forbidden("supervisor"));
-    }
     let length = body.len();
     let admission = app.server.ingest.admit(key, body.into()).await?;
     metrics::counter!("operations_admitted_total").increment(admission.results.len() as u64);
@@ -93,10 +119,29 @@ pub fn text_or_null(note: &[u8]) -> Value {
     }
 }
 
+/// When each device's row was last written: once in a while is enough, a commit for each push would be one more wait for the disk.
+#[derive(Default)]
+pub struct Contacts(Mutex<HashMap<DeviceId, u64>>);
+
+impl Contacts {
+    fn is_due(&self, device: DeviceId, now: u64) -> bool {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = written.get(&device).is_none_or(|at| now.abs_diff(*at) >= CONTACT_MS);
+        if due {
+            written.insert(device, now);
+        }
+        due
+    }
+}
+
 /// Remembers when a device was last heard of.
 async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(), Problem> {
     let Some(device) = caller.device else { return Ok(()) };
-    let value = json!({ "last_contact_ms": app.server.clock.now().wall_ms, "last_push": operations, "label": caller.token.label,
+    let now = app.server.clock.now().wall_ms;
+    if !app.contacts.is_due(device, now) {
+        return Ok(());
+    }
+    let value = json!({ "last_contact_ms": now, "last_push": operations, "label": caller.token.label,
         "role": caller.token.role });
     let row = Swap::set(space::DEVICE, *device.as_bytes(), value.to_string());
     app.server
@@ -109,14 +154,24 @@ async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(
     Ok(())
 }
 
+/// Any enrolled device; a revoked one learns only what became of its own operations.
+fn reader(caller: Caller, key: ChainKey) -> Result<Caller, Problem> {
+    if caller.device == Some(key.device) {
+        caller.author().map(|(caller, _)| caller)
+    } else {
+        caller.enrolled()
+    }
+}
+
 /// `GET /v1/log/{device}/{incarnation}/head`
 pub async fn head(
     State(app): State<App>,
     caller: Caller,
     Path((device, incarnation)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
-    caller.enrolled()?;
-    let chain = app.server.ingest.chain(chain(&device, &incarnation)?).await?;
+    let key = chain(&device, &incarnation)?;
+    reader(caller, key)?;
+    let chain = app.server.ingest.chain(key).await?;
     let main = chain.main().ok_or_else(Problem::not_found)?;
     Ok(Json(head_json(Some((main.last_seq, main.link)))))
 }
@@ -134,9 +189,9 @@ pub async fn receipts(
     Path((device, incarnation)): Path<(String, String)>,
     Query(query): Query<From>,
 ) -> Result<Response, Problem> {
-    let _turn = app.pools.pull()?;
-    caller.enrolled()?;
     let key = chain(&device, &incarnation)?;
+    let caller = reader(caller, key)?;
+    let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let published = app.server.published.borrow().clone();
     let stored = app.server.ledger.stored(key, query.from, u64::MAX).await?;
     let mut runs: Vec<(u64, u64, u64)> = Vec::new();

@@ -23,9 +23,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::server::Server;
 
-pub use caller::AdminToken;
-pub use enrol::{Enrolment, Invitation};
-pub use limits::Pools;
+pub use limits::{Plane, Pools, ShareKey};
 pub use problem::Problem;
 
 /// What handlers share.
@@ -33,6 +31,7 @@ pub use problem::Problem;
 pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
+    contacts: Arc<log::Contacts>,
     /// What the console's pages keep in memory.
     pub shelves: Arc<crate::console::Shelves>,
     metrics: PrometheusHandle,
@@ -70,6 +69,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/numbers/lease"),
     ("post", "/v1/admin/invitations"),
     ("get", "/v1/admin/enrolments"),
+    ("post", "/v1/admin/enrolments/{request}/refuse"),
     ("post", "/v1/admin/key-log"),
     ("post", "/v1/admin/enterprises"),
     ("post", "/v1/admin/packs"),
@@ -86,9 +86,10 @@ pub fn router(server: Arc<Server>) -> Router {
     // One recorder for each process; a second server in one process (tests) counts into the first.
     let _ = metrics::set_global_recorder(metrics);
     let app = App {
+        pools: Arc::new(Pools::new(&server.config.limits)),
         shelves: Arc::new(crate::console::Shelves::open(&server.layout.root)),
         server,
-        pools: Arc::new(Pools::default()),
+        contacts: Arc::default(),
         metrics: handle,
         office: Arc::default(),
         codes: Arc::default(),
@@ -100,6 +101,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/blobs/have", post(blobs::have))
         .route("/v1/numbers/lease", post(cases::lease))
         .route("/v1/admin/invitations", post(admin::invite))
+        .route("/v1/admin/enrolments/{request}/refuse", post(admin::refuse))
         .layer(json)
         .route(
             "/v1/log/{device}/{incarnation}",
@@ -139,7 +141,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/cases", get(cases::register))
         .route("/v1/cases/{case}", get(cases::view))
         .route("/v1/cases/{case}/export", post(cases::export))
-        .route("/v1/admin/enrolments", get(admin::enrolments))
+        .route("/v1/admin/enrolments", get(admin::pending))
         .route("/v1/admin/devices", get(admin::devices))
         .route("/healthz", get(status::health))
         .route("/metrics", get(status::metrics))

@@ -5,11 +5,13 @@ use std::any::Any;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_core::catalogue::{Lang, Message, Param};
+use fieldseal_core::domain::Refusal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::ingest::{AdmitError, AuthorError, KeyLogRefusal};
 use crate::ledger::LedgerError;
 use crate::ledger::blob::BlobError;
+use crate::office::enrolments::RefuseError;
 use crate::tlog::LogError;
 use crate::uploads::UploadError;
 
@@ -31,12 +33,24 @@ impl Problem {
         code: &'static str,
         params: impl IntoIterator<Item = (&'static str, Param)>,
     ) -> Self {
+        Self::of(status, Message::new(code, params))
+    }
+
+    fn of(status: StatusCode, message: Message) -> Self {
         Self {
             status,
-            message: Message::new(code, params),
+            message,
             more: Vec::new(),
             retry_after_s: None,
         }
+    }
+
+    /// One caller asks for more than its share; nobody else notices.
+    pub fn too_many(wait_s: u64) -> Self {
+        let span = [("span", Param::Span(wait_s * 1000))];
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", span);
+        problem.retry_after_s = Some(wait_s);
+        problem
     }
 
     /// Another member of the JSON object.
@@ -187,12 +201,41 @@ impl From<KeyLogRefusal> for Problem {
     }
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::of(StatusCode::UNPROCESSABLE_ENTITY, refusal.message)
+    }
+}
+
+impl From<RefuseError> for Problem {
+    fn from(error: RefuseError) -> Self {
+        match error {
+            RefuseError::Unknown => Self::new(StatusCode::NOT_FOUND, "request_unknown", []),
+            RefuseError::Decided(_) => Self::new(StatusCode::CONFLICT, "already_done", []),
+            RefuseError::Reason(refusal) => refusal.into(),
+            RefuseError::Ledger(ledger) => ledger.into(),
+        }
+    }
+}
+
 impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Unknown => Self::new(StatusCode::NOT_FOUND, "upload_unknown", []),
             UploadError::Offset { have } => {
                 Self::new(StatusCode::CONFLICT, "upload_offset", [("have", Param::Bytes(have))])
+            }
+            UploadError::TooLarge { size, most } => {
+                let params = [("size", Param::Bytes(size)), ("most", Param::Bytes(most))];
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", params)
+            }
+            UploadError::Quota { open, most } => {
+                let params = [("open", Param::Count(open)), ("most", Param::Count(most))];
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_quota", params)
+            }
+            UploadError::QuotaBytes { open, most } => {
+                let params = [("open", Param::Bytes(open)), ("most", Param::Bytes(most))];
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_quota_bytes", params)
             }
             UploadError::TooMany => Self::bad_request("more bytes than declared"),
             // 460 is the status of the tus checksum extension; it is used for the whole file as well as for a part.

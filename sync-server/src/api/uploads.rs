@@ -1,5 +1,7 @@
 //! tus 1.0 over the states of `crate::uploads`: core, creation, creation-with-upload, expiration, termination, checksum.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -12,12 +14,12 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::caller::Caller;
-use super::limits::BODY_SILENCE;
+use super::limits::{BODY_SILENCE, Plane};
 use super::problem::{Problem, checksum_mismatch};
 use crate::uploads::{Upload, Writing};
 
-/// 64 GiB: a day of video.
-const SIZE_MOST: u64 = 64 << 30;
+/// A sender that is silent for so long gets its bytes made durable meanwhile.
+const IDLE: Duration = Duration::from_millis(400);
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
@@ -36,7 +38,7 @@ fn tus(status: StatusCode, more: &[(HeaderName, String)]) -> Response {
 }
 
 /// `OPTIONS /v1/uploads`
-pub async fn options() -> Response {
+pub async fn options(State(app): State<App>) -> Response {
     let extensions = "creation,creation-with-upload,expiration,termination,checksum";
     tus(
         StatusCode::NO_CONTENT,
@@ -44,7 +46,10 @@ pub async fn options() -> Response {
             (HeaderName::from_static("tus-version"), "1.0.0".into()),
             (HeaderName::from_static("tus-extension"), extensions.into()),
             (HeaderName::from_static("tus-checksum-algorithm"), "sha256".into()),
-            (HeaderName::from_static("tus-max-size"), SIZE_MOST.to_string()),
+            (
+                HeaderName::from_static("tus-max-size"),
+                app.server.config.limits.upload_bytes.to_string(),
+            ),
         ],
     )
 }
@@ -56,18 +61,14 @@ pub async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let _turn = app.pools.blobs()?;
-    let (caller, device) = caller.device()?;
+    let (caller, device) = caller.author()?;
+    let _turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     version(&headers)?;
     let size = number(&headers, &LENGTH)?.ok_or_else(|| Problem::bad_request("Upload-Length is missing"))?;
-    if size > SIZE_MOST {
-        let params = [("size", Param::Bytes(size)), ("most", Param::Bytes(SIZE_MOST))];
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", params));
-    }
     let (sha256, media_type) = metadata(&headers)?;
     let refs = app.server.ledger.blob_refs(sha256).await?;
     // A supervisor hands in the files of another device with its rescue file.
-    let handing_in = caller.token.role == "supervisor";
+    let handing_in = caller.token.role == "supervisor" && !caller.revoked;
     if !refs.iter().any(|named| handing_in || named.device == device) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "blob_unnamed", []));
     }
@@ -113,8 +114,8 @@ pub async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let _turn = app.pools.blobs()?;
     version(&headers)?;
+    let _turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let upload = own(&app, caller, &id).await?;
     if headers
         .get(header::CONTENT_TYPE)
@@ -137,7 +138,7 @@ pub async fn patch(
 /// `DELETE /v1/uploads/{id}`
 pub async fn terminate(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     let upload = own(&app, caller, &id).await?;
-    app.server.uploads.terminate(&upload).await?;
+    app.server.uploads.terminate(&upload.id).await?;
     Ok(tus(StatusCode::NO_CONTENT, &[]))
 }
 
@@ -168,12 +169,13 @@ async fn receive(app: &App, id: &str, at: u64, headers: &HeaderMap, body: Body) 
 /// Whether the body came to its end; `false` when another writer wants in or the sender fell silent.
 async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<Sha256>) -> Result<bool, Problem> {
     let mut chunks = body.into_data_stream();
+    let mut heard = tokio::time::Instant::now();
     loop {
         let mut wanted = writing.wanted.clone();
         let chunk = tokio::select! {
             biased;
             _ = wanted.changed() => return Ok(false),
-            chunk = tokio::time::timeout(BODY_SILENCE, chunks.next()) => chunk,
+            chunk = tokio::time::timeout(IDLE, chunks.next()) => chunk,
         };
         match chunk {
             Ok(Some(Ok(bytes))) => {
@@ -182,8 +184,11 @@ async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<
                 }
                 metrics::counter!("upload_bytes_total").increment(bytes.len() as u64);
                 app.server.uploads.write(writing, &bytes).await?;
+                heard = tokio::time::Instant::now();
             }
             Ok(None) => return Ok(true),
+            // A slow or stalled sender: what came so far is made durable, so that no cut costs more than a moment of it.
+            Err(_) if heard.elapsed() < BODY_SILENCE => app.server.uploads.flush(writing).await?,
             // The connection died or is silent. What came is kept by `done`.
             Ok(Some(Err(_))) | Err(_) => return Ok(false),
         }
@@ -191,7 +196,7 @@ async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<
 }
 
 async fn own(app: &App, caller: Caller, id: &str) -> Result<Upload, Problem> {
-    let (_, device) = caller.device()?;
+    let (_, device) = caller.author()?;
     let upload = app.server.uploads.find(id).await?;
     if upload.device != device.to_string() {
         return Err(Problem::new(StatusCode::NOT_FOUND, "upload_unknown", []));

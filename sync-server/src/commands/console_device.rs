@@ -8,11 +8,11 @@ use fieldseal_proof::ids::ItemId;
 use serde_json::json;
 
 use super::{Failure, Outcome, Report};
-use crate::api::Enrolment;
 use crate::config::Layout;
 use crate::console::act::device::{ConsoleDevice, LABEL};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Commit, LedgerStore, Swap, space};
+use crate::ledger::{Commit, LedgerStore};
+use crate::office::enrolments::{Enrolment, rows};
 
 pub(super) async fn run(dir: &Path) -> Outcome {
     let layout = Layout::new(dir);
@@ -39,10 +39,11 @@ pub(super) async fn run(dir: &Path) -> Outcome {
         device: None,
         asked,
         token: None,
+        reason: None,
+        refused_ms: None,
     };
-    let value = serde_json::to_vec(&enrolment).map_err(Failure::of)?;
     let commit = Commit {
-        registers: vec![Swap::create(space::ENROLMENT, request.as_bytes(), value)],
+        registers: rows(&request, &enrolment, true).map_err(Failure::of)?,
         ..Commit::default()
     };
     ledger.commit(commit).await.map_err(Failure::of)?;

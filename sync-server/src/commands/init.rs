@@ -13,10 +13,10 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 
 use super::{Failure, Outcome, Report};
-use crate::api::AdminToken;
-use crate::config::{Config, Layout};
+use crate::config::{Config, Layout, Limits};
 use crate::keys::{ServerKeys, write_secret};
 use crate::ledger::sqlite::SqliteLedger;
+use crate::office::tokens::AdminToken;
 
 #[derive(Args)]
 pub(super) struct Init {
@@ -98,6 +98,7 @@ impl Init {
             listen: self.listen.clone(),
             subject: device.to_string(),
             incarnation: incarnation.to_string(),
+            limits: Limits::default(),
         };
         write_new(&layout.config(), toml::to_string(&config)?.as_bytes())?;
         let key = |purpose: &str, public: &[u8]| json!({ "purpose": purpose, "suite": 1, "public": hex::encode(public), "custody": "server" });

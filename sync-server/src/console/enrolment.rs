@@ -25,8 +25,9 @@ use super::form::Fields;
 use super::page::{Area, Page, html};
 use super::visitor::Desk;
 use super::words::Words;
-use crate::api::{App, Enrolment, Invitation};
+use crate::api::App;
 use crate::ledger::{Commit, Swap, space};
+use crate::office::enrolments::{self, Invitation, OpenRequest};
 
 /// A code on a screen is used at once or never.
 const CODE_MS: u64 = 15 * 60_000;
@@ -270,20 +271,13 @@ fn qr(text: &str) -> Result<Qr, PageError> {
 }
 
 async fn waiting(app: &App, words: Words) -> Result<Vec<Waiting>, PageError> {
-    let rows = app
-        .server
-        .ledger
-        .registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1)
-        .await?;
-    let pending = rows.into_iter().filter_map(|row| {
-        let enrolment: Enrolment = serde_json::from_slice(&row.value).ok()?;
-        (enrolment.state == "pending").then_some((row.key, enrolment))
-    });
-    let shown = pending.map(|(key, enrolment)| {
+    let open = enrolments::open(&*app.server.ledger).await?;
+    let pending = open.into_iter().filter(|request| request.enrolment.state == "pending");
+    let shown = pending.map(|OpenRequest { id, enrolment, .. }| {
         let said = |name: &str| enrolment.asked[name].as_str().unwrap_or_default().to_owned();
         let officer = enrolment.kind == "officer";
         Waiting {
-            request: String::from_utf8_lossy(&key).into_owned(),
+            request: id,
             kind: words.t(if officer {
                 "console.enrolment.person"
             } else {

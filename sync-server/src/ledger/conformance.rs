@@ -21,6 +21,7 @@ pub async fn ledger(store: Arc<dyn LedgerStore>) {
     a_commit_is_whole_or_nothing(&*store).await;
     leaves_have_one_order_under_concurrency(store.clone()).await;
     pages_hold_whole_batches(&*store).await;
+    keys_are_found_by_their_beginning(&*store).await;
     lines_are_found_as_they_are_written(&*store).await;
 }
 
@@ -206,6 +207,33 @@ async fn a_commit_is_whole_or_nothing(store: &dyn LedgerStore) {
             .collect::<Vec<_>>(),
         [1, 2]
     );
+}
+
+async fn keys_are_found_by_their_beginning(store: &dyn LedgerStore) {
+    let keys: [&[u8]; 6] = [b"a", b"ab", b"ab\xff", b"ab\xff\xff", b"ac", b"\xff\xff"];
+    let registers = keys
+        .iter()
+        .map(|key| Swap::set(space::CARRIED, *key, Vec::new()))
+        .collect();
+    store
+        .commit(Commit {
+            registers,
+            ..Commit::default()
+        })
+        .await
+        .expect("stored");
+    for (prefix, found) in [
+        (&b"ab"[..], &keys[1..4]),
+        (b"ab\xff", &keys[2..4]),
+        (b"ad", &[]),
+        (b"a", &keys[..5]),
+    ] {
+        let under = store
+            .registers_under(space::CARRIED, prefix.to_vec())
+            .await
+            .expect("read");
+        assert_eq!(under.iter().map(|r| r.key.as_slice()).collect::<Vec<_>>(), found);
+    }
 }
 
 async fn leaves_have_one_order_under_concurrency(store: Arc<dyn LedgerStore>) {

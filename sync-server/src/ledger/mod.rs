@@ -96,6 +96,8 @@ pub trait LedgerStore: Send + Sync + 'static {
     fn register(&self, space: &'static str, key: Vec<u8>) -> Answer<'_, Option<Register>>;
     /// The registers of a space with keys above `after`, ascending, at most `limit`.
     fn registers(&self, space: &'static str, after: Vec<u8>, limit: usize) -> Answer<'_, Vec<Register>>;
+    /// The registers of a space whose keys begin with `prefix` (not empty), ascending. Reads no others.
+    fn registers_under(&self, space: &'static str, prefix: Vec<u8>) -> Answer<'_, Vec<Register>>;
 
     /// Who names a blob.
     fn blob_refs(&self, sha256: [u8; 32]) -> Answer<'_, Vec<BlobRef>>;

@@ -8,8 +8,12 @@ pub const TOKEN: &str = "token";
 pub const INVITATION: &str = "invitation";
 /// Request id → what was asked and how it stands.
 pub const ENROLMENT: &str = "enrolment";
+/// Request id → `pending` or `refused` (text): those that an administrator may still approve. An index of `enrolment`.
+pub const OPEN_REQUEST: &str = "open_request";
 /// Upload id → an upload that is under way.
 pub const UPLOAD: &str = "upload";
+/// Device ‖ SHA-256 → upload id (text). An index of `upload`.
+pub const UPLOAD_OF: &str = "upload_of";
 /// SHA-256 of original bytes → object name, size, media type, receipt.
 pub const BLOB: &str = "blob";
 /// Pack hash → pack file (bytes).

@@ -1,10 +1,11 @@
 //! Follows the log: judge, fold, commit with the place reached.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{CaseId, OpId};
+use fieldseal_proof::ids::{CaseId, DeviceId, OpId, PackHash};
 use fieldseal_proof::operation::Operation;
 use fieldseal_proof::roll::{CLOSE, read_closing};
 
@@ -16,7 +17,8 @@ use super::settle::{SetAside, set_aside_all};
 use crate::ingest::assess::{Facts, Reason, Standing, judge};
 use crate::ingest::{Ingest, KeyLogState, OwnOperation};
 use crate::ledger::{
-    Commit, FeedScope, LedgerError, LedgerStore, MemberRow, OperationRow, RunState, Swap, WriteRow, space,
+    Chain, ChainKey, Commit, FeedScope, LedgerError, LedgerStore, MemberRow, OperationRow, RunState, Swap, WriteRow,
+    space,
 };
 
 /// Place up to which operations were judged. Never goes back.
@@ -46,6 +48,9 @@ struct Step {
     named: HashMap<CaseId, HashSet<[u8; 16]>>,
     closed: HashMap<[u8; 16], Option<OpId>>,
     cases: BTreeSet<CaseId>,
+    /// What was asked of the ledger in this step: the answers are the same for all operations of one device and case. Views
+    /// change by this worker alone, and what others change meanwhile (a gap that fills, a pack that is published) comes by again.
+    asked: Asked,
     /// Server clock of the last operation of a case in this step, and of the step.
     seen: HashMap<CaseId, u64>,
     seen_ms: u64,
@@ -54,6 +59,16 @@ struct Step {
     changed: BTreeSet<OpId>,
     /// Changes of standing that have to become dispositions.
     to_say: BTreeSet<OpId>,
+}
+
+/// Answers of the ledger that hold for one step.
+#[derive(Default)]
+struct Asked {
+    chains: HashMap<ChainKey, Chain>,
+    members: HashMap<CaseId, HashSet<[u8; 16]>>,
+    subjects: HashMap<DeviceId, Vec<[u8; 16]>>,
+    packs: HashMap<PackHash, bool>,
+    closed: HashMap<[u8; 16], bool>,
 }
 
 impl Projection {
@@ -221,10 +236,13 @@ impl Projection {
         row: &OperationRow,
         operation: &Operation,
         key_log: &KeyLogState,
-        step: &Step,
+        step: &mut Step,
     ) -> Result<Option<Reason>, ProjectionError> {
         let header = operation.header();
-        let chain = self.ingest.chain(row.chain).await?;
+        let chain = match step.asked.chains.entry(row.chain) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.ingest.chain(row.chain).await?),
+        };
         let run = chain
             .runs
             .iter()
@@ -236,12 +254,17 @@ impl Projection {
         };
         let pack_known = match header.pack {
             None => true,
-            Some(pack) => self
-                .ingest
-                .ledger
-                .register(space::PACK, pack.as_bytes().to_vec())
-                .await?
-                .is_some(),
+            Some(pack) => match step.asked.packs.entry(pack) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => {
+                    let held = self
+                        .ingest
+                        .ledger
+                        .register(space::PACK, pack.as_bytes().to_vec())
+                        .await?;
+                    *unknown.insert(held.is_some())
+                }
+            },
         };
         let closed = match header.inspection {
             None => false,
@@ -259,36 +282,44 @@ impl Projection {
         }))
     }
 
-    async fn standing(&self, row: &OperationRow, case: CaseId, step: &Step) -> Result<Standing, LedgerError> {
+    async fn standing(&self, row: &OperationRow, case: CaseId, step: &mut Step) -> Result<Standing, LedgerError> {
         let ledger = &self.ingest.ledger;
-        let mut named: HashSet<[u8; 16]> = ledger
-            .members(case)
-            .await?
-            .iter()
-            .map(|member| member.subject)
-            .collect();
-        named.extend(step.named.get(&case).into_iter().flatten());
-        if named.is_empty() {
+        let members = match step.asked.members.entry(case) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let members = ledger.members(case).await?;
+                unknown.insert(members.iter().map(|member| member.subject).collect())
+            }
+        };
+        let fresh = step.named.get(&case);
+        if members.is_empty() && fresh.is_none_or(HashSet::is_empty) {
             return Ok(Standing::NobodyYet);
         }
-        let subjects = subjects_of(&**ledger, row.chain.device.as_bytes()).await?;
-        Ok(if subjects.iter().any(|subject| named.contains(subject)) {
+        let device = row.chain.device;
+        let subjects = match step.asked.subjects.entry(device) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(subjects_of(&**ledger, device.as_bytes()).await?),
+        };
+        let named =
+            |subject: &[u8; 16]| members.contains(subject) || fresh.is_some_and(|fresh| fresh.contains(subject));
+        Ok(if subjects.iter().any(named) {
             Standing::Named
         } else {
             Standing::Stranger
         })
     }
 
-    async fn closed(&self, inspection: [u8; 16], step: &Step) -> Result<bool, LedgerError> {
-        match step.closed.get(&inspection) {
-            Some(now) => Ok(now.is_some()),
-            None => Ok(self
-                .ingest
-                .ledger
-                .register(space::CLOSING, inspection.to_vec())
-                .await?
-                .is_some()),
+    async fn closed(&self, inspection: [u8; 16], step: &mut Step) -> Result<bool, LedgerError> {
+        if let Some(now) = step.closed.get(&inspection) {
+            return Ok(now.is_some());
         }
+        Ok(match step.asked.closed.entry(inspection) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                let held = self.ingest.ledger.register(space::CLOSING, inspection.to_vec()).await?;
+                *unknown.insert(held.is_some())
+            }
+        })
     }
 
     fn put_aside(&mut self, row: &OperationRow, operation: &Operation, reason: Reason, step: &mut Step) {
@@ -563,7 +594,7 @@ impl Projection {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<Vec<[u8; 16]>, LedgerError> {
-    let carried = ledger.registers(space::CARRIED, device.to_vec(), 256).await?;
+    let carried = ledger.registers_under(space::CARRIED, device.to_vec()).await?;
     let officers = carried
         .iter()
         .filter_map(|register| register.key.strip_prefix(device.as_slice()))

@@ -351,7 +351,8 @@ async fn revoked_keys_still_hand_in_and_a_spoiled_body_is_set_aside() {
     );
     let late = device.note("after revocation");
     assert_eq!(world.push(&device, &[late]).await.0, 200);
-    let reasons: Vec<String> = world.dispositions(&device).await.into_iter().map(|d| d.2).collect();
+    let reader = world.device(12, "supervisor").await;
+    let reasons: Vec<String> = world.dispositions(&reader).await.into_iter().map(|d| d.2).collect();
     assert_eq!(reasons, ["bad_body", "revoked"]);
     // A wrong entry is refused by name and changes nothing.
     let mut wrong = world.ceremony.frames().concat();

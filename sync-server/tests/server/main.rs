@@ -8,6 +8,8 @@ mod console_sign;
 mod hostile;
 mod life;
 mod pages;
+mod shares;
+mod standing;
 mod stores;
 mod uploads;
 mod world;

@@ -128,6 +128,35 @@ impl World {
         }
     }
 
+    /// The administrator's entry for a device that asked.
+    pub fn enrolled(&mut self, n: u8, role: &str) -> Vec<u8> {
+        let device = Device::new(n, role);
+        let entry = Entry {
+            subject: Some(*device.id.as_bytes()),
+            incarnation: Some(device.incarnation),
+            role: Some(role.into()),
+            ..self.ceremony.entry("device", device.records())
+        };
+        self.ceremony.append_signed_by(entry, None, &ed(ADMIN))
+    }
+
+    /// Writes limits into `server.toml` and starts the server again with them.
+    pub fn limit(&mut self, limits: &[(&str, u64)]) {
+        self.stop();
+        let path = self.dir().join("server.toml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (name, value) in limits {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(&format!("{name} = ")))
+                .unwrap()
+                .to_owned();
+            text = text.replace(&line, &format!("{name} = {value}"));
+        }
+        std::fs::write(&path, text).unwrap();
+        self.start();
+    }
+
     /// Revokes a key; the administrator signs.
     pub fn revoke(&mut self, key: KeyId) -> Vec<u8> {
         let entry = self.ceremony.revocation(key);
@@ -237,13 +266,7 @@ impl World {
         device.token = answer["token"].as_str().unwrap().to_owned();
         let (status, _) = self.json(self.ask(Method::GET, "/v1/feed", &device.token)).await;
         assert_eq!(status, 401, "a token opens nothing before the key log holds the device");
-        let entry = Entry {
-            subject: Some(*device.id.as_bytes()),
-            incarnation: Some(device.incarnation),
-            role: Some(role.into()),
-            ..self.ceremony.entry("device", device.records())
-        };
-        let frame = self.ceremony.append_signed_by(entry, None, &ed(ADMIN));
+        let frame = self.enrolled(n, role);
         let (status, answer) = self
             .json(self.ask(Method::POST, "/v1/admin/key-log", &admin).body(frame))
             .await;

@@ -64,6 +64,15 @@ pub enum AdminCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Says no to a request for enrolment; whoever asked is told the reason
+    Refuse {
+        #[command(flatten)]
+        office: Office,
+        /// The request
+        request: String,
+        #[arg(long)]
+        reason: String,
+    },
     /// Revokes a key
     Revoke {
         #[command(flatten)]
@@ -110,6 +119,11 @@ pub fn run(shell: &Shell, command: AdminCommand) -> Result<Outcome, Failure> {
         AdminCommand::Invite { office, label, role } => invite(&office, &label, &role),
         AdminCommand::Pending { office } => pending(shell, &office),
         AdminCommand::Approve { office, requests, all } => approve(shell, &office, &requests, all),
+        AdminCommand::Refuse {
+            office,
+            request,
+            reason,
+        } => refuse(shell, &office, &request, &reason),
         AdminCommand::Revoke { office, key } => revoke(shell, &office, &key),
         AdminCommand::ImportEnterprises { office, csv } => import_enterprises(shell, &office, &csv),
         AdminCommand::PublishPack { office, folder } => publish_pack(shell, &office, &folder),
@@ -343,8 +357,8 @@ impl Asking {
     }
 }
 
-fn asking(caller: &Caller) -> Result<Vec<Asking>, Failure> {
-    let mut answer = caller.get("/v1/admin/enrolments")?;
+fn asking(caller: &Caller, refused: bool) -> Result<Vec<Asking>, Failure> {
+    let mut answer = caller.get(&format!("/v1/admin/enrolments?refused={refused}"))?;
     serde_json::from_value(answer["items"].take())
         .map_err(|error| Failure::new("server_answer", [("detail", Param::text(error.to_string()))]))
 }
@@ -353,7 +367,7 @@ fn pending(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
     let (_, caller) = office.call()?;
     let mut outcome = Outcome::default();
     let mut items = Vec::new();
-    for one in asking(&caller)? {
+    for one in asking(&caller, false)? {
         let fingerprint = one.main_key()?.fingerprint();
         let who = if one.kind == "device" {
             one.label.clone()
@@ -377,7 +391,8 @@ fn approve(shell: &Shell, office: &Office, requests: &[String], all: bool) -> Re
     let key = office.key(shell)?;
     let (_, caller) = office.call()?;
     let mut log = office.key_log(&caller)?;
-    let waiting = asking(&caller)?;
+    // A refusal can be taken back by approving that request by its id; `--all` leaves the refused ones alone.
+    let waiting = asking(&caller, !all)?;
     if let Some(unknown) = requests.iter().find(|id| waiting.iter().all(|one| one.request != **id)) {
         return Err(Failure::usage(format!("nobody asks under {unknown}")));
     }
@@ -400,6 +415,17 @@ fn approve(shell: &Shell, office: &Office, requests: &[String], all: bool) -> Re
             log.size()
         )),
     )
+}
+
+fn refuse(shell: &Shell, office: &Office, request: &str, reason: &str) -> Result<Outcome, Failure> {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if request.is_empty() || !request.bytes().all(sound) {
+        return Err(Failure::usage(format!("{request:?} is not a request's id")));
+    }
+    let (_, caller) = office.call()?;
+    let path = format!("/v1/admin/enrolments/{request}/refuse");
+    let answer = caller.post(&path, &json!({ "reason": reason }))?;
+    Ok(Outcome::new(answer).line(format!("{}  {request}", shell.say("已拒绝", "refused"))))
 }
 
 fn revoke(shell: &Shell, office: &Office, target: &str) -> Result<Outcome, Failure> {

@@ -3,6 +3,7 @@
 mod case;
 mod enterprise;
 mod inspection;
+mod orders;
 mod parts;
 mod people;
 mod signatures;
@@ -11,6 +12,7 @@ mod similar;
 pub use case::{CaseRow, CaseView};
 pub use enterprise::{EnterpriseView, enterprises};
 pub use inspection::{InspectionView, Stage};
+pub use orders::{Basis, JudgedItem, JudgedOrder, judged_orders};
 pub use parts::{
     CheckView, ClashView, CredentialsView, CustodyView, DocumentView, EvidenceView, FindingView, FreezeView,
     OrderItemView, OrderView, PartyView, QuarantineView, ReturnView, SignatureView, StatementView,

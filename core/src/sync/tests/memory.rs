@@ -151,6 +151,12 @@ impl SyncStore for Memory {
             .map(|operation| (operation.link(), operation.commitment())))
     }
 
+    fn commitments(&self, incarnation: IncarnationId, first: u64, most: usize) -> Kept<Vec<Commitment>> {
+        assert_eq!(incarnation, self.incarnation);
+        let own = self.own.iter().skip(first as usize).take(most);
+        Ok(own.map(Operation::commitment).collect())
+    }
+
     fn keep_batch_receipt(&mut self, _: IncarnationId, _: u64, last: u64, _: &[u8]) -> Kept<()> {
         self.received[..=last as usize].fill(true);
         Ok(())
@@ -165,6 +171,10 @@ impl SyncStore for Memory {
             self.imported.insert(operation.id(), index);
         }
         self.cursor = Some(page.cursor);
+        Ok(())
+    }
+
+    fn feed_read(&mut self) -> Kept<()> {
         Ok(())
     }
 

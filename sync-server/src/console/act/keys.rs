@@ -20,8 +20,9 @@ use super::super::accounts::{self, Account};
 use super::super::error::PageError;
 use super::super::visitor::Staff;
 use super::device::{ConsoleDevice, replace};
-use crate::api::{App, Enrolment};
-use crate::ledger::{Commit, LedgerError, Swap, space};
+use crate::api::App;
+use crate::ledger::{Commit, LedgerError, space};
+use crate::office::enrolments::{self, Enrolment, OpenRequest};
 
 /// A key of a person that an administrator approved.
 #[derive(Debug, Clone)]
@@ -80,17 +81,12 @@ pub fn standing(app: &App, account: &Account) -> Vec<OwnKey> {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn waiting(app: &App, account: &Account) -> Result<Vec<Asked>, LedgerError> {
-    let rows = app
-        .server
-        .ledger
-        .registers(space::ENROLMENT, Vec::new(), usize::MAX >> 1)
-        .await?;
-    let mine = rows.into_iter().filter_map(|row| {
-        let enrolment: Enrolment = serde_json::from_slice(&row.value).ok()?;
+    let open = enrolments::open(&*app.server.ledger).await?;
+    let mine = open.into_iter().filter_map(|OpenRequest { id, enrolment, .. }| {
         let asked = &enrolment.asked;
         let own = enrolment.state == "pending" && Some(&enrolment.subject) == account.officer.as_ref();
         own.then(|| Asked {
-            request: String::from_utf8_lossy(&row.key).into_owned(),
+            request: id,
             fingerprint: asked["fingerprint"].as_str().unwrap_or_default().to_owned(),
             public: asked["key"]["public"].as_str().unwrap_or_default().to_owned(),
             server_held: asked["custody"] == "server",
@@ -154,13 +150,13 @@ pub async fn ask(app: &App, staff: &Staff, public: &PublicKey, custody: Custody)
         device: Some(device.chain.device.to_string()),
         asked,
         token: None,
+        reason: None,
+        refused_ms: None,
     };
-    let value = serde_json::to_vec(&enrolment).map_err(|e| PageError::internal(&e))?;
+    let mut registers = enrolments::rows(&request, &enrolment, true)?;
+    registers.push(accounts::swap(&account, version)?);
     let commit = Commit {
-        registers: vec![
-            accounts::swap(&account, version)?,
-            Swap::create(space::ENROLMENT, request.as_bytes(), value),
-        ],
+        registers,
         accesses: vec![access::line(
             app,
             staff,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::blob_of;
 use super::inline::Player;
 use super::range::{Wanted, wanted};
-use crate::api::App;
+use crate::api::{App, Plane, ShareKey};
 use crate::console::access::{Deed, log};
 use crate::console::error::{PageError, url_escaped};
 use crate::console::visitor::Desk;
@@ -41,7 +41,9 @@ pub async fn original(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let (sha256, blob) = blob_of(&app, &desk, &hex).await?;
-    let Ok(turn) = app.pools.blobs() else {
+    // A person's share, like a device's: one gallery full of films does not keep the tablets waiting.
+    let share = ShareKey::Token(fieldseal_proof::hash::sha256(desk.staff.account.user.as_bytes()));
+    let Ok(turn) = app.pools.turn(Plane::Blobs, share).await else {
         return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
     };
     let stored = Stored {

@@ -14,6 +14,8 @@ use super::{Answer, BlobError, BlobStore, is_name};
 /// Objects in a folder of this machine.
 pub struct FolderBlobs {
     root: PathBuf,
+    /// Bytes of the disk that files leave free.
+    keep_free: u64,
 }
 
 impl FolderBlobs {
@@ -27,7 +29,17 @@ impl FolderBlobs {
         }
         Ok(Self {
             root: root.to_path_buf(),
+            keep_free: 0,
         })
+    }
+
+    /// The same, leaving so many bytes of the disk to others: with what files would take of it, records could not be written.
+    #[must_use]
+    pub fn keeping_free(self, bytes: u64) -> Self {
+        Self {
+            keep_free: bytes,
+            ..self
+        }
     }
 
     fn object(&self, name: &str) -> Result<PathBuf, BlobError> {
@@ -67,7 +79,12 @@ fn failed(error: std::io::Error) -> BlobError {
 impl BlobStore for FolderBlobs {
     fn append(&self, name: &str, end: u64, bytes: Vec<u8>) -> Answer<'_, ()> {
         let path = self.staged_path(name);
+        let (root, keep_free) = (self.root.clone(), self.keep_free);
         blocking(move || {
+            let left = fs4::available_space(&root).map_err(failed)?;
+            if left < keep_free.saturating_add(bytes.len() as u64) {
+                return Err(BlobError::Full);
+            }
             let mut file = OpenOptions::new()
                 .create(true)
                 .truncate(false)
@@ -121,7 +138,7 @@ impl BlobStore for FolderBlobs {
                 std::fs::create_dir_all(shelf).map_err(failed)?;
                 sync_folder(shelf.parent().unwrap_or(shelf))?;
             }
-            File::open(&from).and_then(|file| file.sync_all()).map_err(failed)?;
+            // Its bytes are durable since `append`; what is left is the name.
             std::fs::rename(&from, &to).map_err(failed)?;
             sync_folder(shelf)
         })

@@ -94,28 +94,45 @@ impl Incoming {
     /// Takes bytes in and returns what is to be appended to the staged object. More than the declared size is refused and
     /// nothing is taken.
     pub fn push(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::with_capacity(bytes.len() + SEGMENT);
+        self.push_into(bytes, &mut out).then_some(out)
+    }
+
+    /// The same behind what `out` holds already; `false` where it was more than the declared size.
+    pub fn push_into(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         if bytes.len() as u64 > self.total - self.offset {
-            return None;
+            return false;
         }
         self.hash.update(bytes);
         self.offset += bytes.len() as u64;
-        self.rest.extend_from_slice(bytes);
+        let before = out.len();
         let last = segments(self.total) - 1;
         let mut next = self.sealed_segments();
-        let mut out = Vec::with_capacity(self.rest.len() + TAG);
-        let mut used = 0;
-        while next < last && self.rest.len() - used >= SEGMENT {
-            out.extend_from_slice(&self.file.seal(next, false, &self.rest[used..used + SEGMENT]));
-            used += SEGMENT;
+        let mut bytes = bytes;
+        // What was left of a segment is filled up first; whole segments are then sealed from where they lie.
+        if !self.rest.is_empty() {
+            let (fill, more) = bytes.split_at(bytes.len().min(SEGMENT - self.rest.len()));
+            self.rest.extend_from_slice(fill);
+            bytes = more;
+            if next < last && self.rest.len() == SEGMENT {
+                self.file.seal_into(next, false, &self.rest, out);
+                self.rest.clear();
+                next += 1;
+            }
+        }
+        while next < last && bytes.len() >= SEGMENT {
+            let (segment, more) = bytes.split_at(SEGMENT);
+            self.file.seal_into(next, false, segment, out);
+            bytes = more;
             next += 1;
         }
+        self.rest.extend_from_slice(bytes);
         if next == last && self.is_complete() {
-            out.extend_from_slice(&self.file.seal(last, true, &self.rest[used..]));
-            used = self.rest.len();
+            self.file.seal_into(last, true, &self.rest, out);
+            self.rest.clear();
         }
-        self.rest.drain(..used);
-        self.sealed += out.len() as u64;
-        Some(out)
+        self.sealed += (out.len() - before) as u64;
+        true
     }
 
     /// SHA-256 of everything taken in.

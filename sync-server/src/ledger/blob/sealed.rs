@@ -1,6 +1,6 @@
 //! The evidence file format of vault.md, segment by segment, so that an upload can be sealed as it arrives and a range read alone.
 
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use fieldseal_core::random::{Random, RandomError, array};
 use fieldseal_proof::cbor::{self, MapReader, MapWriter, Value};
@@ -116,18 +116,16 @@ impl Opened {
         &self.head
     }
 
-    /// Seals a segment. Every segment but the last holds [`SEGMENT`] bytes.
-    pub(super) fn seal(&self, number: u32, last: bool, plaintext: &[u8]) -> Vec<u8> {
+    /// Seals a segment behind what `out` holds. Every segment but the last holds [`SEGMENT`] bytes.
+    pub(super) fn seal_into(&self, number: u32, last: bool, plaintext: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(plaintext);
         // As above: the message is at most 64 KiB, so encryption cannot fail.
-        self.cipher
-            .encrypt(
-                &self.nonce(number, last),
-                Payload {
-                    msg: plaintext,
-                    aad: &self.bound,
-                },
-            )
-            .unwrap_or_default()
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&self.nonce(number, last), &self.bound, out[start..].as_mut().into())
+            .unwrap_or_default();
+        out.extend_from_slice(&tag);
     }
 
     /// Opens a segment as stored.

@@ -198,6 +198,9 @@ impl LedgerStore for SqliteLedger {
     fn registers(&self, space: &'static str, after: Vec<u8>, limit: usize) -> Answer<'_, Vec<Register>> {
         self.read(move |c| read::registers(c, space, &after, limit))
     }
+    fn registers_under(&self, space: &'static str, prefix: Vec<u8>) -> Answer<'_, Vec<Register>> {
+        self.read(move |c| read::registers_under(c, space, &prefix))
+    }
     fn blob_refs(&self, sha256: [u8; 32]) -> Answer<'_, Vec<BlobRef>> {
         self.read(move |c| read::blob_refs(c, Some(sha256), None))
     }

@@ -255,6 +255,23 @@ pub(super) fn registers(c: &Connection, space: &str, after: &[u8], limit: usize)
         .collect()
 }
 
+pub(super) fn registers_under(c: &Connection, space: &str, prefix: &[u8]) -> Read<Vec<Register>> {
+    // The least key above every key with the prefix: its last byte that is not 0xff, one higher.
+    let mut end = prefix.to_vec();
+    while end.last() == Some(&0xff) {
+        end.pop();
+    }
+    let Some(last) = end.last_mut() else {
+        return Ok(Vec::new());
+    };
+    *last += 1;
+    c.prepare_cached(
+        "SELECT key, version, value FROM register WHERE space = ?1 AND key >= ?2 AND key < ?3 ORDER BY key",
+    )?
+    .query_map(params![space, prefix, end], register_row)?
+    .collect()
+}
+
 fn register_row(row: &Row<'_>) -> Read<Register> {
     Ok(Register {
         key: row.get(0)?,

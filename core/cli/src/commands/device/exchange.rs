@@ -115,14 +115,30 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let visited = visit(&desk.device, options, &mut shown, &Cancel::default());
     shell.progress_over();
     let report = visited?;
-    if let Some(request) = report.enrolment.refused {
-        return Err(Failure::new("enrolment_refused", [("request", Param::text(request))]));
+    if let Some(refused) = report.enrolment.refused {
+        return Err(Failure::new("enrolment_refused", refused.params()));
     }
-    if !report.enrolment.approved && report.sync.ending == Ending::Done {
+    // A further life that waits for approval has fetched what the server has of the earlier ones, and offered what they left.
+    let waits = !report.enrolment.approved && report.sync.ending == Ending::Done;
+    if waits && !desk.device.enrolled_earlier() {
         let json = json!({ "state": "done", "approved": false, "sent": 0, "received": 0 });
-        return Ok(Outcome::new(json).line(shell.text("awaiting_approval", &[])));
+        return Ok(Outcome::new(json).line(awaiting(desk)?));
     }
-    Ok(told(shell, &desk.device, &report.sync, &report.enrolment))
+    let outcome = told(shell, &desk.device, &report.sync, &report.enrolment);
+    Ok(match waits {
+        true => outcome.line(awaiting(desk)?),
+        false => outcome,
+    })
+}
+
+/// What is said while an administrator has not approved the present life's key.
+fn awaiting(desk: &Desk<'_>) -> Result<String, Failure> {
+    let fingerprint = Param::text(desk.device.operation_key()?.0.fingerprint());
+    let code = match desk.device.enrolled_earlier() {
+        true => "new_life_awaits",
+        false => "awaiting_approval",
+    };
+    Ok(desk.shell.text(code, &[("fingerprint", fingerprint)]))
 }
 
 fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &EnrolmentRound) -> Outcome {
@@ -226,6 +242,6 @@ fn failure_of(error: EnrolmentError) -> Failure {
     match error {
         EnrolmentError::Fault(fault) => fault.into(),
         EnrolmentError::SetUp(error) => error.into(),
-        EnrolmentError::Refused(request) => Failure::new("enrolment_refused", [("request", Param::text(request))]),
+        EnrolmentError::Refused(refused) => Failure::new("enrolment_refused", refused.params()),
     }
 }

@@ -1,5 +1,6 @@
 //! `fieldseal device`: a tablet from the shell.
 
+pub mod evidence;
 pub mod exchange;
 pub mod paper;
 pub mod read;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::evidence::EvidenceCommand;
 use self::exchange::{EnrolArgs, OfficerAddArgs, SyncArgs};
 use self::verbs::Verb;
 use super::batch::{self, BatchArgs};
@@ -54,6 +56,11 @@ pub enum DeviceCommand {
     Show { inspection: String },
     /// Lists edits that nobody signed yet
     Drafts,
+    /// Shows evidence files without a record, or gives one its inspection
+    Evidence {
+        #[command(subcommand)]
+        command: EvidenceCommand,
+    },
     /// Lists the registry
     Enterprises {
         /// Words of name, code or address
@@ -94,6 +101,7 @@ pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Fa
         DeviceCommand::Inspections => read::inspections(&desk),
         DeviceCommand::Show { inspection } => read::show(&desk, &inspection),
         DeviceCommand::Drafts => read::drafts(&desk),
+        DeviceCommand::Evidence { command } => evidence::run(&desk, at.officer.as_deref(), &command),
         DeviceCommand::Enterprises { query } => read::enterprises(&desk, query.as_deref()),
         DeviceCommand::Pack { chosen } => read::pack(&desk, chosen.as_deref()),
         DeviceCommand::Rescue { out } => exchange::rescue(&desk, &out),

@@ -1,8 +1,8 @@
 //! What a device shows: status, inspections, one inspection, drafts, enterprises, packs, its own check.
 
 use fieldseal_core::catalogue::Param;
-use fieldseal_core::device::{DeviceError, FieldDevice};
-use fieldseal_core::domain::view::InspectionView;
+use fieldseal_core::device::DeviceError;
+use fieldseal_core::domain::view::{InspectionView, JudgedItem};
 use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::ids::{InspectionId, to_hex};
 use serde_json::{Value, json};
@@ -10,21 +10,15 @@ use serde_json::{Value, json};
 use super::write::id;
 use crate::desk::Desk;
 use crate::failure::{FAILED, Failure};
-use crate::shell::{Outcome, Tone};
+use crate::shell::{Outcome, Shell, Tone};
 
 /// Counts by state, never one tick.
 pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     let shell = desk.shell;
     let status = desk.device.status()?;
     let pending = status.pending;
-    let quarantined = quarantined(&desk.device)?;
-    let clock = if desk
-        .device
-        .status()?
-        .remarks
-        .iter()
-        .any(|remark| remark.code() == "clock_by_hand")
-    {
+    let quarantined = status.quarantined;
+    let clock = if status.remarks.iter().any(|remark| remark.code() == "clock_by_hand") {
         "by_hand"
     } else {
         "system"
@@ -42,7 +36,7 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         "unsynced_bytes": pending.waiting_bytes + pending.blob_bytes,
         "oldest_unsynced_ms": status.oldest_waiting_ms, "unsealed_files": status.unsealed_files,
         "broken_files": status.broken_files, "free_bytes": status.free_bytes, "key_log_size": status.key_log_size,
-        "server": desk.device.card().url, "clock": clock, "remarks": remarks,
+        "server": desk.device.card().url, "clock": clock, "healing": status.healing, "remarks": remarks,
     });
     let rows = [
         (("草稿", "draft"), status.drafts),
@@ -60,18 +54,14 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
             shell.say(zh, en)
         ));
     }
+    if let Some(age) = status.oldest_waiting_ms {
+        let words = shell.say("最早未上交的已在本机", "the oldest unsent item is this old");
+        outcome = outcome.line(format!("{:>8}  {words}", Param::Span(age).shown(shell.lang)));
+    }
     for remark in &status.remarks {
         outcome = outcome.line(remark.message().text(shell.lang));
     }
     Ok(outcome)
-}
-
-fn quarantined(device: &FieldDevice) -> Result<u64, Failure> {
-    let mut count = 0;
-    for row in device.inspections()? {
-        count += device.inspection(row.inspection)?.state.quarantine().len() as u64;
-    }
-    Ok(count)
 }
 
 /// The inspections that the device knows of.
@@ -109,18 +99,6 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
     let held = desk.device.inspection(inspection)?;
     let pack = desk.device.pack().ok();
     let view = InspectionView::of(&held.state, pack.as_deref(), &desk.device.people()?);
-    let open_orders: Vec<Value> = held
-        .open_orders
-        .iter()
-        .map(|order| {
-            let items: Vec<Value> = order
-                .items
-                .iter()
-                .map(|(text, due)| json!({ "text": text, "due": due }))
-                .collect();
-            json!({ "case": order.case.to_string(), "order": order.order.to_string(), "items": items })
-        })
-        .collect();
     let mut outcome = Outcome::default()
         .line(shell.tone(Tone::Strong, view.title.as_deref().unwrap_or_default()))
         .line(format!(
@@ -140,20 +118,37 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
         let word = shell.text(&format!("acquisition.{acquisition}"), &[]);
         outcome = outcome.line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()));
     }
-    for order in &held.open_orders {
-        for (text, due) in &order.items {
-            let words = shell.say("上次未办结", "open since the last visit");
-            outcome = outcome.line(format!("  {words}  {}  {text}", due.clone().unwrap_or_default()));
-        }
+    for item in held.open_orders.iter().flat_map(|order| &order.items) {
+        outcome = outcome.line(ordered_line(shell, item));
     }
     let mut json = json!(view);
     json["id"] = inspection.to_string().into();
     json["case"] = held.row.case.to_string().into();
     json["conflicts"] = json["clashes"].clone();
-    json["open_orders"] = open_orders.into();
+    json["open_orders"] = json!(held.open_orders);
     json["drafts"] = drafts_json(&held.drafts).into();
     outcome.json = json;
     Ok(outcome)
+}
+
+/// An ordered thing of an earlier visit: what became of it, and how long it is overdue.
+fn ordered_line(shell: &Shell, item: &JudgedItem) -> String {
+    let state = match item.state {
+        "fulfilled" => shell.say("已整改", "fulfilled"),
+        "partly" => shell.say("部分整改", "partly fulfilled"),
+        "not_fulfilled" => shell.say("未整改", "not fulfilled"),
+        _ => shell.say("未复查", "not looked at again"),
+    };
+    let overdue = item.overdue_days.map(|days| {
+        let words = shell.say("逾期天数", "days overdue");
+        format!("  {words} {days}")
+    });
+    format!(
+        "  {state}  {}  {}{}",
+        item.due.clone().unwrap_or_default(),
+        item.text.clone().unwrap_or_default(),
+        overdue.unwrap_or_default()
+    )
 }
 
 /// Edits that nobody signed yet.

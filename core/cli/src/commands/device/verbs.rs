@@ -24,6 +24,8 @@ pub enum Verb {
     Statement(Statement),
     /// Orders something to be put right by a day
     Order(Order),
+    /// Records what became of something that an earlier visit ordered
+    Review(Review),
     /// Makes a document as PDF and issues it
     Document(Document),
     /// Records a handwritten signature on a document
@@ -216,6 +218,49 @@ pub struct Order {
     /// An earlier order that goes on (default: the inspection's)
     #[arg(long, value_name = "ID")]
     pub order: Option<String>,
+}
+
+#[derive(Debug, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// The inspection at which it was looked at again
+    pub inspection: String,
+    /// The earlier order, as `show` lists it
+    #[arg(long, value_name = "ID")]
+    pub order: String,
+    /// The item of the order
+    #[arg(long, value_name = "ID")]
+    pub item: String,
+    /// fulfilled, partly or not_fulfilled
+    #[arg(long)]
+    pub result: String,
+    #[arg(long)]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopt {
+    /// SHA-256 of the file, as `evidence list` shows it
+    pub sha256: String,
+    /// Where it belongs (default: as its capture noted)
+    #[arg(long, value_name = "ID")]
+    pub inspection: Option<String>,
+    /// camera, recorder, imported, scanned or received (default: as its capture noted)
+    #[arg(long)]
+    pub acquisition: Option<String>,
+    /// Kind of evidence of the rule pack (default: as its capture noted)
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// What it shows (default: as its capture noted)
+    #[arg(long)]
+    pub title: Option<String>,
+    /// What it is to prove
+    #[arg(long)]
+    pub proves: Option<String>,
+    /// The finding it belongs to
+    #[arg(long, value_name = "ID")]
+    pub finding: Option<String>,
 }
 
 #[derive(Debug, Args, Deserialize)]

@@ -17,7 +17,8 @@ use serde_json::json;
 
 use super::paper;
 use super::verbs::{
-    Attest, Begin, Capture, Check, Credentials, EnterpriseAdd, Finding, OfInspection, Order, Set, Statement, Verb,
+    Attest, Begin, Capture, Check, Credentials, EnterpriseAdd, Finding, OfInspection, Order, Review, Set, Statement,
+    Verb,
 };
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -37,6 +38,7 @@ pub fn run(desk: &Desk<'_>, officer: Option<&str>, verb: Verb) -> Result<Outcome
         Verb::Capture(args) => capture(desk, &args),
         Verb::Statement(args) => statement(desk, &args),
         Verb::Order(args) => order(desk, &args),
+        Verb::Review(args) => review(desk, &args),
         Verb::Document(args) => paper::document(desk, &args),
         Verb::Sign(args) => paper::sign(desk, &args),
         Verb::Refuse(args) => paper::refuse(desk, &args),
@@ -104,6 +106,7 @@ fn begin(desk: &Desk<'_>, args: &Begin) -> Result<Outcome, Failure> {
         remark: args.remark.as_deref().unwrap_or_default(),
         certificates: &refs(&officers),
         items: &refs(&items),
+        ..NewInspection::default()
     })?;
     let mut outcome = made(desk, inspection, operation);
     outcome.json["case"] = case.to_string().into();
@@ -247,6 +250,15 @@ fn order(desk: &Desk<'_>, args: &Order) -> Result<Outcome, Failure> {
     let order = id_opt(args.order.as_deref())?;
     let (order, operation) = desk.device.order_item(inspection, order, &item)?;
     Ok(made(desk, order, operation))
+}
+
+fn review(desk: &Desk<'_>, args: &Review) -> Result<Outcome, Failure> {
+    let (order, item) = (id(&args.order)?, id(&args.item)?);
+    let note = args.note.as_deref().unwrap_or_default();
+    let operation = desk
+        .device
+        .review(id(&args.inspection)?, order, item, &args.result, note)?;
+    Ok(made(desk, &args.item, operation))
 }
 
 fn attest(desk: &Desk<'_>, officer: Option<&str>, args: &Attest) -> Result<Outcome, Failure> {

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use fieldseal_core::catalogue::Param;
-use fieldseal_core::device::{Assignment, RescueReader, RescueRecord};
+use fieldseal_core::device::{NewInspection, RescueReader, RescueRecord};
 use fieldseal_core::sync::Fault;
 use fieldseal_core::sync::limits::{PUSH_BYTES, PUSH_OPERATIONS};
 use fieldseal_core::sync::message::Expect;
@@ -55,7 +55,7 @@ fn assign(desk: &Desk<'_>, args: &Assign) -> Result<Outcome, Failure> {
     };
     let name = desk.device.enterprise(enterprise)?.name.unwrap_or_default();
     let officers: Vec<&str> = args.officers.iter().map(String::as_str).collect();
-    let (case, inspection, operation) = desk.device.assign(&Assignment {
+    let (case, inspection, operation) = desk.device.assign(&NewInspection {
         enterprise: Some(enterprise),
         title: args.title.as_deref().unwrap_or(&name),
         place: args.place.as_deref().unwrap_or_default(),

@@ -209,8 +209,16 @@ fn a_damaged_database_is_set_aside_salvaged_and_healed_by_a_sync() {
     cut_in_half(&world.tablet(B).join("store.db"));
     for (n, what) in [(A, "overwritten in the middle"), (B, "cut in half")] {
         meet_the_damage(&world, n, what);
-        // Whatever came over, the tablet works on, in a new life where its last operations may be lost.
+        // What came over goes on at once, in a new life where its last operations may be lost; what was in the missing half says so
+        // and comes back with a sync.
         let words = ["statement", &inspection, "--person", "钱守业", "--line", "修复以后"];
+        let known = world.device(n, &["show", &inspection]).code == Some(0);
+        println!("{what}: the inspection came over: {known}");
+        assert!(known || n == B, "{what}: one bad stretch costs no inspection");
+        if !known {
+            world.officer(n, &words).refused(1, "not_found");
+            heal(&mut world, n);
+        }
         ids.push(text(&world.officer(n, &words).ok()["operation"]));
         heal(&mut world, n);
         let shown = world.device(n, &["show", &inspection]).ok();

@@ -21,6 +21,9 @@ pub(crate) struct KeptView {
 
 type Place = (CaseId, InspectionId);
 
+/// For each stream of each case how many of its operations are sealed, received, in the log.
+pub(crate) type StreamProgress = BTreeMap<(CaseId, [u8; 16]), [u64; 3]>;
+
 impl Store {
     /// The views that are kept now.
     pub(crate) fn inspection_views(&self) -> Result<BTreeMap<Place, KeptView>, StoreError> {
@@ -82,9 +85,9 @@ impl Store {
     }
 
     /// Operations of each stream of each case by how far they have come: sealed, received, in the log. Reads indexes only.
-    pub(crate) fn progress_of_streams(&self) -> Result<BTreeMap<(CaseId, [u8; 16]), [u64; 3]>, StoreError> {
+    pub(crate) fn progress_of_streams(&self) -> Result<StreamProgress, StoreError> {
         let connection = self.connection();
-        let mut counts: BTreeMap<(CaseId, [u8; 16]), [u64; 3]> = BTreeMap::new();
+        let mut counts = StreamProgress::new();
         // What has no place in the log and was written elsewhere came from the server, which had received it.
         let mut query = connection.prepare_cached(
             "SELECT operations.scope, operations.stream, count(*), count(leaves.n) FROM operations

@@ -127,7 +127,7 @@ fn batch() -> Result<Vec<Vector>> {
             "A field beside receipt and signature, which nothing signs.",
             cbor::encode(&Value::Map(vec![
                 (0, Value::bytes(&plain)),
-                (1, Value::bytes(&signature)),
+                (1, Value::bytes(signature)),
                 (2, Value::Uint(0)),
             ])),
             "frame-key",

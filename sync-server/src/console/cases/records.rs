@@ -95,19 +95,21 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
     })
 }
 
+/// Every write of a path, in order of arrival.
+type Writes = BTreeMap<String, Vec<(OpId, Option<Vec<u8>>)>>;
+
 /// Turns paths into fields.
 struct Reader<'a> {
     app: &'a App,
     opened: &'a OpenCase,
     published: u64,
     may_decide: bool,
-    /// Every write of a path, in order of arrival.
-    writes: BTreeMap<String, Vec<(OpId, Option<Vec<u8>>)>>,
+    writes: Writes,
 }
 
 impl<'a> Reader<'a> {
     fn new(app: &'a App, opened: &'a OpenCase, may_decide: bool) -> Self {
-        let mut writes: BTreeMap<String, Vec<(OpId, Option<Vec<u8>>)>> = BTreeMap::new();
+        let mut writes = Writes::new();
         for entry in &opened.file.entries {
             for field in entry.operation.body().iter().flat_map(|body| body.fields()) {
                 let value = match &field.value {
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
                 (first, shown)
             })
             .collect();
-        things.sort_by(|a, b| a.0.cmp(&b.0));
+        things.sort_by_key(|thing| thing.0);
         let many = things.len() > 1;
         let mut things: Vec<Thing> = things.into_iter().map(|(_, thing)| thing).collect();
         if many && part != "check" {

@@ -27,10 +27,13 @@ const ONE_OPENING_MS: u64 = 15 * 60_000;
 /// Openings that are remembered.
 const REMEMBERED: usize = 10_000;
 
+type Opening = (Vec<u8>, [u8; 32]);
+
 /// Who opened what lately, so that the ranges of one viewing make one line in the access log.
 #[derive(Default)]
 pub struct Openings {
-    lately: Mutex<HashMap<(Vec<u8>, [u8; 32]), u64>>,
+    /// By session and file, when it was opened (Unix ms).
+    lately: Mutex<HashMap<Opening, u64>>,
 }
 
 impl Openings {

@@ -62,10 +62,17 @@ impl PreviewSize {
 
 type Key = ([u8; 32], u32);
 
+/// The oldest first, and the bytes of all of them.
+#[derive(Default)]
+struct Made {
+    pictures: VecDeque<(Key, Arc<Vec<u8>>)>,
+    bytes: usize,
+}
+
 /// Previews of this process.
 pub struct PreviewShelf {
     decoding: Semaphore,
-    made: Mutex<(VecDeque<(Key, Arc<Vec<u8>>)>, usize)>,
+    made: Mutex<Made>,
 }
 
 impl Default for PreviewShelf {
@@ -80,19 +87,21 @@ impl Default for PreviewShelf {
 impl PreviewShelf {
     fn held(&self, key: &Key) -> Option<Arc<Vec<u8>>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = made.0.iter().position(|(held, _)| held == key)?;
-        let found = made.0.remove(at)?;
-        made.0.push_back(found.clone());
+        let at = made.pictures.iter().position(|(held, _)| held == key)?;
+        let found = made.pictures.remove(at)?;
+        made.pictures.push_back(found.clone());
         Some(found.1)
     }
 
     fn keep(&self, key: Key, bytes: Arc<Vec<u8>>) {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.1 += bytes.len();
-        made.0.push_back((key, bytes));
-        while made.1 > KEPT {
-            let Some((_, oldest)) = made.0.pop_front() else { break };
-            made.1 -= oldest.len();
+        made.bytes += bytes.len();
+        made.pictures.push_back((key, bytes));
+        while made.bytes > KEPT {
+            let Some((_, oldest)) = made.pictures.pop_front() else {
+                break;
+            };
+            made.bytes -= oldest.len();
         }
     }
 }

@@ -319,7 +319,7 @@ fn only_what_was_made_on_the_spot_looks_so() {
                 !solid,
                 "{shown}"
             );
-            assert_eq!(shown.contains("tag made"), true, "a neutral tone: {shown}");
+            assert!(shown.contains("tag made"), "a neutral tone: {shown}");
         }
     }
 }

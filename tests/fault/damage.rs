@@ -116,6 +116,13 @@ fn a_servers_full_disk_is_said_and_everything_follows_once_there_is_room() {
     let moved = disk.0.join("server");
     world.offline(|world| {
         copy_folder(&world.at("server"), &moved).unwrap();
+        // What the server keeps free for records is more than this whole disk.
+        let config = fs::read_to_string(moved.join("server.toml")).unwrap();
+        let kept = config.lines().map(|line| match line.split_once(" = ") {
+            Some(("keep_free_bytes", _)) => "keep_free_bytes = 1048576",
+            _ => line,
+        });
+        fs::write(moved.join("server.toml"), kept.collect::<Vec<_>>().join("\n")).unwrap();
         fs::rename(world.at("server"), world.at("server-before")).unwrap();
         symlink(&moved, world.at("server")).unwrap();
     });

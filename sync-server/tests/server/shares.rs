@@ -3,7 +3,7 @@
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::hash::sha256;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde_json::json;
 
@@ -52,8 +52,9 @@ async fn an_upload_expires_with_its_bytes_and_the_file_may_come_again() {
     let answer = begun(&world, &mut device, &data).await;
     assert!(answer.headers().contains_key("upload-expires"));
     let place = place(&answer);
-    let dying = stream::iter([Ok(data[..200_000].to_vec()), Err(std::io::Error::other("cut"))]);
-    let _ = patch(&world, &device, &place, Body::wrap_stream(dying)).send().await;
+    // A sender that falls silent after 200,000 bytes and is cut once the server has counted them.
+    let silent = stream::iter([Ok::<_, std::io::Error>(data[..200_000].to_vec())]).chain(stream::pending());
+    let sender = tokio::spawn(patch(&world, &device, &place, Body::wrap_stream(silent)).send());
     let head = |world: &World| {
         world
             .ask(Method::HEAD, &place, &device.token)
@@ -65,6 +66,7 @@ async fn an_upload_expires_with_its_bytes_and_the_file_may_come_again() {
         let answer = head(&world).await.unwrap();
         offset = answer.headers()["upload-offset"].to_str().unwrap().parse().unwrap();
     }
+    sender.abort();
     assert_eq!(staged(&world), 1);
     world.limit(&[("upload_keep_s", 0)]);
     // Its row still says the earlier date; a touch of the upload under the new limit makes it old at once.
@@ -145,6 +147,29 @@ async fn quotas_hold_files_back_and_never_records() {
             .0,
         200
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_found_no_room_are_not_counted_and_come_again() {
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    // More than one flush, so that the disk refuses while bytes still come.
+    let data: Vec<u8> = (0..5_000_000).map(|i| (i % 251) as u8).collect();
+    let place = place(&begun(&world, &mut device, &data).await);
+    world.limit(&[("keep_free_bytes", i64::MAX as u64)]);
+    let full = patch(&world, &device, &place, data.clone()).send().await.unwrap();
+    assert_eq!(read(full).await.1["code"], "server_full");
+    let head = world
+        .ask(Method::HEAD, &place, &device.token)
+        .header("tus-resumable", "1.0.0");
+    let head = head.send().await.unwrap();
+    assert_eq!(head.headers()["upload-offset"], "0", "nothing of it is on the disk");
+    world.limit(&[("keep_free_bytes", 0)]);
+    let sent = patch(&world, &device, &place, data.clone()).send().await.unwrap();
+    assert_eq!(sent.status(), 204);
+    let path = format!("/v1/blobs/{}", hex::encode(sha256(&data)));
+    let held = world.ask(Method::GET, &path, &device.token).send().await.unwrap();
+    assert_eq!(held.bytes().await.unwrap(), data);
 }
 
 #[tokio::test(flavor = "multi_thread")]

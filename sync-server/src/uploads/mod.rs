@@ -1,0 +1,146 @@
+//! Evidence bytes on their way in: the states of an upload, whatever protocol carries it.
+//!
+//! An upload's offset is what is durable: bytes are sealed, appended and fsynced, then the row says so, then the client may.
+//! A new writer preempts a stale one; whoever only asks for the offset never waits. Whoever changes an upload (a writer, its
+//! owner who gives it up, the sweep of expired ones) holds its turn.
+//!
+//! A file that arrives in one piece costs four waits for the disk: the row of the new upload (its place survives a restart), the
+//! object's bytes, the folder that gains its name, the row of the blob with its receipt. A longer one costs two more (bytes, row)
+//! for each 2 MiB.
+
+mod ending;
+mod quota;
+mod row;
+mod writing;
+
+pub use ending::Swept;
+pub use row::{Blob, Upload};
+pub use writing::Writing;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use self::row::decode;
+use crate::config::Limits;
+use crate::ingest::Ingest;
+use crate::ledger::blob::BlobError;
+use crate::ledger::{BlobStore, Commit, LedgerError, Swap, space};
+
+/// Rows that are read at a time.
+const PAGE: usize = 500;
+
+/// Why an upload cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    #[error("no such upload")]
+    Unknown,
+    /// The client is elsewhere than the server.
+    #[error("the upload stands at {have}")]
+    Offset { have: u64 },
+    #[error("more bytes than declared")]
+    TooMany,
+    #[error("{size} bytes are more than {most}")]
+    TooLarge { size: u64, most: u64 },
+    /// The device has begun too many files.
+    #[error("{open} uploads are open, at most {most} may be")]
+    Quota { open: u64, most: u64 },
+    /// The device's unfinished files are too large together.
+    #[error("{open} bytes of uploads are open, at most {most} may be")]
+    QuotaBytes { open: u64, most: u64 },
+    #[error("the whole file does not hash to what was declared")]
+    Mismatch,
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    #[error("no randomness")]
+    Random,
+}
+
+/// All uploads of this server.
+pub struct Uploads {
+    ingest: Arc<Ingest>,
+    blobs: Arc<dyn BlobStore>,
+    limits: Limits,
+    active: Mutex<HashMap<String, Arc<Active>>>,
+}
+
+/// Who writes to an upload now.
+struct Active {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Counts writers that want in; a writer that sees it change makes room.
+    wanted: watch::Sender<u64>,
+}
+
+impl Uploads {
+    pub fn new(ingest: Arc<Ingest>, blobs: Arc<dyn BlobStore>, limits: Limits) -> Self {
+        Self {
+            ingest,
+            blobs,
+            limits,
+            active: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Finishes uploads whose last byte was durable when the process ended, and drops staged bytes that no upload names.
+    ///
+    /// # Errors
+    /// When a store cannot be read.
+    pub async fn recover(&self) -> Result<(), LedgerError> {
+        let mut named = HashSet::new();
+        let mut after = Vec::new();
+        loop {
+            let page = self.ingest.ledger.registers(space::UPLOAD, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.key.clone();
+            for register in &page {
+                let upload = decode(register)?;
+                self.index(&upload).await?;
+                match self.resettle(&upload).await {
+                    Ok(_) | Err(UploadError::Mismatch) => {}
+                    Err(UploadError::Ledger(e)) => return Err(e),
+                    Err(other) => {
+                        tracing::warn!(upload = upload.id, error = %other, "an upload could not be finished");
+                    }
+                }
+                named.insert(upload.object);
+            }
+        }
+        let staged = self.blobs.staged_names().await.unwrap_or_default();
+        for object in staged.iter().filter(|object| !named.contains(*object)) {
+            if let Err(error) = self.blobs.discard(object).await {
+                tracing::warn!(%error, "bytes that belong to no upload could not be dropped");
+            }
+        }
+        Ok(())
+    }
+
+    fn active(&self, id: &str) -> Arc<Active> {
+        let mut all = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, active| Arc::strong_count(active) > 1 || active.turn.try_lock().is_err());
+        all.entry(id.to_owned())
+            .or_insert_with(|| {
+                Arc::new(Active {
+                    turn: Arc::default(),
+                    wanted: watch::Sender::new(0),
+                })
+            })
+            .clone()
+    }
+
+    async fn change(&self, registers: Vec<Swap>) -> Result<(), LedgerError> {
+        let commit = Commit {
+            registers,
+            ..Commit::default()
+        };
+        self.ingest.ledger.commit(commit).await.map(|_| ())
+    }
+
+    fn expiry(&self) -> u64 {
+        self.ingest
+            .now_ms()
+            .saturating_add(self.limits.upload_keep_s.saturating_mul(1000))
+    }
+}

@@ -8,6 +8,10 @@ pub const PUSH_OPERATIONS: usize = 500;
 pub const PUSH_BYTES: usize = 1024 * 1024;
 /// What a feed page is asked to hold: half a minute on a 256 kbit/s link, so that a cut costs little.
 pub const FEED_BYTES: usize = 1024 * 1024;
+/// Threads that check the signatures of a feed page at most; a tablet's other cores belong to the person who works on it.
+pub const CHECKING_THREADS: usize = 4;
+/// Operations below which a further thread costs more than it saves.
+pub const WORTH_A_THREAD: usize = 16;
 /// Most hashes in one `have` question: 4,000 hex hashes are 264 KiB of JSON.
 pub const HAVE_HASHES: usize = 4_000;
 /// Bytes that one PATCH carries at most. Between two of them new records go first, so this bounds how long a record

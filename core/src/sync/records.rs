@@ -16,7 +16,7 @@ use super::message::{Expect, Method, Payload, Response};
 use super::report::Alarm;
 use super::session::{Ask, Draft, Gain, Phase, SyncSession};
 use super::store::{Page, SyncStore};
-use super::wire::{FeedPage, Head, PushAnswer, ServerInfo};
+use super::wire::{FeedItem, FeedPage, Head, PushAnswer, ServerInfo};
 
 /// What the record plane remembers within one session.
 #[derive(Default)]
@@ -323,8 +323,8 @@ impl SyncSession {
         let mut operations = Vec::with_capacity(page.items.len());
         let mut unverified = Vec::new();
         let key_log = self.key_log(store)?;
-        for item in &page.items {
-            match verified(key_log, &item.frame.0) {
+        for (item, checked) in page.items.iter().zip(verified_all(key_log, &page.items)) {
+            match checked {
                 Ok(operation) => operations.push((item.index, operation)),
                 Err(why) => unverified.push(Alarm::Unverified { index: item.index, why }),
             }
@@ -398,6 +398,29 @@ pub(super) fn server_key(key_log: &KeyLog, purpose: Purpose) -> Result<PublicKey
         .last()
         .ok_or_else(|| Fault::untrue("key log", "no server is enrolled"))?;
     newest.record.key().map_err(|why| Fault::untrue("key log", why))
+}
+
+/// Checks the frames of a page, on as many threads as it is worth.
+fn verified_all(key_log: &KeyLog, items: &[FeedItem]) -> Vec<Result<VerifiedOperation, String>> {
+    let run = |part: &[FeedItem]| -> Vec<_> { part.iter().map(|item| verified(key_log, &item.frame.0)).collect() };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = items.len().div_ceil(threads.min(limits::CHECKING_THREADS));
+    if share < limits::WORTH_A_THREAD {
+        return run(items);
+    }
+    std::thread::scope(|scope| {
+        let (first, rest) = items.split_at(share);
+        let others: Vec<_> = rest
+            .chunks(share)
+            .map(|part| (part.len(), scope.spawn(move || run(part))))
+            .collect();
+        let mut checked = run(first);
+        for (count, other) in others {
+            let failed = |_| (0..count).map(|_| Err("the check did not finish".to_owned())).collect();
+            checked.extend(other.join().unwrap_or_else(failed));
+        }
+        checked
+    })
 }
 
 /// Checks a frame against the key log: structure, suite, signature.

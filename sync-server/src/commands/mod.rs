@@ -91,6 +91,8 @@ enum Command {
 /// Exit codes of cli.md.
 const FAILED: u8 = 1;
 const USAGE: u8 = 64;
+/// Threads for files, hashing and the ledger's reads. A few keep one disk busy; each more costs a heap of its own.
+const BLOCKING_THREADS: usize = 16;
 
 /// What a command says at its end.
 pub(crate) struct Report {
@@ -143,7 +145,11 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("{error}");

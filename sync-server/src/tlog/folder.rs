@@ -2,7 +2,7 @@
 //!
 //! Everything but `checkpoint` can be derived again from the ledger, so a write that is repeated writes the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -73,7 +73,9 @@ impl TileFolder {
     /// # Errors
     /// When the disk refuses; the old checkpoint then stays.
     pub fn publish_checkpoint(&self, note: &[u8]) -> Result<(), TileError> {
-        self.replace("checkpoint", note)
+        let mut names = Names::default();
+        self.replace("checkpoint", note, &mut names)?;
+        names.sync()
     }
 
     /// Writes the tiles and bundles that `leaves` complete or extend, beginning at `range`, and returns the range after them.
@@ -83,6 +85,7 @@ impl TileFolder {
     /// When the disk refuses, or when the tiles to the left of `range` are not there.
     pub fn extend(&self, mut range: CompactRange, leaves: &[[u8; 32]]) -> Result<CompactRange, TileError> {
         let start = range.size();
+        let mut names = Names::default();
         let mut rows: BTreeMap<(u8, u64), Vec<Digest32>> = BTreeMap::new();
         for leaf in leaves {
             range.push(leaf_hash(leaf), |level, index, hash| {
@@ -101,13 +104,15 @@ impl TileFolder {
                 self.row(level, index, before)?
             };
             hashes.extend(added);
-            self.replace(&path(level, index, width), hashes.as_flattened())?;
+            self.replace(&path(level, index, width), hashes.as_flattened(), &mut names)?;
         }
-        self.extend_entries(start, leaves)?;
+        self.extend_entries(start, leaves, &mut names)?;
+        // A checkpoint must never be on disk before the names of the tiles it speaks of.
+        names.sync()?;
         Ok(range)
     }
 
-    fn extend_entries(&self, start: u64, leaves: &[[u8; 32]]) -> Result<(), TileError> {
+    fn extend_entries(&self, start: u64, leaves: &[[u8; 32]], names: &mut Names) -> Result<(), TileError> {
         let stop = start + leaves.len() as u64;
         let mut at = start;
         while at < stop {
@@ -120,7 +125,7 @@ impl TileFolder {
             };
             entries.extend_from_slice(&leaves[(at - start) as usize..(end - start) as usize]);
             let bytes = encode_entries(entries.iter().map(<[u8; 32]>::as_slice));
-            self.replace(&entries_path(bundle, end - bundle * WIDTH), &bytes)?;
+            self.replace(&entries_path(bundle, end - bundle * WIDTH), &bytes, names)?;
             at = end;
         }
         Ok(())
@@ -168,32 +173,53 @@ impl TileFolder {
         Err(TileError::Missing(name(width)))
     }
 
-    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), TileError> {
+    /// Puts a file in its place. Its bytes are durable afterwards; its name is once `names` are.
+    fn replace(&self, name: &str, bytes: &[u8], names: &mut Names) -> Result<(), TileError> {
         let target = self.root.join(name);
         let temporary = self.root.join(format!(".{}.new", name.replace('/', "-")));
         let folder = target.parent().unwrap_or(&self.root);
-        let write = || -> std::io::Result<()> {
+        let mut write = || -> std::io::Result<()> {
             let new = !folder.is_dir();
             std::fs::create_dir_all(folder)?;
             let mut file = File::create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_data()?;
             std::fs::rename(&temporary, &target)?;
-            // A checkpoint must never be on disk before the names of the tiles it speaks of.
-            File::open(folder)?.sync_all()?;
             let above = folder
                 .ancestors()
                 .skip(1)
                 .take_while(|above| above.starts_with(&self.root));
-            for above in above.filter(|_| new) {
-                File::open(above)?.sync_all()?;
-            }
+            names.changed.insert(folder.to_path_buf());
+            names.changed.extend(above.filter(|_| new).map(Path::to_path_buf));
             Ok(())
         };
         write().map_err(|e| io(name, &e))?;
         // A whole tile makes its partial ones superfluous (C2SP tlog-tiles, "Partial Tiles").
         if !name.contains(".p/") && name.starts_with("tile/") {
-            let _ = std::fs::remove_dir_all(self.root.join(format!("{name}.p")));
+            let partial = self.root.join(format!("{name}.p"));
+            names.changed.remove(&partial);
+            names.superfluous.push(partial);
+        }
+        Ok(())
+    }
+}
+
+/// Folders whose names changed: each is made durable once, however many of its files were written.
+#[derive(Default)]
+struct Names {
+    changed: BTreeSet<PathBuf>,
+    superfluous: Vec<PathBuf>,
+}
+
+impl Names {
+    fn sync(self) -> Result<(), TileError> {
+        for folder in self.changed {
+            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+            synced.map_err(|e| io(&folder.display().to_string(), &e))?;
+        }
+        // Only now: whoever starts again reads the partial ones until the whole ones are surely there.
+        for folder in self.superfluous {
+            let _ = std::fs::remove_dir_all(folder);
         }
         Ok(())
     }

@@ -69,10 +69,14 @@ impl SqliteLedger {
         }
         let readers = self.readers.clone();
         async move {
+            // A reader that waits for a connection waits here, not on a thread: threads cost memory, and files need them too.
+            let turn = readers.turns.clone().acquire_owned().await;
+            let turn = turn.map_err(|e| LedgerError::Broken(e.to_string()))?;
             let done = tokio::task::spawn_blocking(move || {
-                let connection = readers.take();
+                let connection = readers.take()?;
                 let answer = f(&connection).map_err(rows::failed);
                 readers.put(connection);
+                drop(turn);
                 answer
             });
             done.await.map_err(|e| LedgerError::Broken(e.to_string()))?
@@ -85,8 +89,8 @@ impl SqliteLedger {
 fn prepare(connection: &Connection) -> Result<(), LedgerError> {
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384; \
-             PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; \
+             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
         )
         .map_err(rows::failed)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -96,7 +100,7 @@ fn prepare(connection: &Connection) -> Result<(), LedgerError> {
 fn reader(path: &Path) -> Result<Connection, LedgerError> {
     let connection = Connection::open(path).map_err(rows::failed)?;
     connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;")
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")
         .map_err(rows::failed)?;
     connection
         .busy_timeout(std::time::Duration::from_secs(10))
@@ -105,10 +109,10 @@ fn reader(path: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
-/// Idle reading connections; a reader waits for one.
+/// Idle reading connections, and a turn for each.
 struct Readers {
     idle: std::sync::Mutex<Vec<Connection>>,
-    freed: std::sync::Condvar,
+    turns: Arc<tokio::sync::Semaphore>,
     count: usize,
 }
 
@@ -116,8 +120,8 @@ impl Readers {
     fn new(idle: Vec<Connection>) -> Self {
         Self {
             count: idle.len(),
+            turns: Arc::new(tokio::sync::Semaphore::new(idle.len())),
             idle: std::sync::Mutex::new(idle),
-            freed: std::sync::Condvar::new(),
         }
     }
 
@@ -125,14 +129,11 @@ impl Readers {
         self.count == 0
     }
 
-    fn take(&self) -> Connection {
+    /// Whoever holds a turn finds a connection, unless a read before it panicked with one.
+    fn take(&self) -> Result<Connection, LedgerError> {
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        loop {
-            match idle.pop() {
-                Some(connection) => return connection,
-                None => idle = self.freed.wait(idle).unwrap_or_else(std::sync::PoisonError::into_inner),
-            }
-        }
+        idle.pop()
+            .ok_or_else(|| LedgerError::Broken("a reading connection was lost".into()))
     }
 
     fn put(&self, connection: Connection) {
@@ -140,7 +141,6 @@ impl Readers {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .push(connection);
-        self.freed.notify_one();
     }
 }
 

@@ -38,16 +38,18 @@ try {
   const site = new Site(browser, town);
   const patterns = routes(town.root).map((route) => ({ route, expression: pattern(route) }))
     .sort((a, b) => a.route.split('{').length - b.route.split('{').length || b.route.length - a.route.length);
-  const found = { pages: [], files: [] };
-  for (const [who, starts] of Object.entries(town.starts)) {
-    const { pages, files } = await crawl(site, who, patterns, starts);
+  const found = { pages: [], files: [], anchors: [] };
+  // All at once, then in one order, so that the first who sees a page is the same in every run.
+  const crawls = Object.entries(town.starts).map(([who, starts]) => crawl(site, who, patterns, starts));
+  for (const { pages, files, anchors } of await Promise.all(crawls)) {
+    found.anchors.push(...anchors);
     found.pages.push(...pages);
     found.files.push(...files);
   }
   // A page that two roles see alike is looked at once, by the first of them.
   const first = new Map();
   for (const one of found.pages) if (!first.has(one.path)) first.set(one.path, one);
-  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, files: found.files };
+  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, files: found.files, anchors: new Set(found.anchors) };
   console.log(`${given.pages.length} pages of ${patterns.length} routes, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   for (const name of CHECKS) {
     if (only.length && !only.includes(name)) continue;

@@ -86,6 +86,27 @@ export class Site {
   }
 }
 
+/**
+ * Has `look(page, one)` see each of `pages`, signed in as whoever found it (nobody where `who` is null), with two desks at work,
+ * because the machine has two cores at least. `desk` prepares a person's page once.
+ */
+export async function walk(site, pages, look, { options = {}, desk = () => {} } = {}) {
+  const waiting = [...pages];
+  const work = async () => {
+    const people = new Map();
+    for (let one = waiting.shift(); one; one = waiting.shift()) {
+      if (!people.has(one.who)) {
+        const page = one.who ? (await site.person(one.who, options)).page : await (await site.context(options)).newPage();
+        await desk(page);
+        people.set(one.who, page);
+      }
+      await look(people.get(one.who), one);
+    }
+    for (const page of people.values()) await page.context().close();
+  };
+  await Promise.all([work(), work()]);
+}
+
 /** The routes of the console that answer to GET, read from the router's own source. */
 export function routes(root) {
   const found = new Set();
@@ -117,11 +138,11 @@ export function pattern(route) {
 
 /**
  * Follows every link that a person finds, at most `most` pages of one route. The result is what all checks walk over:
- * `{ who, path, route }`. Files (originals, zips, CSV) are remembered apart.
+ * `{ who, path, route }`. Files (originals, zips, CSV) are remembered apart, and so are the terms that lead to the glossary.
  */
 export async function crawl(site, who, patterns, starts, most = 2) {
   const { context, page } = await site.person(who);
-  const pages = [], files = [], counts = new Map(), seen = new Set();
+  const pages = [], files = [], anchors = [], counts = new Map(), seen = new Set();
   const waiting = [...starts, new URL(page.url()).pathname];
   while (waiting.length) {
     const path = waiting.shift();
@@ -152,9 +173,10 @@ export async function crawl(site, who, patterns, starts, most = 2) {
       all.map((one) => one.href || one.src || one.currentSrc));
     for (const link of links) {
       const url = new URL(link, site.origin);
+      if (url.pathname === '/console/settings' && url.hash) anchors.push(url.hash.slice(1));
       if (url.origin === site.origin && !url.searchParams.has('lang')) waiting.push(url.pathname + url.search);
     }
   }
   await context.close();
-  return { pages, files };
+  return { pages, files, anchors };
 }

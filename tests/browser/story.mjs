@@ -57,7 +57,7 @@ export async function story({ site, say, town }) {
   await enrol(site, town, page, problems);
   await site.open(page, '/console/worklist');
   step('意见不一');
-  await follow(page, /worklist\/conflicts/, problems);
+  await follow(page, /worklist\/conflicts$/, problems);
   step('compare');
   await tabTo(page, (at) => at.tag === 'a' && /act\/decide/.test(at.href ?? ''), problems);
   await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);

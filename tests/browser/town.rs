@@ -174,7 +174,13 @@ impl Town {
             "case": self.case,
             "starts": {
                 "supervisor": first.concat(),
-                "administrator": ["/console/enrolment", "/console/devices"],
+                // The account of somebody else, and the slash that people type.
+                "administrator": [
+                    "/console/accounts/one?user=fazhi01",
+                    "/console/enrolment",
+                    "/console/devices",
+                    "/console/",
+                ],
                 "legal": ["/console/cases", "/console/hearing"],
             },
             "approve": {

@@ -20,6 +20,7 @@ pub(super) const GROUPS: &[(&str, &str)] = &[
     ("trust", include_str!("messages/trust.toml")),
     ("time", include_str!("messages/time.toml")),
     ("console", include_str!("messages/console.toml")),
+    ("console_accounts", include_str!("messages/console_accounts.toml")),
     ("console_act", include_str!("messages/console_act.toml")),
     ("console_case", include_str!("messages/console_case.toml")),
 ];

@@ -49,8 +49,12 @@ fn both_languages_say_the_same_things() {
             !sentence.zh.trim().is_empty() && !sentence.en.trim().is_empty(),
             "{code}"
         );
+        // A value alone, like a size, says nothing that would have to be translated.
+        let own = declared.iter().fold(sentence.zh.clone(), |rest, name| {
+            rest.replace(&format!("{{{name}}}"), "")
+        });
         assert!(
-            sentence.zh.chars().any(|c| c >= '\u{2e80}'),
+            own.is_empty() || own.chars().any(|c| c >= '\u{2e80}'),
             "{code}: the Chinese sentence is not Chinese"
         );
     }

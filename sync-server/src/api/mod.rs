@@ -38,7 +38,7 @@ pub struct App {
     /// What the console has prepared and not written yet.
     pub office: Arc<crate::console::act::office::Office>,
     /// Enrolment codes that are on a screen.
-    pub codes: Arc<crate::console::enrolment::Codes>,
+    pub codes: Arc<crate::console::once::Codes>,
 }
 
 /// Every route, for the test that compares them with `openapi.json`.

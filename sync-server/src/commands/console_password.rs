@@ -71,6 +71,7 @@ impl ConsolePassword {
         account.password = hashed;
         account.changed_ms = now;
         account.closed = false;
+        account.one_time_until_ms = None;
         account.role = role.unwrap_or(account.role);
         if account.certificate.is_none() {
             account.certificate = Some(self.user.trim().to_owned());

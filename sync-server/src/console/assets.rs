@@ -1,11 +1,14 @@
 //! Stylesheet, scripts and icon: part of the program, served under a name that carries their hash, so that a browser keeps them for ever.
 
+use std::io::Write;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_proof::hash::sha256;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::error::PageError;
 
@@ -13,6 +16,8 @@ struct Asset {
     name: String,
     media: &'static str,
     bytes: &'static [u8],
+    /// The same, compressed once: what every browser takes.
+    gzip: Vec<u8>,
 }
 
 /// Paths of the assets, for the shell.
@@ -56,7 +61,16 @@ fn asset(stem: &str, ending: &str, media: &'static str, bytes: &'static [u8]) ->
         name: format!("{stem}-{hash}.{ending}"),
         media,
         bytes,
+        gzip: gzip(bytes),
     }
+}
+
+/// At the best level: it is done once in the life of a server.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Into memory nothing fails.
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.unwrap_or_default()
 }
 
 /// Where the assets are.
@@ -64,13 +78,27 @@ pub fn paths() -> &'static Paths {
     &PATHS
 }
 
-/// `GET /assets/{name}`
-pub async fn serve(Path(name): Path<String>) -> Result<Response, PageError> {
+/// `GET /assets/{name}`. Pages themselves are never compressed: what a stranger typed and what is secret stand in them side by side.
+pub async fn serve(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, PageError> {
     let found = ASSETS
         .iter()
         .find(|asset| asset.name == name)
         .ok_or(PageError::NotFound)?;
-    Ok(kept(found.media, found.bytes, "public, max-age=31536000, immutable"))
+    let accepted = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    let takes = accepted.is_some_and(|all| all.split(',').any(|one| one.trim() == "gzip"));
+    let bytes = if takes { &found.gzip } else { found.bytes };
+    let mut answer = kept(found.media, bytes, "public, max-age=31536000, immutable");
+    if takes {
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    Ok(answer)
 }
 
 /// `GET /favicon.svg`

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use fieldseal_proof::ids::DeviceId;
-use fieldseal_proof::key_log::{EnrolledKey, Purpose};
+use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
 
 use super::accounts::Role;
 use super::error::PageError;
@@ -30,6 +30,8 @@ struct Row {
     revoked: bool,
     /// Sorts the worst first.
     rank: (bool, std::cmp::Reverse<u64>),
+    /// The console itself, which runs with the server and cannot be out of reach.
+    here: bool,
 }
 
 #[derive(Template)]
@@ -63,7 +65,7 @@ pub async fn page(State(app): State<App>, desk: Desk) -> Result<Response, PageEr
         rows.push(row(&app, words, number, device, &chains, now).await?);
     }
     rows.sort_by_key(|row| row.rank);
-    let silent = rows.iter().filter(|row| row.contact.is_silent()).count();
+    let silent = rows.iter().filter(|row| !row.here && row.contact.is_silent()).count();
     html(&DevicesPage { page, rows, silent })
 }
 
@@ -109,8 +111,13 @@ async fn row(
     let label = contact["label"].as_str().filter(|label| !label.is_empty());
     let id = device.to_string();
     let revoked = key.is_some_and(|key| key.revoked_at.is_some());
+    let here = key.is_some_and(|key| key.record.custody == Custody::Server);
+    let unnamed = || match here {
+        true => words.t("device.console"),
+        false => id.chars().take(8).collect(),
+    };
     Ok(Row {
-        label: label.map_or_else(|| id.chars().take(8).collect(), str::to_owned),
+        label: label.map_or_else(unnamed, str::to_owned),
         role: key
             .and_then(|key| key.role.clone())
             .map_or_else(String::new, |role| words.t(&format!("device.role.{role}"))),
@@ -123,8 +130,12 @@ async fn row(
         app: version(app, chains).await?,
         rank: (
             incidents.is_empty() && !revoked,
-            std::cmp::Reverse(last.map_or(u64::MAX, |last| now.saturating_sub(last))),
+            std::cmp::Reverse(match here {
+                true => 0,
+                false => last.map_or(u64::MAX, |last| now.saturating_sub(last)),
+            }),
         ),
+        here,
         incidents,
         revoked,
         id,

@@ -1,9 +1,6 @@
 //! Enrolment: who can sign for the agency, who waits, and a one-time code for a new tablet. Trust itself is given elsewhere: by an
 //! administrator's key, which is never on this server. The pages name the command.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -19,9 +16,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::{self, Deed};
-use super::accounts::{self, Role};
+use super::accounts::Role;
 use super::error::PageError;
 use super::form::Fields;
+use super::once::{Code, Use};
 use super::page::{Area, Page, html};
 use super::visitor::Desk;
 use super::words::Words;
@@ -31,33 +29,6 @@ use crate::office::enrolments::{self, Invitation, OpenRequest};
 
 /// A code on a screen is used at once or never.
 const CODE_MS: u64 = 15 * 60_000;
-
-/// Codes that were made here, by the token of their page: shown again while they last, never stored in plain.
-#[derive(Default)]
-pub struct Codes(Mutex<HashMap<String, Code>>);
-
-#[derive(Clone)]
-struct Code {
-    text: String,
-    label: String,
-    expires_ms: u64,
-    user: String,
-}
-
-impl Codes {
-    fn keep(&self, token: String, code: Code, now: u64) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|_, code| now < code.expires_ms);
-        held.insert(token, code);
-    }
-
-    fn find(&self, token: &str, user: &str, now: u64) -> Option<Code> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(token)
-            .filter(|code| code.user == user && now < code.expires_ms)
-            .cloned()
-    }
-}
 
 /// A QR code as inline SVG; made here from modules, so it needs no escaping.
 struct Qr(String);
@@ -108,13 +79,6 @@ struct PersonRow {
     key: String,
 }
 
-struct AccountRow {
-    user: String,
-    name: String,
-    role: String,
-    closed: bool,
-}
-
 #[derive(Template)]
 #[template(path = "enrolment.html")]
 struct EnrolmentPage {
@@ -125,7 +89,6 @@ struct EnrolmentPage {
     waiting: Vec<Waiting>,
     devices: Vec<DeviceRow>,
     people: Vec<PersonRow>,
-    accounts: Vec<AccountRow>,
     size: u64,
     head: String,
     root: String,
@@ -143,7 +106,9 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(which): Query<Which>
     let words = desk.words();
     let page = Page::of(&app, &desk, Area::Enrolment, words.t("console.enrolment.title")).await?;
     let now = app.server.clock.now().wall_ms;
-    let code = app.codes.find(&which.code, &desk.staff.account.user, now);
+    let code = app
+        .codes
+        .find(Use::Enrolment, &which.code, &desk.staff.account.user, now);
     let expired = !which.code.is_empty() && code.is_none();
     let shown = match code {
         Some(code) => Some(Shown {
@@ -156,11 +121,6 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(which): Query<Which>
     };
     let state = app.server.ingest.key_log();
     let administrator = desk.staff.account.role == Role::Administrator;
-    let accounts = if administrator {
-        accounts::all(&*app.server.ledger).await?
-    } else {
-        Vec::new()
-    };
     html(&EnrolmentPage {
         shown,
         expired,
@@ -168,15 +128,6 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(which): Query<Which>
         waiting: waiting(&app, words).await?,
         devices: devices(&app, words).await?,
         people: people(&app, words),
-        accounts: accounts
-            .into_iter()
-            .map(|account| AccountRow {
-                role: words.t(account.role.word()),
-                user: account.user,
-                name: account.name,
-                closed: account.closed,
-            })
-            .collect(),
         size: state.log.size(),
         head: state.log.head().to_string(),
         root: state
@@ -234,6 +185,7 @@ pub async fn invite(
     let text = enrolment_text(&app, &code, &label, role)?;
     app.server.ledger.commit(commit).await?;
     let kept = Code {
+        of: Use::Enrolment,
         text,
         label,
         expires_ms: now + CODE_MS,

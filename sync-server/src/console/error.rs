@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::accounts::Role;
 use super::page::{Page, html};
-use super::visitor::Visitor;
+use super::visitor::{OWN_PASSWORD, Visitor};
 use crate::api::App;
 use crate::ingest::{AdmitError, AuthorError, KeyLogRefusal};
 use crate::ledger::LedgerError;
@@ -19,6 +19,8 @@ use crate::ledger::blob::BlobError;
 pub enum PageError {
     /// Nobody is signed in: to the sign-in page, and back afterwards.
     SignIn,
+    /// Signed in with a one-time word: to the page where a password is chosen.
+    OwnPassword,
     /// No such page, or not for this person: one text for both.
     NotFound,
     Forbidden(Role),
@@ -76,7 +78,7 @@ impl PageError {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::SignIn => StatusCode::SEE_OTHER,
+            Self::SignIn | Self::OwnPassword => StatusCode::SEE_OTHER,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_) | Self::ElsewhereOrigin => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -181,6 +183,7 @@ pub async fn dressed(app: &App, visitor: &Visitor, answer: Response) -> Response
     };
     match error {
         PageError::SignIn => to_sign_in(visitor),
+        PageError::OwnPassword => Redirect::to(OWN_PASSWORD).into_response(),
         other => page_of(app, visitor, other).await,
     }
 }
@@ -218,7 +221,9 @@ pub fn url_escaped(text: &str) -> String {
 async fn page_of(app: &App, visitor: &Visitor, error: PageError) -> Response {
     let words = visitor.words;
     let (title, sentence) = match &error {
-        PageError::SignIn | PageError::NotFound => ("console.error.not_found", words.t("console.error.not_found_text")),
+        PageError::SignIn | PageError::OwnPassword | PageError::NotFound => {
+            ("console.error.not_found", words.t("console.error.not_found_text"))
+        }
         PageError::Forbidden(role) => (
             "console.error.forbidden",
             words.t1("console.error.forbidden_text", "role", words.t(role.word())),

@@ -24,6 +24,7 @@ mod language;
 mod links;
 pub mod lockout;
 mod moments;
+pub mod once;
 pub mod page;
 pub mod password;
 pub mod session;
@@ -61,6 +62,13 @@ pub fn router(app: &App) -> Router<App> {
         .route("/console/enrolment", get(enrolment::page))
         .route("/console/enrolment/invite", post(enrolment::invite))
         .route("/console/enrolment/revoke", get(enrolment::revoke))
+        .route("/console/accounts", get(accounts::list).post(accounts::make))
+        .route("/console/accounts/one", get(accounts::one).post(accounts::change))
+        .route(
+            "/console/password",
+            get(accounts::password).post(accounts::change_password),
+        )
+        .route("/console/access", get(access::page))
         .route("/console/settings", get(settings::page).post(settings::change))
         .merge(case_pages())
         .route("/console/{*rest}", any(error::no_such_page))

@@ -25,8 +25,11 @@ pub enum Area {
     Enterprises,
     Devices,
     Hearing,
-    /// Enrolment and accounts: administrators.
     Enrolment,
+    /// Who may sign in: administrators.
+    Accounts,
+    /// Who opened what.
+    Access,
     /// Sign-in, settings, errors.
     Other,
 }
@@ -42,6 +45,8 @@ impl Area {
             Self::Devices => ("/console/devices", "console.nav.devices"),
             Self::Hearing => ("/console/hearing", "console.nav.hearing"),
             Self::Enrolment => ("/console/enrolment", "console.nav.enrolment"),
+            Self::Accounts => ("/console/accounts", "accounts.title"),
+            Self::Access => ("/console/access", "access.title"),
             Self::Other => ("/console/settings", "console.nav.settings"),
         }
     }
@@ -49,7 +54,7 @@ impl Area {
     /// What a role finds in its navigation.
     fn of(role: Role) -> &'static [Area] {
         match role {
-            Role::Administrator => &[Self::Enrolment, Self::Devices],
+            Role::Administrator => &[Self::Enrolment, Self::Accounts, Self::Devices, Self::Access],
             Role::Supervisor => &[
                 Self::Work,
                 Self::Cases,

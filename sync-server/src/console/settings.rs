@@ -17,6 +17,8 @@ use crate::api::App;
 #[template(path = "settings.html")]
 struct SettingsPage {
     page: Page,
+    /// The person may read the access log.
+    access_log: bool,
     terms: Vec<Term>,
 }
 
@@ -62,6 +64,7 @@ pub async fn page(State(app): State<App>, desk: Desk) -> Result<Response, PageEr
     });
     html(&SettingsPage {
         page,
+        access_log: desk.staff.account.role != accounts::Role::Legal,
         terms: terms.collect(),
     })
 }

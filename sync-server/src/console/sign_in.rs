@@ -76,7 +76,7 @@ pub async fn enter(State(app): State<App>, visitor: Visitor, Form(entry): Form<E
     }
     let held = accounts::find(ledger, &name)
         .await?
-        .filter(|(account, _)| !account.closed);
+        .filter(|(account, _)| !account.closed && account.one_time_until_ms.is_none_or(|until| now < until));
     let fits = Hashed::fits(held.as_ref().map(|(account, _)| &account.password), &entry.password).await?;
     let Some((account, _)) = held.filter(|_| fits) else {
         count(ledger, slot, lock, version, now).await?;
@@ -161,7 +161,11 @@ fn fingerprint(app: &App) -> Result<Vec<String>, PageError> {
         .collect())
 }
 
-async fn lock_of(ledger: &dyn LedgerStore, slot: &[u8]) -> Result<(Lockout, u64), LedgerError> {
+/// Wrong tries for a name so far, with the register's version.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) async fn lock_of(ledger: &dyn LedgerStore, slot: &[u8]) -> Result<(Lockout, u64), LedgerError> {
     let held = ledger.register(space::LOCKOUT, slot.to_vec()).await?;
     Ok(held.map_or((Lockout::default(), 0), |row| {
         (serde_json::from_slice(&row.value).unwrap_or_default(), row.version)
@@ -169,7 +173,10 @@ async fn lock_of(ledger: &dyn LedgerStore, slot: &[u8]) -> Result<(Lockout, u64)
 }
 
 /// Counts a wrong try; of two at the same moment both are counted.
-async fn count(
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn count(
     ledger: &dyn LedgerStore,
     slot: Vec<u8>,
     mut lock: Lockout,

@@ -13,6 +13,9 @@ use super::words::Words;
 use super::{headers, language};
 use crate::api::App;
 
+/// Where whoever signed in with a one-time word chooses a password.
+pub const OWN_PASSWORD: &str = "/console/password";
+
 /// Whoever asks for a page.
 #[derive(Debug, Clone)]
 pub struct Visitor {
@@ -123,7 +126,8 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-/// A signed-in person with the request: the extractor of every page but sign-in. Others are sent to sign-in and come back.
+/// A signed-in person with the request: the extractor of every page but sign-in. Others are sent to sign-in and come back;
+/// whoever holds a one-time word is sent to choose a password.
 #[derive(Debug, Clone)]
 pub struct Desk {
     pub visitor: Visitor,
@@ -142,8 +146,11 @@ impl FromRequestParts<App> for Desk {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let visitor = Visitor::from_request_parts(parts, app).await?;
         match visitor.staff.clone() {
-            Some(staff) => Ok(Self { visitor, staff }),
             None => Err(PageError::SignIn),
+            Some(staff) if staff.account.one_time_until_ms.is_some() && parts.uri.path() != OWN_PASSWORD => {
+                Err(PageError::OwnPassword)
+            }
+            Some(staff) => Ok(Self { visitor, staff }),
         }
     }
 }

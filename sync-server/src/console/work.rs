@@ -8,7 +8,7 @@ use fieldseal_proof::ids::{CaseId, OpId};
 use serde::Deserialize;
 
 use super::accounts::Role;
-use super::act::readable::{kind, label, value_of};
+use super::act::readable::{item_of, kind, label, word_of};
 use super::act::{device_name, state};
 use super::error::{PageError, url_escaped};
 use super::page::{Area, Page, html};
@@ -254,6 +254,7 @@ async fn returns(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
 async fn conflicts(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
     let ledger = &*app.server.ledger;
     let people = People::of(&app.server.ingest.key_log().log);
+    let pack = state::pack(app).await?;
     let mut rows = Vec::new();
     for summary in lines(app, |query| query.problems_only = true).await? {
         if summary.conflicts == 0 {
@@ -266,7 +267,7 @@ async fn conflicts(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
             }
             let shown: Vec<String> = state::values(&field.held)
                 .iter()
-                .map(|value| value_of(words, &people, &field.path, value))
+                .map(|value| word_of(words, &people, &field.path, value))
                 .collect();
             let (mut since_ms, mut who) = (0, Vec::new());
             for id in state::holders(&field.held) {
@@ -277,7 +278,7 @@ async fn conflicts(app: &App, words: Words) -> Result<Vec<Row>, PageError> {
             who.dedup();
             rows.push(Row {
                 href: format!("/console/act/decide?case={case}&path={}", url_escaped(&field.path)),
-                what: label(words, &field.path),
+                what: item_of(words, pack.as_ref(), &field.path).unwrap_or_else(|| label(words, &field.path)),
                 party: summary.party.clone().unwrap_or_else(|| words.t("value.empty")),
                 why: words.t1(
                     &format!("console.work.{}.why", field.outcome),

@@ -24,8 +24,8 @@ pub use blob::BlobStore;
 pub use commit::{Commit, Committed, Expect, KeyLogAppend, NewBatch, NewOperation, Swap};
 pub use line::{FoundLine, LineCounts, LineKind, LineOrder, LinePage, LineQuery, LineRow, tag};
 pub use record::{
-    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Run, RunState,
-    Stored, StreamHead, WriteRow,
+    Access, AccessFilter, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register,
+    Run, RunState, Stored, StreamHead, WriteRow,
 };
 pub use words::SearchWords;
 
@@ -119,6 +119,9 @@ pub trait LedgerStore: Send + Sync + 'static {
     fn line_counts(&self, kind: LineKind, today: i32) -> Answer<'_, LineCounts>;
     /// The access log from a number on.
     fn accesses(&self, from: u64, limit: usize) -> Answer<'_, Vec<(u64, Access)>>;
+
+    /// Lines of the access log below a number, newest first.
+    fn newest_accesses(&self, below: u64, filter: AccessFilter, limit: usize) -> Answer<'_, Vec<(u64, Access)>>;
 
     /// The newest lines of the access log about one target, newest first.
     fn accesses_of(&self, target: String, limit: usize) -> Answer<'_, Vec<Access>>;

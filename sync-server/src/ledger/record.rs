@@ -180,6 +180,14 @@ pub struct MemberRow {
     pub since: u64,
 }
 
+/// Which lines of the access log are looked for; what is `None` is not asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessFilter {
+    pub action: Option<String>,
+    pub target: Option<String>,
+    pub who: Option<String>,
+}
+
 /// One line of the access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {

@@ -172,6 +172,26 @@ async fn a_decision_is_shown_signed_and_written_with_the_signature_behind_it() {
     let (status, page) = zhou.browser.get(DECIDE).await;
     assert_eq!(status, 200, "{page}");
     assert!(!page.contains("checked"), "nothing is chosen beforehand: {page}");
+    // Both values beside each other: who, which device, its clock as a claim, and what is proven of the time.
+    for row in [
+        "何人",
+        "设备",
+        "设备时钟（自述）",
+        "固化不早于",
+        "固化不晚于",
+        "服务器接收",
+        "当时所见版本",
+    ] {
+        let cells = page
+            .split_once(&format!("<th scope=\"row\">{row}"))
+            .map(|(_, rest)| rest.split("</tr>").next().unwrap());
+        assert_eq!(
+            cells.map(|cells| cells.matches("<td").count()),
+            Some(2),
+            "{row}: {page}"
+        );
+    }
+    assert!(page.contains("class=\"claim\""), "{page}");
     let nothing = zhou
         .browser
         .post(

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
 
+mod accounts;
 mod admission;
 mod console;
 mod console_sign;

@@ -482,3 +482,36 @@ async fn a_rebuild_finds_the_same() {
     let (_, page) = browser.get(&format!("/console/cases/{id}/evidence/{EVIDENCE}")).await;
     assert!(page.contains("ANCHORED"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_says_who_opened_which_original() {
+    let mut world = World::new();
+    let (_, id) = inspection(&mut world).await;
+    let mut browser = desk(&world, "S-1", "supervisor").await;
+    let hash = hex::encode(sha256(&picture()));
+    assert_eq!(browser.open(&format!("/console/originals/{hash}")).await.status(), 200);
+    let (_, item) = browser.get(&format!("/console/cases/{id}/evidence/{EVIDENCE}")).await;
+    let link = format!("/console/access?target={hash}");
+    assert!(item.contains(&link), "the page of the item leads there: {item}");
+    let (status, log) = browser.get(&link).await;
+    assert_eq!(status, 200);
+    assert_eq!(log.matches("<tr data-row>").count(), 1, "{log}");
+    let line = log.split("<tr data-row>").nth(1).unwrap();
+    for part in ["周敏 s-1 · 主管", "打开原件", &hash, &format!("/console/cases/{id}")] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    let (_, other) = browser.get("/console/access?deed=case.export").await;
+    assert!(other.contains("没有符合的记录"), "{other}");
+
+    // Whoever reads no case sees the lines, but no way to one; the legal unit sees none.
+    let mut clerk = desk(&world, "A-1", "administrator").await;
+    let (status, seen) = clerk.get(&link).await;
+    assert!(
+        status == 200 && seen.contains("打开原件") && !seen.contains(&format!("/console/cases/{id}")),
+        "{seen}"
+    );
+    let mut legal = desk(&world, "L-1", "legal").await;
+    assert_eq!(legal.get("/console/access").await.0, 403);
+    let (_, item) = legal.get(&format!("/console/cases/{id}/evidence/{EVIDENCE}")).await;
+    assert!(!item.contains("/console/access"), "no link leads where nobody may go");
+}

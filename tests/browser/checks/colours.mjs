@@ -1,9 +1,11 @@
 // Forced colours and grey: every verdict is told by its shape and its word, with colour taken away.
+import { walk } from '../site.mjs';
+
 export async function check({ site, pages, say, town }) {
   const problems = [];
-  const { context, page } = await site.person('supervisor', { forcedColors: 'active' });
   let verdicts = 0;
-  for (const one of pages.filter((one) => one.who === 'supervisor')) {
+  const options = { forcedColors: 'active' };
+  await walk(site, pages.filter((one) => one.who === 'supervisor'), async (page, one) => {
     await site.open(page, one.path, null);
     const found = await page.evaluate(() => {
       const seen = (node) => node.getClientRects().length > 0;
@@ -18,7 +20,8 @@ export async function check({ site, pages, say, town }) {
       if (!shape) problems.push(`${one.path}: ${verdict} has no shape`);
       if (shape && !/rgb/.test(stroke)) problems.push(`${one.path}: the shape of ${verdict} has no colour of its own in forced colours`);
     }
-  }
+  }, { options });
+  const { context, page } = await site.person('supervisor', options);
   const shown = pages.find((one) => one.route === '/console/cases/{case}');
   if (shown && town.pictures) {
     await site.open(page, shown.path);

@@ -1,5 +1,7 @@
 // What the console says of trust, word for word: verdicts, brackets, acquisition. Whatever else is met is an error, so an unknown
 // verdict cannot slip through as a good one.
+import { walk } from '../site.mjs';
+
 const VERDICTS = {
   INVALID: { zh: ['无效', '检验不通过：至少一处字节、签名或证明不符。'], en: ['Failed: at least one byte, signature or proof does not match.'], tone: 'bad', shape: 'octagon' },
   DIVERGED: { zh: ['相互矛盾', '各项单独通过，但两项已签名的事实互相矛盾'], en: ['Each part passes, but two signed facts contradict'], tone: 'bad' },
@@ -27,8 +29,7 @@ export async function check({ site, pages, say }) {
   const problems = [];
   let verdicts = 0, brackets = 0, tags = 0, limits = 0, imported = 0;
   for (const lang of ['zh', 'en']) {
-    const { context, page } = await site.person('supervisor', { lang });
-    for (const one of pages.filter((one) => one.who === 'supervisor')) {
+    await walk(site, pages.filter((one) => one.who === 'supervisor'), async (page, one) => {
       await site.open(page, one.path, null);
       const at = `${one.path} ${lang}`;
       const found = await page.evaluate(() => {
@@ -79,8 +80,7 @@ export async function check({ site, pages, say }) {
         limits += 1;
         for (const line of NOT_PROVEN[lang]) if (!found.body.includes(line)) problems.push(`${at}: does not say what is not proven: ${line}`);
       }
-    }
-    await context.close();
+    }, { options: { lang } });
   }
   if (!verdicts || !brackets || !tags || !limits || !imported) problems.push(`met ${verdicts} verdicts, ${brackets} brackets, ${tags} tags, ${limits} items, ${imported} imported: each must be met`);
   say.all('trust in exact words', problems, `${verdicts} verdicts, ${brackets} brackets, ${tags} tags`);

@@ -2,13 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { walk } from '../site.mjs';
 
 export async function check({ site, pages, say, town }) {
   const problems = [];
-  const { context, page } = await site.person('supervisor');
   const wanted = ['/console/cases/{case}', '/console/cases/{case}/evidence/{id}', '/console/hearing/{case}', '/console/cases/{case}/documents', '/console/cases/{case}/timeline'];
   const printed = pages.filter((one) => one.who === 'supervisor' && (wanted.includes(one.route) || /evidence\/\{/.test(one.route)));
-  for (const one of printed) {
+  await walk(site, printed, async (page, one) => {
     await site.open(page, one.path, null);
     const hidden = await page.$$eval('details', (all) => all.filter((node) => !node.open).map((node) => node.textContent.replace(node.querySelector('summary')?.textContent ?? '', '').trim().slice(0, 24)));
     const numbers = [...new Set(((await page.locator('main').innerText()).match(/〔\d{4}〕\s*\d+\s*号/g) ?? []).map((text) => text.replace(/\s/g, '')))];
@@ -25,8 +25,7 @@ export async function check({ site, pages, say, town }) {
     if (text.includes('退出')) problems.push(`${one.path}: the sign-out button is printed`);
     if (!text.includes('打印件不能代替数据包核对')) problems.push(`${one.path}: the foot of the print is missing`);
     if (town.pictures) execFileSync('pdftoppm', ['-r', '60', '-png', '-l', '2', file, path.join(town.pictures, `print-${printed.indexOf(one)}`)]);
-  }
-  await context.close();
+  });
   if (!printed.length) problems.push('no page to print was met');
   say.all('print', problems, printed.length);
 }

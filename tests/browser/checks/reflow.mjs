@@ -1,4 +1,6 @@
 // 320 px, 640 px (a window of 1280 at 200 %), and text at 200 %: nothing to scroll sideways but named regions that take focus.
+import { walk } from '../site.mjs';
+
 const WIDE = () => {
   const root = document.documentElement;
   const found = [];
@@ -20,10 +22,7 @@ const WIDE = () => {
 export async function check({ site, pages, say }) {
   const problems = [];
   let looks = 0;
-  const people = new Map();
-  for (const one of pages) {
-    if (!people.has(one.who)) people.set(one.who, await site.person(one.who));
-    const { page } = people.get(one.who);
+  await walk(site, pages, async (page, one) => {
     await site.open(page, one.path, null);
     for (const [name, width, text] of [['320 px', 320, ''], ['640 px', 640, ''], ['text 200 %', 1280, '200%'], ['640 px, text 200 %', 640, '200%']]) {
       await page.setViewportSize({ width, height: 900 });
@@ -31,7 +30,6 @@ export async function check({ site, pages, say }) {
       for (const found of await page.evaluate(WIDE)) problems.push(`${one.path} at ${name}: ${found}`);
       looks += 1;
     }
-  }
-  for (const { context } of people.values()) await context.close();
+  });
   say.all('reflow', problems, `${looks} looks`);
 }

@@ -1,18 +1,19 @@
 // Bytes of a first load, all requests, as they come over the wire; evidence (its own path) does not count.
+import { walk } from '../site.mjs';
+
 const MOST = 100 * 1024;
 
 export async function check({ site, pages, say }) {
   const problems = [], sizes = [];
-  const people = new Map();
-  for (const one of pages) {
-    if (!people.has(one.who)) {
-      const person = await site.person(one.who);
-      const wire = await person.context.newCDPSession(person.page);
-      await wire.send('Network.enable');
-      await wire.send('Network.setCacheDisabled', { cacheDisabled: true });
-      people.set(one.who, { ...person, wire });
-    }
-    const { page, wire } = people.get(one.who);
+  const wires = new Map();
+  const desk = async (page) => {
+    const wire = await page.context().newCDPSession(page);
+    await wire.send('Network.enable');
+    await wire.send('Network.setCacheDisabled', { cacheDisabled: true });
+    wires.set(page, wire);
+  };
+  await walk(site, pages, async (page, one) => {
+    const wire = wires.get(page);
     let bytes = 0, requests = 0;
     const evidence = new Set();
     const began = ({ requestId, type, request }) => {
@@ -29,8 +30,7 @@ export async function check({ site, pages, say }) {
     sizes.push(bytes);
     if (bytes > MOST) problems.push(`${one.path}: ${bytes} bytes in ${requests} requests`);
     if (requests === 0) problems.push(`${one.path}: nothing was counted`);
-  }
-  for (const { context } of people.values()) await context.close();
+  }, { desk });
   sizes.sort((a, b) => a - b);
   say.all('first load below 100 KB', problems, `${sizes[0]} to ${sizes.at(-1)} bytes`);
 }

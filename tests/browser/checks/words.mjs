@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { LANGUAGES } from '../site.mjs';
+import { LANGUAGES, walk } from '../site.mjs';
 
 const BANNED = [/真实/, /防伪/, /不可篡改/, /已验证/, /上链/, /区块链/, /已登录/,
   /\bauthentic\b/i, /\bgenuine\b/i, /\btamper-?proof\b/i, /\bguaranteed?\b/i, /\bverified\b(?! by)/i, /\bblockchain\b/i];
@@ -20,18 +20,14 @@ export function banned(text, list = BANNED) {
 export async function check({ site, pages, say, town }) {
   const problems = [];
   for (const lang of LANGUAGES) {
-    const people = new Map();
-    for (const one of [{ who: null, path: '/console/sign-in' }, { who: null, path: '/' }, ...pages]) {
-      if (!people.has(one.who)) {
-        people.set(one.who, one.who ? (await site.person(one.who, { lang })).page : await (await site.context({ lang })).newPage());
-      }
-      const page = people.get(one.who);
+    await walk(site, [{ who: null, path: '/console/sign-in' }, { who: null, path: '/' }, ...pages], async (page, one) => {
       await site.open(page, one.path, null);
       const said = await page.evaluate(() => ({
         lang: document.documentElement.lang,
         text: document.body.innerText + ' ' + document.title,
         attributes: [...document.querySelectorAll('[title],[alt],[aria-label],[placeholder]')]
           .map((node) => ['title', 'alt', 'aria-label', 'placeholder'].map((name) => node.getAttribute(name) ?? '').join(' ')).join('\n'),
+        numbers: [...document.querySelectorAll('.doc-no')].filter((node) => !node.closest('[lang|=zh]')).map((node) => node.textContent),
         // What people and parties are called is data, not the console's words.
         own: (() => {
           const copy = document.body.cloneNode(true);
@@ -42,10 +38,10 @@ export async function check({ site, pages, say, town }) {
       if (one.path !== '/' && said.lang !== (lang === 'zh' ? 'zh-CN' : 'en')) problems.push(`${one.path} ${lang}: lang is ${said.lang}`);
       for (const word of banned(`${said.text}\n${said.attributes}`)) problems.push(`${one.path} ${lang}: says ${word}`);
       for (const word of banned(`${said.text}\n${said.attributes}`, RAW)) problems.push(`${one.path} ${lang}: shows ${word}`);
+      for (const number of said.numbers) problems.push(`${one.path} ${lang}: ${number} does not say its language`);
       const foreign = one.path === '/' ? null : lang === 'en' ? said.own.match(/[\u4e00-\u9fff]{2,}.{0,20}/) : null;
       if (foreign) problems.push(`${one.path} en: Chinese without lang: ${foreign[0].trim()}`);
-    }
-    for (const page of people.values()) await page.context().close();
+    }, { options: { lang } });
   }
   say.all('no banned, raw or untranslated word in any page', problems, pages.length * 2);
   commandLine(town, say);

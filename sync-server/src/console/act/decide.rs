@@ -5,9 +5,11 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use fieldseal_core::catalogue::Message;
+use fieldseal_core::catalogue::trust::{clock_sentence, time_basis};
 use fieldseal_core::domain::view::People;
 use fieldseal_core::merge::State as Folded;
 use fieldseal_core::merge::{FieldClass, Held};
+use fieldseal_proof::bundle::{Bound, TimeBracket};
 use fieldseal_proof::ids::{CaseId, OpId};
 use fieldseal_proof::operation::Operation;
 use serde::Deserialize;
@@ -20,17 +22,32 @@ use super::super::visitor::Desk;
 use super::super::words::Words;
 use super::action::{Action, Choice, choice_id};
 use super::prepared;
-use super::readable::{label, value_of as shown_value};
+use super::readable::{item_of, label, value_of as shown_value};
 use super::simple::device_name;
 use super::state;
 use crate::api::App;
+use crate::tlog::bracket;
+
+/// Rows of the comparison, in the order of the cells.
+const ROWS: [&str; 8] = [
+    "who",
+    "tablet",
+    "claimed",
+    "not_before",
+    "not_after",
+    "received",
+    "saw",
+    "records",
+];
+/// The row that only the device says.
+const CLAIMED: usize = 2;
 
 /// One value that stands.
 struct Side {
     letter: String,
     id: String,
     value: String,
-    /// Who, tablet, what they saw, received, claimed, records.
+    /// As [`ROWS`].
     cells: Vec<String>,
 }
 
@@ -38,6 +55,8 @@ struct Side {
 struct Row {
     name: String,
     same: bool,
+    /// A claim, not a proof.
+    claim: bool,
     cells: Vec<Cell>,
 }
 
@@ -128,8 +147,7 @@ async fn shown(
     for (at, held) in resolved.held().iter().enumerate() {
         sides.push(side(app, words, &people, &fold, path, at, held).await?);
     }
-    let names = ["who", "tablet", "saw", "received", "claimed", "records"]
-        .map(|row| words.t(&format!("console.act.row.{row}")));
+    let names = ROWS.map(|row| words.t(&format!("console.act.row.{row}")));
     let mut order: Vec<usize> = (0..names.len()).collect();
     let same = |row: usize| sides.windows(2).all(|pair| pair[0].cells[row] == pair[1].cells[row]);
     order.sort_by_key(|row| same(*row));
@@ -138,6 +156,7 @@ async fn shown(
         .map(|row| Row {
             name: names[*row].clone(),
             same: same(*row),
+            claim: *row == CLAIMED,
             cells: sides
                 .iter()
                 .map(|side| Cell {
@@ -156,9 +175,10 @@ async fn shown(
         words.t1("console.act.decide.title", "field", &field),
     )
     .await?;
-    page = page
-        .crumb("/console/worklist/conflicts", words.t("console.work.conflicts"))
-        .crumb(format!("/console/cases/{case}"), party.clone());
+    if desk.staff.account.role == Role::Supervisor {
+        page = page.crumb("/console/worklist/conflicts", words.t("console.work.conflicts"));
+    }
+    page = page.crumb(format!("/console/cases/{case}"), party.clone());
     page.error = message.is_some();
     let here = format!("/console/act/decide?case={case}&path={}", url_escaped(path));
     page.switch = super::super::language::link(&here, words.other());
@@ -174,10 +194,7 @@ async fn shown(
         None => None,
     };
     let pack = state::pack(app).await?;
-    let item = match path.split('/').collect::<Vec<_>>()[..] {
-        ["check", id, _] => pack.and_then(|pack| pack.item(id).map(|item| item.text.text(words.lang).to_owned())),
-        _ => None,
-    };
+    let item = item_of(words, pack.as_ref(), path);
     html(&DecidePage {
         item,
         case: case.to_string(),
@@ -213,6 +230,8 @@ async fn side(
     let value = held.decoded();
     let (mut who, mut tablets, mut received, mut claimed, mut saw) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut not_before, mut not_after) = (Vec::new(), Vec::new());
+    let published = app.server.published.borrow().size;
     for id in &held.by {
         let rows = app.server.ledger.operation(*id).await?;
         let Some(row) = rows.first() else { continue };
@@ -223,7 +242,13 @@ async fn side(
         who.extend(signers(fold, people, words, *id));
         tablets.push(device_name(app, &header.device.to_string()).await?);
         received.push(words.moment(row.received_ms));
-        claimed.push(words.moment(header.clock.wall_ms));
+        let sealed = bracket(&*app.server.ledger, header.anchor, row.leaf).await?;
+        claimed.push(claim(words, header.clock.wall_ms, &sealed));
+        not_before.push(bound(words, sealed.not_before, "bracket.no_lower_bound"));
+        not_after.push(match row.leaf < published {
+            true => bound(words, sealed.not_after, "bracket.order_only"),
+            false => words.t("bracket.unlogged"),
+        });
         for earlier in &header.supersedes {
             saw.extend(value_of(app, words, people, *earlier, path).await?);
         }
@@ -250,12 +275,35 @@ async fn side(
         cells: vec![
             joined(who),
             joined(tablets),
-            joined(saw),
-            joined(received),
             joined(claimed),
+            joined(not_before),
+            joined(not_after),
+            joined(received),
+            joined(saw),
             joined(ids),
         ],
     })
+}
+
+/// An end of the bracket with its basis, or the words for its lack.
+fn bound(words: Words, bound: Option<Bound>, lack: &str) -> String {
+    match bound {
+        Some(bound) => words.t2(
+            "console.act.bound",
+            "time",
+            words.moment(bound.unix_ms),
+            "by",
+            time_basis(words.lang, bound.basis),
+        ),
+        None => words.t(lack),
+    }
+}
+
+/// The device's clock, and how far it stands outside the bracket; the row's name says that it is a claim.
+fn claim(words: Words, clock_ms: u64, sealed: &TimeBracket) -> String {
+    let whole = clock_sentence(words.lang, clock_ms, sealed, |ms| words.moment(ms));
+    let name = words.t("console.act.row.claimed");
+    whole.strip_prefix(&name).unwrap_or(&whole).trim_start().to_owned()
 }
 
 /// Whose keys signed an operation.

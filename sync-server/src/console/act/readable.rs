@@ -2,6 +2,7 @@
 
 use fieldseal_core::catalogue::{Lang, exists};
 use fieldseal_core::domain::view::People;
+use fieldseal_core::pack::RulePack;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{OfficerId, to_hex};
 use fieldseal_proof::operation::Operation;
@@ -79,20 +80,39 @@ pub fn label(words: Words, path: &str) -> String {
     path.to_owned()
 }
 
+/// The text of the checklist's item that a path is about, as the pack words it.
+pub fn item_of(words: Words, pack: Option<&RulePack>, path: &str) -> Option<String> {
+    match path.split('/').collect::<Vec<_>>()[..] {
+        ["check", id, _] => pack?.item(id).map(|item| item.text.text(words.lang).to_owned()),
+        _ => None,
+    }
+}
+
 /// A value of a path: a code of the formats gets its word, and stays beside it, because the code is what is signed.
 pub fn value_of(words: Words, people: &People, path: &str, value: &Value) -> String {
     let shown = text(words, people, value);
-    let code = match path.split('/').collect::<Vec<_>>()[..] {
-        ["check", _, "result"] => format!("check.{shown}"),
-        ["decide", "state"] => format!("console.act.state.{shown}"),
-        ["evidence", _, "acquisition"] => format!("acquisition.{shown}"),
-        _ => return shown,
-    };
-    match exists(&code) {
-        true if words.zh() => format!("{}（{shown}）", words.t(&code)),
-        true => format!("{} ({shown})", words.t(&code)),
-        false => shown,
+    match word(words, path, &shown) {
+        Some(word) if words.zh() => format!("{word}（{shown}）"),
+        Some(word) => format!("{word} ({shown})"),
+        None => shown,
     }
+}
+
+/// The same for a list, where nothing is signed: the word alone.
+pub fn word_of(words: Words, people: &People, path: &str, value: &Value) -> String {
+    let shown = text(words, people, value);
+    word(words, path, &shown).unwrap_or(shown)
+}
+
+/// The word of a code that is a value of this path.
+fn word(words: Words, path: &str, code: &str) -> Option<String> {
+    let known = match path.split('/').collect::<Vec<_>>()[..] {
+        ["check", _, "result"] => format!("check.{code}"),
+        ["decide", "state"] => format!("console.act.state.{code}"),
+        ["evidence", _, "acquisition"] => format!("acquisition.{code}"),
+        _ => return None,
+    };
+    exists(&known).then(|| words.t(&known))
 }
 
 /// A value for people: names for officers, hex for other bytes.

@@ -26,7 +26,11 @@ use crate::projection::set_aside_all;
 struct Way {
     value: &'static str,
     word: String,
+    /// What the way is about, as it was entered: isolated from our own words.
+    name: String,
     effect: String,
+    /// Facts about it, isolated too.
+    facts: String,
 }
 
 #[derive(Template)]
@@ -204,12 +208,16 @@ async fn settle_shown(
         Way {
             value: "release",
             word: words.t("console.act.release"),
+            name: String::new(),
             effect: words.t("console.act.release.effect"),
+            facts: String::new(),
         },
         Way {
             value: "keep",
             word: words.t("console.act.keep"),
+            name: String::new(),
             effect: words.t("console.act.keep.effect"),
+            facts: String::new(),
         },
     ];
     html(&form.again(fields, desk, message))
@@ -290,8 +298,10 @@ async fn join_shown(
         let line: Vec<String> = line.chain([id.to_string()]).collect();
         form.ways.push(Way {
             value,
-            word: words.t1("console.act.join.stays", "name", said("name").unwrap_or_default()),
-            effect: line.join(" · "),
+            word: words.t("console.act.join.stays"),
+            name: said("name").unwrap_or_default(),
+            effect: String::new(),
+            facts: line.join(" · "),
         });
     }
     form.ways_word = words.t("console.act.join.which");

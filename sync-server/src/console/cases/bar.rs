@@ -90,7 +90,8 @@ pub struct CaseBar {
 impl HtmlSafe for CaseBar {}
 
 impl CaseBar {
-    pub fn new(app: &App, wording: &Wording, file: &CaseFile, tab: Tab) -> Self {
+    /// `decides`: whether whoever reads may open the lists on which a supervisor decides.
+    pub fn new(app: &App, wording: &Wording, file: &CaseFile, tab: Tab, decides: bool) -> Self {
         let (words, view) = (wording.words, &file.view.view);
         let case = file.case.to_string();
         let today = day_of(words, app.server.clock.now().wall_ms);
@@ -110,7 +111,13 @@ impl CaseBar {
         }
         if !view.quarantined.is_empty() {
             let text = words.t1("console.case.blocked_quarantine", "count", view.quarantined.len());
-            blocked.push((text, links::QUARANTINE.into()));
+            // Others find the same records, with the reason, in the timeline.
+            let list = if decides {
+                links::QUARANTINE.into()
+            } else {
+                href(Tab::Timeline)
+            };
+            blocked.push((text, list));
         }
         let counts = |tab: Tab| match tab {
             Tab::Evidence => Some(view.evidence.len()),

@@ -41,6 +41,7 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
         wording,
         page,
         bar,
+        ..
     } = opened;
     let words = wording.words;
     let today = day_of(words, app.server.clock.now().wall_ms);

@@ -65,6 +65,8 @@ struct ItemPage {
     custody: Vec<CustodyRow>,
     figure: BracketFigure,
     receipts: ReceiptList,
+    /// Whoever reads may open the access log too.
+    decides: bool,
     verdict: VerdictPanel,
     map: Option<PlaceMap>,
     operation: String,
@@ -134,6 +136,7 @@ pub async fn page(
         facts: facts(&app, &opened, entry, item),
         custody: custody(&app, &opened, entry, item, hex.as_deref()).await?,
         figure: BracketFigure::new(words, "sealed", &sealed, logged, Some(header.clock.wall_ms)),
+        decides: opened.decides,
         receipts: ReceiptList::of(words, logged, blob.is_some()),
         verdict: VerdictPanel::by_server(words, &judgement, steps(words, &outcome)),
         map: PlaceMap::new(words, &points(at + 1, item)),
@@ -147,7 +150,7 @@ pub async fn page(
         number: at + 1,
         sha256: hex,
         // Made again, so that it counts what was checked just now.
-        bar: CaseBar::new(&app, &opened.wording, &opened.file, Tab::Evidence),
+        bar: CaseBar::new(&app, &opened.wording, &opened.file, Tab::Evidence, opened.decides),
         page,
         title,
         player,

@@ -43,6 +43,8 @@ pub struct OpenCase {
     pub wording: Wording,
     pub page: Page,
     pub bar: CaseBar,
+    /// Whoever reads may decide.
+    pub decides: bool,
 }
 
 /// Reads a case for one of its pages.
@@ -57,12 +59,14 @@ pub async fn open(app: &App, desk: &Desk, case: &str, tab: Tab) -> Result<OpenCa
         .ok_or(PageError::NotFound)?;
     let words = desk.words();
     let wording = Wording::load(app, words).await?;
-    let bar = CaseBar::new(app, &wording, &file, tab);
+    let decides = desk.staff.account.role == Role::Supervisor;
+    let bar = CaseBar::new(app, &wording, &file, tab, decides);
     let title = format!("{} · {}", words.t(tab.word()), bar.name);
     let page = Page::of(app, desk, Area::Cases, title)
         .await?
         .crumb("/console/cases", words.t("console.nav.cases"));
     Ok(OpenCase {
+        decides,
         file,
         wording,
         page,

@@ -110,6 +110,7 @@ pub async fn page(
         wording,
         page,
         bar,
+        ..
     } = opened;
     let (words, view) = (wording.words, &file.view.view);
     let party = &view.party;

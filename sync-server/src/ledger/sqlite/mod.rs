@@ -228,6 +228,9 @@ impl LedgerStore for SqliteLedger {
     fn accesses(&self, from: u64, limit: usize) -> Answer<'_, Vec<(u64, Access)>> {
         self.read(move |c| read::accesses(c, from, limit))
     }
+    fn newest_accesses(&self, below: u64, filter: AccessFilter, limit: usize) -> Answer<'_, Vec<(u64, Access)>> {
+        self.read(move |c| read::newest_accesses(c, below, &filter, limit))
+    }
     fn accesses_of(&self, target: String, limit: usize) -> Answer<'_, Vec<Access>> {
         self.read(move |c| read::accesses_of(c, &target, limit))
     }

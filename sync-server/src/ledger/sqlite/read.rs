@@ -6,8 +6,8 @@ use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, IncarnationId, Link, Op
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
-    Access, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register, Stored,
-    StreamHead, WriteRow,
+    Access, AccessFilter, BlobRef, Chain, ChainKey, FeedScope, FieldRow, KeyLogRow, MemberRow, OperationRow, Register,
+    Stored, StreamHead, WriteRow,
 };
 use super::rows::{case, fixed, runs, uint, wrong};
 
@@ -378,18 +378,38 @@ pub(super) fn accesses(c: &Connection, from: u64, limit: usize) -> Read<Vec<(u64
     c.prepare_cached(
         "SELECT number, at_ms, who, action, target FROM access WHERE number >= ?1 ORDER BY number LIMIT ?2",
     )?
-    .query_map(params![from as i64, limit as i64], |row| {
-        Ok((
-            uint(row, 0)?,
-            Access {
-                at_ms: uint(row, 1)?,
-                who: row.get(2)?,
-                action: row.get(3)?,
-                target: row.get(4)?,
-            },
-        ))
-    })?
+    .query_map(params![from as i64, limit as i64], numbered_access)?
     .collect()
+}
+
+pub(super) fn newest_accesses(
+    c: &Connection,
+    below: u64,
+    filter: &AccessFilter,
+    limit: usize,
+) -> Read<Vec<(u64, Access)>> {
+    c.prepare_cached(
+        "SELECT number, at_ms, who, action, target FROM access
+         WHERE number < ?1 AND (?2 IS NULL OR action = ?2) AND (?3 IS NULL OR target = ?3) AND (?4 IS NULL OR who = ?4)
+         ORDER BY number DESC LIMIT ?5",
+    )?
+    .query_map(
+        params![below as i64, filter.action, filter.target, filter.who, limit as i64],
+        numbered_access,
+    )?
+    .collect()
+}
+
+fn numbered_access(row: &Row<'_>) -> Read<(u64, Access)> {
+    Ok((
+        uint(row, 0)?,
+        Access {
+            at_ms: uint(row, 1)?,
+            who: row.get(2)?,
+            action: row.get(3)?,
+            target: row.get(4)?,
+        },
+    ))
 }
 
 pub(super) fn accesses_of(c: &Connection, target: &str, limit: usize) -> Read<Vec<Access>> {

@@ -1,5 +1,9 @@
 //! The access log: each time a person opens an original, exports a case or signs something with a key that the server keeps.
 
+mod page;
+
+pub use page::page;
+
 use super::visitor::Staff;
 use crate::api::App;
 use crate::ledger::{Access, Commit, LedgerError};
@@ -19,9 +23,22 @@ pub enum Deed {
     Signed,
     /// Changed accounts, invitations or keys; the target says what.
     Administered,
+    /// Put another password in place of their own.
+    OwnPassword,
 }
 
 impl Deed {
+    pub const ALL: [Deed; 8] = [
+        Self::OpenedOriginal,
+        Self::Exported,
+        Self::Listed,
+        Self::Signed,
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::Administered,
+        Self::OwnPassword,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenedOriginal => "original.open",
@@ -31,6 +48,7 @@ impl Deed {
             Self::SignedOut => "console.sign_out",
             Self::Signed => "console.sign",
             Self::Administered => "console.administer",
+            Self::OwnPassword => "console.password",
         }
     }
 }

@@ -1,4 +1,16 @@
 //! People who may sign in. An account opens pages; what a person signs is worth what their enrolled key is worth.
+//!
+//! Administrators make accounts and change them here (`list`, `one`); a new one begins with a one-time word (`word`), in whose place
+//! the person puts a password of her own (`own_password`).
+
+mod list;
+mod one;
+mod own_password;
+mod word;
+
+pub use list::{make, page as list};
+pub use one::{change, page as one};
+pub use own_password::{change as change_password, page as password};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +72,9 @@ pub struct Account {
     pub changed_ms: u64,
     #[serde(default)]
     pub closed: bool,
+    /// The password is a one-time word that holds until then (milliseconds): another must be chosen before anything else is opened.
+    #[serde(default)]
+    pub one_time_until_ms: Option<u64>,
     /// Single-key shortcuts (WCAG 2.1.4: they can be switched off).
     #[serde(default = "yes")]
     pub shortcuts: bool,
@@ -77,6 +92,7 @@ impl Account {
             officer: None,
             changed_ms: now_ms,
             closed: false,
+            one_time_until_ms: None,
             shortcuts: true,
         }
     }

@@ -20,6 +20,7 @@ use fieldseal_proof::operation::{Header, Operation};
 use fieldseal_proof::receipt::BatchReceipt;
 use tokio::runtime::Handle;
 
+use crate::custody;
 use crate::ingest::{AuthorError, OwnOperation, bare};
 use crate::ledger::blob::{Opened, SEGMENT};
 use crate::ledger::{ChainKey, Commit, LedgerError, OperationRow, RunState, space};
@@ -55,12 +56,12 @@ pub struct Exported {
     pub summary: Summary,
 }
 
-/// Writes the bundle as one zip into a folder, under a random name.
+/// Writes the bundle as one zip into a folder, under a random name. `by` stands in the custody of the evidence.
 ///
 /// # Errors
 /// Nothing is left behind that could be taken for a bundle: a file without its signature is none.
-pub async fn export_case(server: &Arc<Server>, case: CaseId, folder: &Path) -> Result<Exported, ExportError> {
-    let contents = gather(server, case).await?;
+pub async fn export_case(server: &Arc<Server>, case: CaseId, by: &str, folder: &Path) -> Result<Exported, ExportError> {
+    let contents = gather(server, case, by).await?;
     std::fs::create_dir_all(folder)?;
     let name: [u8; 8] = array(&*server.random).map_err(io::Error::other)?;
     let zip = folder.join(format!("{}.zip", hex::encode(name)));
@@ -73,8 +74,13 @@ pub async fn export_case(server: &Arc<Server>, case: CaseId, folder: &Path) -> R
 ///
 /// # Errors
 /// As [`export_case`].
-pub async fn export_folder(server: &Arc<Server>, case: CaseId, folder: &Path) -> Result<Summary, ExportError> {
-    let contents = gather(server, case).await?;
+pub async fn export_folder(
+    server: &Arc<Server>,
+    case: CaseId,
+    by: &str,
+    folder: &Path,
+) -> Result<Summary, ExportError> {
+    let contents = gather(server, case, by).await?;
     std::fs::create_dir(folder)?;
     let root = folder.to_path_buf();
     write(server, contents, move || Ok(Box::new(FolderSink { root }))).await
@@ -100,7 +106,8 @@ async fn write(
     done.await.map_err(io::Error::other)?
 }
 
-async fn gather(server: &Arc<Server>, case: CaseId) -> Result<Contents, ExportError> {
+async fn gather(server: &Arc<Server>, case: CaseId, by: &str) -> Result<Contents, ExportError> {
+    custody::exported(&server.ingest, case, by).await?;
     let roll_leaf = write_roll(server, case).await?;
     let snapshot = timed_checkpoint(server, roll_leaf).await?;
     let (size, ledger) = (snapshot.size, &server.ledger);

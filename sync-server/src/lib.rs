@@ -4,7 +4,7 @@
 //! console → api → projection → ingest → tlog → ledger        each uses only what stands to its right
 //! ```
 //! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
-//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `office` is what the desks of
+//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `custody` signs who read and exported; `office` is what the desks of
 //! administrators and supervisors ask, for whatever face.
 
 pub mod api;
@@ -12,6 +12,7 @@ pub mod checks;
 pub mod commands;
 pub mod config;
 pub mod console;
+pub mod custody;
 pub mod export;
 pub mod hearing;
 pub mod ingest;

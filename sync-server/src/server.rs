@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Layout};
+use crate::custody::Custody;
 use crate::ingest::{Ingest, KeyLogState};
 use crate::keys::ServerKeys;
 use crate::ledger::blob::FolderBlobs;
@@ -66,6 +67,7 @@ pub struct Server {
     pub tiles: TileFolder,
     pub ingest: Arc<Ingest>,
     pub uploads: Uploads,
+    pub custody: Custody,
     pub time: TimeNotes,
     pub epoch: Epoch,
     /// The newest checkpoint.
@@ -154,6 +156,7 @@ impl Server {
             tiles,
             ingest,
             uploads,
+            custody: Custody::default(),
             time,
             epoch,
             published,
@@ -235,10 +238,7 @@ pub(crate) async fn epoch(ledger: &dyn LedgerStore, random: &dyn Random) -> Resu
     }
     let bytes: [u8; 16] = array(random)?;
     ledger
-        .commit(Commit {
-            registers: vec![Swap::create(space::META, EPOCH_KEY, bytes)],
-            ..Commit::default()
-        })
+        .commit(Commit::of(vec![Swap::create(space::META, EPOCH_KEY, bytes)]))
         .await?;
     Ok(Epoch::from_bytes(bytes))
 }

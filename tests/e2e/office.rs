@@ -1,5 +1,6 @@
 //! What the office sees and settles: records that came after a closing, and what a last visit left open.
 
+use fieldseal_demo::story::ceremony::admin;
 use fieldseal_tests::world::{A, B, World, text, until};
 use serde_json::Value;
 
@@ -234,4 +235,66 @@ fn the_laptop_shows_both_ends_of_the_bracket_by_the_operators_word() {
     for end in ["not_before", "not_after"] {
         assert!(bracket[end]["basis"].is_string(), "{end}: {bracket}");
     }
+}
+
+#[test]
+fn the_office_sees_what_waits_on_a_tablet_and_what_two_tablets_recorded_twice() {
+    let world = World::new("e2e-health", 1);
+    let inspection = world.inspections[0].clone();
+    let file = world.arg("piece.bin");
+    std::fs::write(&file, [7; 4096]).unwrap();
+    let capture = [
+        "capture",
+        &inspection,
+        "--file",
+        &file,
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "现场照片",
+        "--proves",
+        "现场状况",
+    ];
+    world.officer(A, &capture).ok();
+    let said = world.device(A, &["sync", "--only", "records", "--battery", "37"]).ok();
+    assert_eq!(said["waiting"]["blobs"], 1, "{said}");
+    assert!(said["clock_skew_ms"].as_i64().unwrap().abs() < 60_000, "{said}");
+    let identity = text(&world.device(A, &["status"]).ok()["device"]);
+    let all = admin(&world.stage, "devices", "card.json", &["devices"]).unwrap();
+    let of = |device: &Value| device["device"] == identity.as_str() && !device["health"].is_null();
+    let told = all["items"].as_array().unwrap().iter().find(|one| of(one)).unwrap()["health"].clone();
+    assert_eq!(
+        (&told["waiting"]["blobs"], &told["battery_percent"]),
+        (&1.into(), &37.into())
+    );
+    assert!(told["free_bytes"].as_u64().unwrap() > 0 && told["oldest_waiting_ms"].as_u64().is_some());
+    assert!(text(&told["app"]).starts_with("fieldseal "));
+    // Both meet an enterprise that nobody knew; neither hears of the other's.
+    for n in [A, B] {
+        world.officer(n, &["begin", "--new-enterprise", "红星五金厂"]).ok();
+        world.drain(n);
+    }
+    let found = until("the registry is folded", || {
+        let found = admin(&world.stage, "duplicates", "card.json", &["duplicates"]).unwrap();
+        let both = [&found["enterprises"], &found["cases"]];
+        let ready = both
+            .iter()
+            .all(|pairs| pairs.as_array().is_some_and(|pairs| !pairs.is_empty()));
+        ready.then_some(found)
+    });
+    let pair = &found["enterprises"][0];
+    assert_eq!(pair["reason"]["code"], "similar.name", "{found}");
+    assert_eq!(found["cases"][0]["reason"]["code"], "similar.case", "{found}");
+    // Listing joins nothing; the supervisor's signature does.
+    let (keep, other) = (text(&pair["first"]["enterprise"]), text(&pair["second"]["enterprise"]));
+    world.drain_laptop();
+    let join = ["join", "--keep", &keep, "--other", &other, "--reason", "同一家企业"];
+    world.supervisor(&join).ok();
+    world.drain_laptop();
+    until("the join is folded", || {
+        let found = admin(&world.stage, "duplicates", "card.json", &["duplicates"]).unwrap();
+        found["enterprises"].as_array()?.is_empty().then_some(())
+    });
 }

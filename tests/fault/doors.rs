@@ -419,22 +419,22 @@ fn a_servers_folder_a_backup_and_a_key_log_that_are_not_whole_are_refused() {
         differs(
             "torn backup",
             &run(&["restore", "--from", &torn, "--dir", &fresh]),
-            (1, "failed", "ledger.sqlite"),
+            (1, "restore_refused", "ledger.sqlite"),
         ),
         differs(
             "no backup",
             &run(&["restore", "--from", &missing, "--dir", &fresh]),
-            (1, "failed", "no-such"),
+            (1, "restore_refused", "no-such"),
         ),
         differs(
             "no folder",
             &run(&["serve", "--dir", &missing]),
-            (1, "failed", "no-such"),
+            (1, "server_folder", "no-such"),
         ),
         differs(
             "adopt",
             &run(&["adopt", "--dir", &server, "--key-log", &random]),
-            (1, "failed", "key log"),
+            (1, "key_log_unreadable", "random"),
         ),
         differs(
             "export",
@@ -447,7 +447,7 @@ fn a_servers_folder_a_backup_and_a_key_log_that_are_not_whole_are_refused() {
                 "--out",
                 &fresh,
             ]),
-            (1, "failed", "another process"),
+            (1, "server_at_work", "进程"),
         ),
         differs(
             "again",
@@ -469,7 +469,7 @@ fn a_servers_folder_a_backup_and_a_key_log_that_are_not_whole_are_refused() {
             "--out",
             &fresh,
         ]);
-        all_good([differs("no case", &said, (1, "failed", "case"))]);
+        all_good([differs("no case", &said, (1, "no_such_case", "0199aaaa"))]);
         assert!(!world.exported(&case).is_empty());
     });
 }

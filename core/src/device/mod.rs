@@ -112,6 +112,8 @@ pub struct FieldDevice {
     pack: Mutex<Option<Arc<RulePack>>>,
     /// How long a PIN holds; asked of the pack once.
     session_ms: std::sync::OnceLock<u64>,
+    /// Charge of the battery, as the host last told.
+    battery: Mutex<Option<u8>>,
 }
 
 impl FieldDevice {
@@ -178,6 +180,7 @@ impl FieldDevice {
             last_reading: Mutex::new(now),
             pack: Mutex::new(None),
             session_ms: std::sync::OnceLock::new(),
+            battery: Mutex::new(None),
         };
         device.settle_escrow()?;
         device.settle_opening()?;

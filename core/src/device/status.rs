@@ -1,9 +1,10 @@
 //! What stands where: shown to the inspector in plain states, never as one tick.
 
-use super::{DeviceError, FieldDevice};
+use super::{DeviceError, FieldDevice, lock};
 use crate::catalogue::Param;
 use crate::keyring::{EnrolmentState, Identity};
 use crate::store::{BlobState, PendingCounts};
+use crate::sync::Health;
 
 /// Counts by state, and what an inspector should know.
 #[derive(Debug, Clone)]
@@ -95,6 +96,31 @@ impl FieldDevice {
             free_bytes,
             key_log_size: self.store.key_log()?.size(),
             remarks,
+        })
+    }
+}
+
+impl FieldDevice {
+    /// Takes note of the battery's charge in percent; more than 100 counts as 100. It is told at the next sync.
+    pub fn tell_battery(&self, percent: u8) {
+        *lock(&self.battery) = Some(percent.min(100));
+    }
+
+    /// What this device tells the server about itself.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn health(&self) -> Result<Health, DeviceError> {
+        let now = self.clock.now();
+        let oldest = self.store.pending()?.oldest_waiting_ms;
+        Ok(Health {
+            wall_ms: now.wall_ms,
+            clock_by_hand: self.clock.set_by_hand(),
+            oldest_waiting_ms: oldest.map(|oldest| now.wall_ms.saturating_sub(oldest)),
+            free_bytes: self.vault.available().ok(),
+            battery_percent: *lock(&self.battery),
+            app: crate::store::APP.to_owned(),
+            core: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
 }

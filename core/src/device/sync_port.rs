@@ -11,8 +11,8 @@ use fieldseal_proof::operation::VerifiedOperation;
 use super::{DeviceError, FieldDevice};
 use crate::pack::PackFile;
 use crate::store::StoreError;
-use crate::sync::StoreFault;
 use crate::sync::store::{Batch, HeldCheckpoint, HeldTimeNote, Identity, Kept, Page, SyncStore, Waiting, WaitingBlob};
+use crate::sync::{Health, StoreFault};
 
 /// A [`SyncStore`] over a device; several may be at work on one device.
 #[derive(Clone)]
@@ -223,6 +223,10 @@ impl SyncStore for SyncPort {
 
     fn keep_blob_receipt(&mut self, blob: BlobHash, receipt: &[u8]) -> Kept<()> {
         kept(self.device.store.record_blob_receipt(blob, receipt))
+    }
+
+    fn health(&self) -> Kept<Option<Health>> {
+        Ok(Some(self.device.health()?))
     }
 
     fn waiting(&self) -> Kept<Waiting> {

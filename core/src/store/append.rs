@@ -315,7 +315,7 @@ impl Store {
 }
 
 /// Application version, header key 21.
-const APP: &str = concat!("fieldseal ", env!("CARGO_PKG_VERSION"));
+pub(crate) const APP: &str = concat!("fieldseal ", env!("CARGO_PKG_VERSION"));
 
 fn newest_anchor(tx: &Transaction<'_>) -> Result<Option<Anchor>, StoreError> {
     let anchor: Option<[u8; 32]> = tx

@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::keyring::{Identity, KeyStore, KeyringError, SharedSigner};
 use crate::random::{Random, RandomError};
 
+pub(crate) use append::APP;
 pub use append::AppendStep;
 pub(crate) use append::{AppendWith, Attesting};
 pub(crate) use blobs::insert_blob;

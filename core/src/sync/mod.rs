@@ -1,7 +1,7 @@
 //! Sync as a state machine without I/O: what to send next, and what an answer means.
 //!
 //! ```text
-//! server → key log → (heads, after a restore) → push → feed → packs → time note, checkpoint, own places in the log → blobs
+//! server → key log → (heads, after a restore) → health → push → feed → packs → time note, checkpoint, own places in the log → blobs → health
 //! ```
 //!
 //! | module | what for |
@@ -9,6 +9,7 @@
 //! | [`session`] | [`SyncSession`]: the order, retries, numbering of requests |
 //! | `records` | server's name, key log, push with its receipts, feed, packs |
 //! | `log` | time notes, consistency of checkpoints, inclusion of own operations, all from tiles |
+//! | [`health`] | what the device tells about itself |
 //! | `blobs` | evidence: have, create, send in slices by class, receipts |
 //! | [`store`] | what it needs from the device's store |
 //! | [`message`] | requests and answers as data |
@@ -21,6 +22,7 @@
 pub mod backoff;
 mod blobs;
 pub mod fault;
+pub mod health;
 pub mod limits;
 mod log;
 pub mod message;
@@ -32,6 +34,7 @@ pub mod tiles;
 mod wire;
 
 pub use fault::{Fault, StoreFault};
+pub use health::Health;
 pub use message::{NoAnswer, Request, Response};
 pub use report::{Alarm, Ending, Progress, SyncReport};
 pub use session::{Step, SyncOptions, SyncSession};

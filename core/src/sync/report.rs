@@ -124,6 +124,8 @@ pub struct SyncReport {
     pub cuts: u64,
     /// What somebody must know.
     pub alarms: Vec<Alarm>,
+    /// This device's clock minus the server's, milliseconds, as the server saw it when the request arrived.
+    pub clock_skew_ms: Option<i64>,
     /// What still waits here.
     pub waiting: Waiting,
 }
@@ -151,6 +153,7 @@ impl SyncReport {
             blob_bytes: before.blob_bytes + self.blob_bytes,
             cuts: before.cuts + self.cuts,
             alarms,
+            clock_skew_ms: self.clock_skew_ms.or(before.clock_skew_ms),
             ..self
         }
     }
@@ -172,6 +175,7 @@ impl Default for SyncReport {
             blob_bytes: 0,
             cuts: 0,
             alarms: Vec::new(),
+            clock_skew_ms: None,
             waiting: Waiting::default(),
         }
     }

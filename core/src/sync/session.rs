@@ -10,6 +10,7 @@ use fieldseal_proof::key_log::KeyLog;
 use super::backoff::{Backoff, Random};
 use super::blobs::BlobWork;
 use super::fault::{Fault, Refusal, sort};
+use super::health::HealthWork;
 use super::limits;
 use super::log::LogWork;
 use super::message::{Expect, Method, NoAnswer, Payload, Request, Response};
@@ -44,11 +45,14 @@ pub(super) enum Phase {
     Server,
     KeyLog,
     Heads,
+    Health,
     Push,
     Feed,
     Packs,
     Log,
     Blobs,
+    /// Health once more: what is left.
+    Farewell,
     Done,
 }
 
@@ -57,12 +61,12 @@ impl Phase {
         match self {
             Self::Server => "server",
             Self::KeyLog => "key_log",
-            Self::Heads | Self::Push => "push",
+            Self::Heads | Self::Health | Self::Push => "push",
             Self::Feed => "feed",
             Self::Packs => "packs",
             Self::Log => "log",
             Self::Blobs => "blobs",
-            Self::Done => "done",
+            Self::Farewell | Self::Done => "done",
         }
     }
 }
@@ -74,6 +78,7 @@ pub(super) enum Ask {
     Log(super::log::LogAsk),
     Tile(TileName),
     Blobs(super::blobs::BlobAsk),
+    Health,
 }
 
 /// Draft of a request, before it is numbered.
@@ -114,6 +119,7 @@ pub struct SyncSession {
     pub(super) records: RecordWork,
     pub(super) log: LogWork,
     pub(super) blobs: BlobWork,
+    pub(super) health: HealthWork,
     backoff: Backoff,
     wait: Option<Duration>,
     asked: Option<(u64, Ask, Expect)>,
@@ -133,6 +139,7 @@ impl SyncSession {
             records: RecordWork::default(),
             log: LogWork::default(),
             blobs: BlobWork::default(),
+            health: HealthWork::default(),
             backoff: Backoff::new(random),
             wait: None,
             asked: None,
@@ -209,6 +216,7 @@ impl SyncSession {
             Phase::Server | Phase::KeyLog | Phase::Heads | Phase::Push | Phase::Feed | Phase::Packs => {
                 self.draft_records(store)
             }
+            Phase::Health | Phase::Farewell => self.draft_health(store),
             Phase::Log => self.draft_log(store),
             Phase::Blobs => self.draft_blobs(store),
             Phase::Done => Ok(None),
@@ -221,6 +229,7 @@ impl SyncSession {
             Ask::Log(ask) => self.take_log(store, ask, answer),
             Ask::Tile(name) => self.take_tile(*name, &answer.body),
             Ask::Blobs(ask) => self.take_blobs(store, ask, answer),
+            Ask::Health => Ok(self.take_health(&answer)),
         }
     }
 
@@ -230,10 +239,16 @@ impl SyncSession {
             Ask::Log(ask) => self.refused_log(ask, refusal),
             Ask::Tile(name) => self.refused_tile(*name, refusal),
             Ask::Blobs(ask) => self.refused_blobs(store, ask, refusal),
+            // A server of an earlier version, or one that is busy: it hears it another time.
+            Ask::Health => Ok(Gain::None),
         }
     }
 
     fn failed(&mut self, ask: &Ask, fault: Fault) {
+        if matches!(ask, Ask::Health) && fault != Fault::Cancelled {
+            // Whether the line is gone shows with the next thing that matters; at the end nothing does.
+            return;
+        }
         if let Ask::Blobs(ask) = ask {
             self.blobs.forget_offset(ask);
             if let (Fault::Store(fault), super::blobs::BlobAsk::Send { blob, .. }) = (&fault, ask) {
@@ -267,13 +282,15 @@ impl SyncSession {
         match phase {
             Phase::Server => Phase::KeyLog,
             Phase::KeyLog => Phase::Heads,
-            Phase::Heads => Phase::Push,
+            Phase::Heads => Phase::Health,
+            Phase::Health => Phase::Push,
             Phase::Push => Phase::Feed,
             Phase::Feed => Phase::Packs,
             Phase::Packs => Phase::Log,
-            Phase::Log if self.options.only_records => Phase::Done,
+            Phase::Log if self.options.only_records => Phase::Farewell,
             Phase::Log => Phase::Blobs,
-            Phase::Blobs | Phase::Done => Phase::Done,
+            Phase::Blobs => Phase::Farewell,
+            Phase::Farewell | Phase::Done => Phase::Done,
         }
     }
 

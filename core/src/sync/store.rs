@@ -11,6 +11,7 @@ use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::operation::VerifiedOperation;
 
 use super::fault::StoreFault;
+use super::health::Health;
 
 /// Result of a store call.
 pub type Kept<T> = Result<T, StoreFault>;
@@ -194,4 +195,8 @@ pub trait SyncStore {
 
     /// What still waits.
     fn waiting(&self) -> Kept<Waiting>;
+    /// What the device tells about itself; `None` tells nothing.
+    fn health(&self) -> Kept<Option<Health>> {
+        Ok(None)
+    }
 }

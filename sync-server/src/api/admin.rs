@@ -10,7 +10,7 @@ use fieldseal_core::pack::PackFile;
 use fieldseal_core::random::{array, uuid};
 use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::hash::sha256;
-use fieldseal_proof::ids::{DeviceId, EnterpriseId};
+use fieldseal_proof::ids::EnterpriseId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,13 +61,7 @@ pub async fn invite(State(app): State<App>, caller: Caller, Json(wish): Json<Inv
         used: None,
     };
     let row = Swap::create(space::INVITATION, sha256(code.as_bytes()), to_json(&invitation)?);
-    app.server
-        .ledger
-        .commit(Commit {
-            registers: vec![row],
-            ..Commit::default()
-        })
-        .await?;
+    app.server.ledger.commit(Commit::of(vec![row])).await?;
     caller.log(&app, "invitation", role.to_owned()).await?;
     Ok(Json(json!({ "code": code, "role": role, "expires_ms": expires_ms })))
 }
@@ -149,42 +143,10 @@ pub async fn publish_pack(State(app): State<App>, caller: Caller, body: Bytes) -
     .map_err(|e| Problem::internal(&e))?
     .map_err(refused)?;
     let row = Swap::set(space::PACK, *hash.as_bytes(), Vec::from(body));
-    app.server
-        .ledger
-        .commit(Commit {
-            registers: vec![row],
-            ..Commit::default()
-        })
-        .await?;
+    app.server.ledger.commit(Commit::of(vec![row])).await?;
     app.server.ingest.announce();
     caller.log(&app, "pack.publish", hash.to_string()).await?;
     Ok(Json(json!({ "hash": hash.to_string() })))
-}
-
-/// `GET /v1/admin/devices`
-pub async fn devices(State(app): State<App>, caller: Caller) -> Result<Json<Value>, Problem> {
-    caller.admin()?;
-    let mut items = Vec::new();
-    for chain in app.server.ledger.all_chains().await? {
-        let device: DeviceId = chain.key.device;
-        let row = app
-            .server
-            .ledger
-            .register(space::DEVICE, device.as_bytes().to_vec())
-            .await?;
-        let contact: Value = row
-            .and_then(|row| serde_json::from_slice(&row.value).ok())
-            .unwrap_or(Value::Null);
-        items.push(json!({
-            "device": device.to_string(),
-            "incarnation": chain.key.incarnation.to_string(),
-            "head": chain.main().map(|main| json!({ "seq": main.last_seq, "link": main.link.to_string() })),
-            "forks": chain.runs.iter().filter(|run| run.state == crate::ledger::RunState::Fork).count(),
-            "gaps": chain.runs.iter().filter(|run| run.state == crate::ledger::RunState::Gap).count(),
-            "contact": contact,
-        }));
-    }
-    Ok(Json(json!({ "items": items })))
 }
 
 /// `POST /v1/admin/enterprises`: CSV with a heading row; columns by their heading, Chinese or English.

@@ -69,7 +69,7 @@ pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<
     Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt).into_response())
 }
 
-/// `GET /v1/blobs/{sha256}`: original bytes; every read is logged.
+/// `GET /v1/blobs/{sha256}`: original bytes; every read is logged, and its custody signed.
 pub async fn read(
     State(app): State<App>,
     caller: Caller,
@@ -94,7 +94,8 @@ pub async fn read(
         Some(text) => Some(one_range(text, blob.size).ok_or_else(unsatisfiable)?),
         None => None,
     };
-    caller.log(&app, "blob.read", sha256.clone()).await?;
+    let access = caller.access(&app, "blob.read", sha256);
+    app.server.custody.accessed(&app.server.ingest, key, access).await?;
     let (from, to) = range.unwrap_or((0, blob.size));
     let stored = Stored {
         object: blob.object.clone(),

@@ -109,14 +109,19 @@ impl Caller {
         }
     }
 
-    /// Writes a line of the access log.
-    pub async fn log(&self, app: &App, action: &str, target: String) -> Result<(), LedgerError> {
-        let access = Access {
+    /// A line of the access log.
+    pub fn access(&self, app: &App, action: &str, target: String) -> Access {
+        Access {
             at_ms: app.server.clock.now().wall_ms,
             who: self.who(),
             action: action.to_owned(),
             target,
-        };
+        }
+    }
+
+    /// Writes a line of the access log.
+    pub async fn log(&self, app: &App, action: &str, target: String) -> Result<(), LedgerError> {
+        let access = self.access(app, action, target);
         app.server
             .ledger
             .commit(Commit {

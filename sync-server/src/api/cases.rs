@@ -63,7 +63,7 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     caller.log(&app, "case.export", case.to_string()).await?;
     let folder = app.server.layout.root.join("exports");
-    let exported = export_case(&app.server, case, &folder)
+    let exported = export_case(&app.server, case, &caller.who(), &folder)
         .await
         .map_err(|error| match error {
             ExportError::NoSuchCase => Problem::not_found(),

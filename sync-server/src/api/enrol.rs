@@ -213,13 +213,7 @@ async fn device(app: &App, mut asked: Value) -> Result<Json<Value>, Problem> {
         to_json(&invitation)?,
     ));
     registers.push(Swap::create(space::TOKEN, token_key, to_json(&row)?));
-    server
-        .ledger
-        .commit(Commit {
-            registers,
-            ..Commit::default()
-        })
-        .await?;
+    server.ledger.commit(Commit::of(registers)).await?;
     Ok(Json(json!({ "request": request, "token": token })))
 }
 

@@ -1,8 +1,5 @@
 //! The record plane: push, head, index receipts.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -11,21 +8,20 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::encoding::base64;
-use fieldseal_proof::ids::{DeviceId, Link};
+use fieldseal_proof::ids::Link;
 use fieldseal_proof::receipt::IndexReceipt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
+use super::devices::note_contact;
 use super::limits::{Plane, Turn};
 use super::problem::Problem;
-use crate::ledger::{ChainKey, Commit, Swap, space};
+use crate::ledger::ChainKey;
 
 /// Runs that one index receipt names at most; the client asks for the rest from there.
 const RUNS_MOST: usize = 10_000;
-/// The row of a device says within so many milliseconds when it was last heard of.
-const CONTACT_MS: u64 = 5_000;
 
 fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
     let device = device.parse().map_err(|_| Problem::not_found())?;
@@ -117,41 +113,6 @@ pub fn text_or_null(note: &[u8]) -> Value {
     } else {
         json!(String::from_utf8_lossy(note))
     }
-}
-
-/// When each device's row was last written: once in a while is enough, a commit for each push would be one more wait for the disk.
-#[derive(Default)]
-pub struct Contacts(Mutex<HashMap<DeviceId, u64>>);
-
-impl Contacts {
-    fn is_due(&self, device: DeviceId, now: u64) -> bool {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = written.get(&device).is_none_or(|at| now.abs_diff(*at) >= CONTACT_MS);
-        if due {
-            written.insert(device, now);
-        }
-        due
-    }
-}
-
-/// Remembers when a device was last heard of.
-async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(), Problem> {
-    let Some(device) = caller.device else { return Ok(()) };
-    let now = app.server.clock.now().wall_ms;
-    if !app.contacts.is_due(device, now) {
-        return Ok(());
-    }
-    let value = json!({ "last_contact_ms": now, "last_push": operations, "label": caller.token.label,
-        "role": caller.token.role });
-    let row = Swap::set(space::DEVICE, *device.as_bytes(), value.to_string());
-    app.server
-        .ledger
-        .commit(Commit {
-            registers: vec![row],
-            ..Commit::default()
-        })
-        .await?;
-    Ok(())
 }
 
 /// Any enrolled device; a revoked one learns only what became of its own operations.

@@ -4,6 +4,8 @@ mod admin;
 mod blobs;
 mod caller;
 mod cases;
+pub(crate) mod devices;
+mod duplicates;
 mod enrol;
 mod feed;
 mod key_log;
@@ -31,7 +33,7 @@ pub use problem::Problem;
 pub struct App {
     pub server: Arc<Server>,
     pub pools: Arc<Pools>,
-    contacts: Arc<log::Contacts>,
+    contacts: Arc<devices::Contacts>,
     /// What the console's pages keep in memory.
     pub shelves: Arc<crate::console::Shelves>,
     metrics: PrometheusHandle,
@@ -63,6 +65,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/blobs/{sha256}/receipt"),
     ("get", "/v1/packs"),
     ("get", "/v1/packs/{hash}"),
+    ("post", "/v1/health"),
+    ("get", "/v1/duplicates"),
     ("get", "/v1/cases"),
     ("get", "/v1/cases/{case}"),
     ("post", "/v1/cases/{case}/export"),
@@ -99,6 +103,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/enrol", post(enrol::request))
         .route("/v1/enrol/{request}", get(enrol::state))
         .route("/v1/blobs/have", post(blobs::have))
+        .route("/v1/health", post(devices::report))
         .route("/v1/numbers/lease", post(cases::lease))
         .route("/v1/admin/invitations", post(admin::invite))
         .route("/v1/admin/enrolments/{request}/refuse", post(admin::refuse))
@@ -138,11 +143,12 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/v1/blobs/{sha256}/receipt", get(blobs::receipt))
         .route("/v1/packs", get(blobs::packs))
         .route("/v1/packs/{hash}", get(blobs::pack))
+        .route("/v1/duplicates", get(duplicates::list))
         .route("/v1/cases", get(cases::register))
         .route("/v1/cases/{case}", get(cases::view))
         .route("/v1/cases/{case}/export", post(cases::export))
         .route("/v1/admin/enrolments", get(admin::pending))
-        .route("/v1/admin/devices", get(admin::devices))
+        .route("/v1/admin/devices", get(devices::list))
         .route("/healthz", get(status::health))
         .route("/metrics", get(status::metrics))
         .route("/openapi.json", get(status::openapi))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fieldseal_core::catalogue::Param;
 use fieldseal_proof::ids::TenantId;
 use fieldseal_proof::key_log::{KeyLog, Purpose};
 use serde_json::json;
@@ -15,28 +16,34 @@ use crate::ledger::{Commit, KeyLogAppend, LedgerStore};
 
 pub(super) async fn run(dir: &Path, file: &Path) -> Outcome {
     let layout = Layout::new(dir);
-    let config = Config::load(&layout).map_err(Failure::of)?;
-    let (device, incarnation) = config.ids().map_err(Failure::of)?;
-    let keys = ServerKeys::load(&layout.keys(), device, incarnation).map_err(Failure::of)?;
-    let sequence = std::fs::read(file).map_err(|e| Failure::of(format!("{}: {e}", file.display())))?;
-    let log = KeyLog::read(&sequence).map_err(Failure::of)?;
+    let config = Config::load(&layout).map_err(Failure::open)?;
+    let (device, incarnation) = config.ids().map_err(Failure::open)?;
+    let keys =
+        ServerKeys::load(&layout.keys(), device, incarnation).map_err(|error| Failure::detail("server_keys", error))?;
+    let sequence = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let log = KeyLog::read(&sequence).map_err(|error| {
+        let path = ("path", Param::text(file.display().to_string()));
+        Failure::new("key_log_unreadable", [path, ("detail", Param::text(error.to_string()))])
+    })?;
     names_this_server(&log, &config, &keys)?;
-    let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::of)?;
-    let held = ledger.key_log(0).await.map_err(Failure::of)?;
+    let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::open)?;
+    let held = ledger.key_log(0).await.map_err(Failure::open)?;
     let before: Vec<u8> = held.iter().flat_map(|row| row.frame.clone()).collect();
     let Some(rest) = sequence.strip_prefix(before.as_slice()) else {
-        let zh = "这份密钥日志不是本服务器已有日志的延续。没有改动。请取得最新的密钥日志后再签。";
-        let en = "This key log does not continue the one the server holds. Nothing was changed. Sign on top of the newest one.";
-        return Err(Failure::new("key_log_refused", zh, en));
+        return Err(Failure::new("key_log_other", []));
     };
     if !rest.is_empty() {
         let known = if before.is_empty() {
             KeyLog::new(log.tenant())
         } else {
-            KeyLog::read(&before).map_err(Failure::of)?
+            KeyLog::read(&before).map_err(|error| Failure::detail("ledger_unreadable", error))?
         };
-        let CheckedFrames { frames, leaves, .. } =
-            check_frames(&known, rest).map_err(|(index, why)| Failure::of(format!("entry {index}: {why}")))?;
+        let CheckedFrames { frames, leaves, .. } = check_frames(&known, rest).map_err(|(index, why)| {
+            Failure::new(
+                "key_log_refused",
+                [("index", Param::Count(index)), ("detail", Param::text(why))],
+            )
+        })?;
         let append = KeyLogAppend {
             expected: known.size(),
             frames,
@@ -48,7 +55,7 @@ pub(super) async fn run(dir: &Path, file: &Path) -> Outcome {
                 ..Commit::default()
             })
             .await
-            .map_err(Failure::of)?;
+            .map_err(Failure::open)?;
     }
     let tenant: TenantId = log.tenant();
     let root = log
@@ -85,12 +92,7 @@ fn names_this_server(log: &KeyLog, config: &Config, keys: &ServerKeys) -> Result
         None if log.operation_key(&keys.device, &keys.incarnation).is_some() => Ok(()),
         other => {
             let which = other.map_or("operation", |(name, _)| name);
-            let zh =
-                format!("密钥日志没有委托本服务器的 {which} 密钥。没有改动。请用本服务器的 request.json 重新委托。");
-            let en = format!(
-                "The key log does not delegate this server's {which} key. Nothing was changed. Delegate with this server's request.json."
-            );
-            Err(Failure::new("not_delegated", zh, en))
+            Err(Failure::new("not_delegated", [("purpose", Param::text(which))]))
         }
     }
 }

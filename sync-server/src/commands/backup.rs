@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use fieldseal_core::catalogue::Param;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::to_hex;
 use serde::{Deserialize, Serialize};
@@ -27,13 +28,16 @@ pub(super) struct Manifest {
 }
 
 pub(super) async fn run(dir: &Path, out: &Path) -> Outcome {
-    let manifest = copy(dir, out).await.map_err(Failure::of)?;
-    let wrong = verify(out, &manifest).map_err(Failure::of)?;
+    let failed = |error: Box<dyn std::error::Error>| Failure::detail("backup_failed", error);
+    if std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
+        let path = ("path", Param::text(out.display().to_string()));
+        return Err(Failure::new("folder_not_empty", [path]));
+    }
+    let manifest = copy(dir, out).await.map_err(failed)?;
+    let wrong = verify(out, &manifest).map_err(|error| failed(error.into()))?;
     if !wrong.is_empty() {
-        return Err(Failure::of(format!(
-            "the copy does not read back: {}",
-            wrong.join(", ")
-        )));
+        let detail = format!("the copy does not read back: {}", wrong.join(", "));
+        return Err(Failure::detail("backup_failed", detail));
     }
     let bytes: u64 = manifest.files.values().map(|(size, _)| size).sum();
     let lines = vec![format!(
@@ -49,9 +53,6 @@ pub(super) async fn run(dir: &Path, out: &Path) -> Outcome {
 
 async fn copy(dir: &Path, out: &Path) -> Result<Manifest, Box<dyn std::error::Error>> {
     let layout = Layout::new(dir);
-    if std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(format!("the folder {} is not empty", out.display()).into());
-    }
     std::fs::create_dir_all(out)?;
     // Keys first, then tiles (the checkpoint before the tiles), then the ledger, then blobs: each is at least as new as what it
     // must be able to explain. A whole tile that replaced a partial one meanwhile is derived again from the leaves.

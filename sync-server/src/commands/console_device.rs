@@ -17,10 +17,10 @@ use crate::office::enrolments::{Enrolment, rows};
 pub(super) async fn run(dir: &Path) -> Outcome {
     let layout = Layout::new(dir);
     if !layout.config().is_file() {
-        return Err(Failure::of(format!("{}: server.toml", dir.display())));
+        return Err(Failure::no_server(dir));
     }
-    let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::of)?;
-    let epoch = crate::server::epoch(&ledger, &OsRandom).await.map_err(Failure::of)?;
+    let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::open)?;
+    let epoch = crate::server::epoch(&ledger, &OsRandom).await.map_err(Failure::open)?;
     let device = ConsoleDevice::create(&layout, &hex::encode(epoch.as_bytes()), &OsRandom).map_err(Failure::of)?;
     let request = ItemId::from_bytes(uuid(&OsRandom).map_err(Failure::of)?).to_string();
     let public = |key: &fieldseal_proof::suite::PublicKey| json!({ "suite": key.suite().number(), "public": hex::encode(key.as_bytes()) });
@@ -46,7 +46,7 @@ pub(super) async fn run(dir: &Path) -> Outcome {
         registers: rows(&request, &enrolment, true).map_err(Failure::of)?,
         ..Commit::default()
     };
-    ledger.commit(commit).await.map_err(Failure::of)?;
+    ledger.commit(commit).await.map_err(Failure::open)?;
     let fingerprint = operation.fingerprint();
     let lines = vec![
         format!("控制台设备已生成，等待批准 console device made, waiting for approval: {request}"),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
+use fieldseal_core::catalogue::Param;
 use fieldseal_core::clock::{Clock, SystemClock};
 use fieldseal_core::random::OsRandom;
 use fieldseal_proof::hash::sha256;
@@ -43,11 +44,11 @@ impl ConsolePassword {
             .map_err(Failure::of)?;
         let password = typed.trim_end_matches(['\r', '\n']);
         if password.chars().count() < LEAST || password.len() > MOST {
-            let zh = format!("密码应有 {LEAST} 个字符以上，且不超过 {MOST} 字节。没有改动。请重新输入。");
-            let en = format!(
-                "A password has at least {LEAST} characters and at most {MOST} bytes. Nothing was changed. Try another."
-            );
-            return Err(Failure::new("password", zh, en));
+            let bounds = [
+                ("least", Param::Count(LEAST as u64)),
+                ("most", Param::Count(MOST as u64)),
+            ];
+            return Err(Failure::new("account_password", bounds));
         }
         let role = match self.role.as_deref().map(|word| (word, Role::from_word(word))) {
             Some((word, None)) => return Err(usage(format!("--role {word}"))),
@@ -55,13 +56,13 @@ impl ConsolePassword {
         };
         let layout = Layout::new(&self.dir);
         if !layout.config().is_file() {
-            return Err(Failure::of(format!("{}: server.toml", self.dir.display())));
+            return Err(Failure::no_server(&self.dir));
         }
-        let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::of)?;
+        let ledger = SqliteLedger::open(&layout.ledger()).map_err(Failure::open)?;
         let now = SystemClock::new(&OsRandom).map_err(Failure::of)?.now().wall_ms;
         let hashed = Hashed::new(password, &OsRandom).await.map_err(Failure::of)?;
         let user = accounts::normal(&self.user).ok_or_else(|| usage("--user".into()))?;
-        let held = accounts::find(&ledger, &user).await.map_err(Failure::of)?;
+        let held = accounts::find(&ledger, &user).await.map_err(Failure::open)?;
         let new = held.is_none();
         let (mut account, version) = match (held, &self.name, role) {
             (Some(held), _, _) => held,
@@ -87,13 +88,13 @@ impl ConsolePassword {
         };
         let commit = Commit {
             registers: vec![
-                accounts::swap(&account, version).map_err(Failure::of)?,
+                accounts::swap(&account, version).map_err(Failure::open)?,
                 Swap::remove(space::LOCKOUT, slot(&sha256(user.as_bytes()))),
             ],
             accesses: vec![access],
             ..Commit::default()
         };
-        ledger.commit(commit).await.map_err(Failure::of)?;
+        ledger.commit(commit).await.map_err(Failure::open)?;
         let line = if new {
             format!("已建立控制台账户 account made: {user} ({})", account.role.as_str())
         } else {
@@ -107,11 +108,5 @@ impl ConsolePassword {
 }
 
 fn usage(what: String) -> Failure {
-    Failure::new(
-        "usage",
-        format!("参数不全或不对：{what}。没有改动。新账户需要 --name 和 --role（administrator、supervisor、legal）。"),
-        format!(
-            "Missing or wrong: {what}. Nothing was changed. A new account needs --name and --role (administrator, supervisor, legal)."
-        ),
-    )
+    Failure::detail("account_usage", what)
 }

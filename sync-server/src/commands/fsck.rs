@@ -29,10 +29,10 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     if rebuild {
         drop_views(dir).await.map_err(Failure::of)?;
     }
-    let (server, workers) = Server::open(dir).await.map_err(Failure::of)?;
-    let size = server.ledger.size().await.map_err(Failure::of)?;
+    let (server, workers) = Server::open(dir).await.map_err(Failure::open)?;
+    let size = server.ledger.size().await.map_err(Failure::open)?;
     let mut place = server.place.clone();
-    let arrived = server.ledger.arrived(u64::MAX).await.map_err(Failure::of)?;
+    let arrived = server.ledger.arrived(u64::MAX).await.map_err(Failure::open)?;
     place.wait_for(|now| *now >= arrived).await.map_err(Failure::of)?;
     let findings = check_all(&server).await.map_err(Failure::of)?;
     workers.stop().await;
@@ -43,7 +43,7 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     } else {
         format!("发现 {} 处 found: {}", findings.len(), findings.len())
     });
-    let orphans = server.ledger.orphans().await.map_err(Failure::of)?;
+    let orphans = server.ledger.orphans().await.map_err(Failure::open)?;
     let mut report = Report::done(
         json!({ "leaves": size, "awaited": orphans, "findings": findings }),
         lines,

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fieldseal_core::catalogue::Param;
 use fieldseal_core::random::{OsRandom, array, uuid};
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{DeviceId, IncarnationId, from_hex};
@@ -54,27 +55,15 @@ impl Init {
             .is_some_and(|g| !g.is_empty() && g.bytes().all(|b| b.is_ascii_digit()));
         let schemaless = !self.origin.contains("://") && !self.origin.contains(['+', ' ']) && self.origin.is_ascii();
         if !generation || !schemaless {
-            let zh = format!(
-                "日志名称 {} 不合格：不带协议、空格和加号，以代数结尾，如 example.org/county/0。没有写入。",
-                self.origin
-            );
-            let en = format!(
-                "The origin {} does not do: no scheme, space or plus, and it ends in a generation, e.g. example.org/county/0. Nothing was written.",
-                self.origin
-            );
-            return Err(Failure::new("origin", zh, en));
+            return Err(Failure::new("origin_form", [("origin", Param::text(&self.origin))]));
         }
         if std::fs::read_dir(&self.dir).is_ok_and(|mut entries| entries.next().is_some()) {
-            let zh = format!("文件夹 {} 不是空的。没有写入。请换一个空文件夹。", self.dir.display());
-            let en = format!(
-                "The folder {} is not empty. Nothing was written. Choose an empty one.",
-                self.dir.display()
-            );
-            return Err(Failure::new("folder_not_empty", zh, en));
+            let path = ("path", Param::text(self.dir.display().to_string()));
+            return Err(Failure::new("folder_not_empty", [path]));
         }
         let escrow = match &self.escrow {
             Some(text) if from_hex(text).is_some_and(|bytes| bytes.len() == 32) => Some(text.clone()),
-            Some(_) => return Err(Failure::of("--escrow is not 64 hex digits")),
+            Some(_) => return Err(Failure::new("escrow_form", [])),
             None => None,
         };
         self.make(escrow).map_err(Failure::of)

@@ -11,12 +11,17 @@ mod restore;
 mod serve;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fieldseal_core::catalogue::Lang;
+use fieldseal_core::catalogue::{Lang, Message, Param};
 use serde_json::{Value, json};
+
+use crate::ledger::LedgerError;
+use crate::ledger::blob::BlobError;
+use crate::server::OpenError;
+use crate::tlog::LogError;
 
 pub use fsck::check_all;
 
@@ -107,29 +112,56 @@ impl Report {
     }
 }
 
-/// A failure in both languages: what happened · what is safe · what to do.
+/// A failure, as a sentence of the catalogue: what happened · what is safe · what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: &'static str,
-    zh: String,
-    en: String,
+    message: Message,
 }
 
 impl Failure {
-    fn new(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+    fn new(code: &'static str, params: impl IntoIterator<Item = (&'static str, Param)>) -> Self {
         Self {
-            code,
-            zh: zh.into(),
-            en: en.into(),
+            message: Message::new(code, params),
         }
     }
 
+    /// One whose only parameter is what a lower layer said.
+    fn detail(code: &'static str, error: impl std::fmt::Display) -> Self {
+        Self::new(code, [("detail", Param::text(error.to_string()))])
+    }
+
+    /// Anything that no sentence of its own is worth.
     fn of(error: impl std::fmt::Display) -> Self {
-        Self::new(
-            "failed",
-            format!("没有完成：{error}。已有的数据没有改动。请按提示处理后再试。"),
-            format!("Not done: {error}. Existing data was not changed. Deal with it and try again."),
-        )
+        Self::detail("command_failed", error)
+    }
+
+    /// A server's folder, or what is in it, does not open.
+    fn open(error: impl Into<OpenError>) -> Self {
+        match error.into() {
+            OpenError::Config(error) => Self::detail("server_folder", error),
+            OpenError::Keys(error) => Self::detail("server_keys", error),
+            OpenError::Ledger(LedgerError::Full) | OpenError::Blobs(BlobError::Full) => Self::new("server_full", []),
+            OpenError::Ledger(error) => Self::detail("ledger_unreadable", error),
+            OpenError::Log(LogError::Frozen(why)) => Self::detail("log_frozen", why),
+            OpenError::Log(LogError::Fenced) => Self::new("fenced", []),
+            OpenError::NotAdopted => Self::new("not_adopted", []),
+            OpenError::Locked(why) => Self::detail("server_at_work", why),
+            other => Self::of(other),
+        }
+    }
+
+    /// A file that somebody named does not read.
+    fn file(path: &Path, error: &std::io::Error) -> Self {
+        let path = ("path", Param::text(path.display().to_string()));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::new("file_missing", [path]),
+            _ => Self::new("file_unreadable", [path, ("detail", Param::text(error.to_string()))]),
+        }
+    }
+
+    /// A folder that is none of a server.
+    fn no_server(dir: &Path) -> Self {
+        Self::detail("server_folder", format!("{}: server.toml", dir.display()))
     }
 }
 
@@ -180,12 +212,10 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             ExitCode::from(report.code)
         }
         Err(failure) => {
-            let text = if lang == Lang::Zh { &failure.zh } else { &failure.en };
+            let (text, message) = (failure.message.text(lang), &failure.message);
             if parsed.json {
-                println!(
-                    "{}",
-                    json!({ "error": { "code": failure.code, "zh": failure.zh, "en": failure.en } })
-                );
+                let (zh, en) = (message.text(Lang::Zh), message.text(Lang::En));
+                println!("{}", json!({ "error": { "code": message.code(), "zh": zh, "en": en } }));
             }
             eprintln!("{text}");
             ExitCode::from(FAILED)

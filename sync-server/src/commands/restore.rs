@@ -33,7 +33,9 @@ const STEP: usize = 400;
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
-    restore(from, dir).await.map_err(Failure::of)
+    restore(from, dir)
+        .await
+        .map_err(|error| Failure::detail("restore_refused", error))
 }
 
 async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
@@ -77,10 +79,7 @@ async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
     let awaited = fill_up(&*ledger, &layout, &config, &keys).await?;
     let epoch: [u8; 16] = array(&OsRandom)?;
     ledger
-        .commit(Commit {
-            registers: vec![Swap::set(space::META, EPOCH_KEY, epoch)],
-            ..Commit::default()
-        })
+        .commit(Commit::of(vec![Swap::set(space::META, EPOCH_KEY, epoch)]))
         .await?;
     let own = own_operations(&ledger, &layout, &config, keys, Epoch::from_bytes(epoch)).await?;
     let lines = vec![

@@ -9,6 +9,7 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
+use fieldseal_core::catalogue::Param;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
@@ -46,10 +47,13 @@ impl Serve {
         let dir = self
             .dir
             .canonicalize()
-            .map_err(|e| Failure::of(format!("{}: {e}", self.dir.display())))?;
-        let (server, workers) = Server::open(&dir).await.map_err(Failure::of)?;
+            .map_err(|error| Failure::detail("server_folder", format!("{}: {error}", self.dir.display())))?;
+        let (server, workers) = Server::open(&dir).await.map_err(Failure::open)?;
         let listen = self.listen.clone().unwrap_or_else(|| server.config.listen.clone());
-        let listener = std::net::TcpListener::bind(&listen).map_err(|e| Failure::of(format!("{listen}: {e}")))?;
+        let listener = std::net::TcpListener::bind(&listen).map_err(|error| {
+            let address = ("address", Param::text(&listen));
+            Failure::new("address_taken", [address, ("detail", Param::text(error.to_string()))])
+        })?;
         listener.set_nonblocking(true).map_err(Failure::of)?;
         let address = listener.local_addr().map_err(Failure::of)?;
         let tls = tls(&server.layout)?;
@@ -85,7 +89,7 @@ impl Serve {
 
 /// The certificate of the server's folder, HTTP/2 and HTTP/1.1, ring.
 pub(super) fn tls(layout: &Layout) -> Result<RustlsConfig, Failure> {
-    let named = |path: PathBuf, why: String| Failure::of(format!("{}: {why}", path.display()));
+    let named = |path: PathBuf, why: String| Failure::detail("server_keys", format!("{}: {why}", path.display()));
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(layout.certificate())
         .and_then(|certificates| certificates.collect())
         .map_err(|e| named(layout.certificate(), format!("{e:?}")))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use fieldseal_core::catalogue::Param;
 use fieldseal_proof::ids::DeviceId;
 use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
 
@@ -14,9 +15,12 @@ use super::figure::ContactStrip;
 use super::page::{Area, Page, html};
 use super::visitor::Desk;
 use super::words::Words;
-use crate::api::App;
+use crate::api::{App, devices};
 use crate::ledger::{Chain, RunState, space};
 use crate::projection::entry_of;
+
+/// A clock that is further off than this is shown: people read minutes.
+const SKEW_SHOWN_MS: u64 = 60_000;
 
 struct Row {
     label: String,
@@ -26,6 +30,8 @@ struct Row {
     contact: ContactStrip,
     held: u64,
     app: Option<String>,
+    /// What the device last told of what waits on it.
+    unsent: Option<String>,
     incidents: Vec<String>,
     revoked: bool,
     /// Sorts the worst first.
@@ -99,6 +105,7 @@ async fn row(
             .filter(|run| run.state == state)
             .count()
     };
+    let told = devices::told(app, device).await?;
     let mut incidents = Vec::new();
     let mut incident = |code: &'static str, count: usize| {
         if count > 0 {
@@ -108,6 +115,9 @@ async fn row(
     incident("device.forks", count(RunState::Fork));
     incident("device.gaps", count(RunState::Gap));
     incident("device.incarnations", chains.len().saturating_sub(1));
+    if let Some(told) = told.as_ref().filter(|told| told.skew_ms.unsigned_abs() > SKEW_SHOWN_MS) {
+        incidents.push(words.t1("device.skew", "span", Param::Span(told.skew_ms.unsigned_abs())));
+    }
     let label = contact["label"].as_str().filter(|label| !label.is_empty());
     let id = device.to_string();
     let revoked = key.is_some_and(|key| key.revoked_at.is_some());
@@ -128,6 +138,7 @@ async fn row(
         contact: ContactStrip::new(words, number, last, now),
         held: chains.iter().filter_map(Chain::main).map(|run| run.last_seq + 1).sum(),
         app: version(app, chains).await?,
+        unsent: told.map(|told| unsent(words, &told)),
         rank: (
             incidents.is_empty() && !revoked,
             std::cmp::Reverse(match here {
@@ -140,6 +151,20 @@ async fn row(
         revoked,
         id,
     })
+}
+
+/// What waits on a device, for how long, and when it said so.
+fn unsent(words: Words, told: &devices::Told) -> String {
+    let waiting = &told.health.waiting;
+    let files = ("files", Param::Count(waiting.blobs));
+    let mut said = vec![words.all("device.waiting", &[("count", Param::Count(waiting.operations)), files])];
+    said.extend(
+        told.health
+            .oldest_waiting_ms
+            .map(|age| words.t1("device.oldest", "span", Param::Span(age))),
+    );
+    said.push(words.minute(told.reported_ms));
+    said.join(" · ")
 }
 
 /// The application version of the newest operation: the tablet's word.

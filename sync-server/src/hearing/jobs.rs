@@ -68,7 +68,7 @@ impl Jobs {
         let begun_ms = server.clock.now().wall_ms;
         let job = Job {
             case,
-            who,
+            who: who.clone(),
             begun_ms,
             state: State::Writing,
         };
@@ -79,7 +79,7 @@ impl Jobs {
             .insert(name.clone(), job);
         let (jobs, server, key) = (self.clone(), server.clone(), name.clone());
         tokio::spawn(async move {
-            let state = match work(&jobs, &server, case, &key).await {
+            let state = match work(&jobs, &server, case, &who, &key).await {
                 Ok(done) => State::Done(Arc::new(done)),
                 Err(error) => {
                     tracing::error!(%error, "an export failed");
@@ -142,8 +142,14 @@ pub fn sweep(folder: &Path) {
     }
 }
 
-async fn work(jobs: &Arc<Jobs>, server: &Arc<Server>, case: CaseId, name: &str) -> Result<Done, HearingError> {
-    let exported = export_case(server, case, &server.layout.root.join("exports")).await?;
+async fn work(
+    jobs: &Arc<Jobs>,
+    server: &Arc<Server>,
+    case: CaseId,
+    who: &str,
+    name: &str,
+) -> Result<Done, HearingError> {
+    let exported = export_case(server, case, who, &server.layout.root.join("exports")).await?;
     let unreadable = |e: &dyn std::fmt::Display| HearingError::Unreadable(e.to_string());
     let bytes = std::fs::metadata(&exported.zip).map_err(|e| unreadable(&e))?.len();
     jobs.set(name, State::Verifying { read: 0, of: bytes });

@@ -60,16 +60,7 @@ impl Ingest {
                 audience: Some(request.device),
             };
             let next = Swap::update(space::NUMBER, key.clone(), version, (last + 1).to_string());
-            match self
-                .author(
-                    vec![operation],
-                    Commit {
-                        registers: vec![next],
-                        ..Commit::default()
-                    },
-                )
-                .await
-            {
+            match self.author(vec![operation], Commit::of(vec![next])).await {
                 Ok(ids) => {
                     return Ok(Lease {
                         operation: ids[0],

@@ -25,6 +25,16 @@ pub struct Commit {
     pub drop_views: bool,
 }
 
+impl Commit {
+    /// Only these registers.
+    pub fn of(registers: Vec<Swap>) -> Self {
+        Self {
+            registers,
+            ..Self::default()
+        }
+    }
+}
+
 /// Operations of one chain that arrive together.
 #[derive(Debug)]
 pub struct NewBatch {

@@ -76,10 +76,7 @@ fn conflict<T>(answer: Result<T, LedgerError>) -> bool {
 }
 
 fn swaps(registers: Vec<Swap>) -> Commit {
-    Commit {
-        registers,
-        ..Commit::default()
-    }
+    Commit::of(registers)
 }
 
 async fn registers_swap_only_from_what_was_read(store: &dyn LedgerStore) {
@@ -215,13 +212,7 @@ async fn keys_are_found_by_their_beginning(store: &dyn LedgerStore) {
         .iter()
         .map(|key| Swap::set(space::CARRIED, *key, Vec::new()))
         .collect();
-    store
-        .commit(Commit {
-            registers,
-            ..Commit::default()
-        })
-        .await
-        .expect("stored");
+    store.commit(Commit::of(registers)).await.expect("stored");
     for (prefix, found) in [
         (&b"ab"[..], &keys[1..4]),
         (b"ab\xff", &keys[2..4]),

@@ -28,8 +28,10 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub const RECEIPT: &str = "receipt";
 /// Device, incarnation, leaf → proof of equivocation: the two headers and signatures.
 pub const EQUIVOCATION: &str = "equivocation";
-/// Device → last contact, clock skew, versions.
+/// Device → last contact, label, role.
 pub const DEVICE: &str = "device";
+/// Device → what it last told about itself, and its clock beside the server's.
+pub const HEALTH: &str = "health";
 /// Operation id → how it stands, if it ever was set aside.
 pub const QUARANTINE: &str = "quarantine";
 /// Case → summary for the register.

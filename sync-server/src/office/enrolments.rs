@@ -130,13 +130,7 @@ pub async fn refuse(ledger: &dyn LedgerStore, id: &str, reason: &str, now_ms: u6
         encode(&request.enrolment)?,
     );
     let registers = vec![row, index(id, "refused")];
-    match ledger
-        .commit(Commit {
-            registers,
-            ..Commit::default()
-        })
-        .await
-    {
+    match ledger.commit(Commit::of(registers)).await {
         Ok(_) => Ok(request),
         Err(LedgerError::Conflict(_)) => Err(RefuseError::Decided("decided".into())),
         Err(other) => Err(other.into()),
@@ -209,13 +203,7 @@ pub async fn make_index(ledger: &dyn LedgerStore) -> Result<(), LedgerError> {
         let request = decode(&row)?;
         registers.push(index(&request.id, &request.enrolment.state));
     }
-    ledger
-        .commit(Commit {
-            registers,
-            ..Commit::default()
-        })
-        .await
-        .map(|_| ())
+    ledger.commit(Commit::of(registers)).await.map(|_| ())
 }
 
 fn index(id: &str, state: &str) -> Swap {

@@ -38,12 +38,6 @@ impl AdminToken {
         };
         let value = serde_json::to_vec(&row).map_err(|e| LedgerError::Corrupt(e.to_string()))?;
         let register = Swap::create(space::TOKEN, sha256(token.as_bytes()), value);
-        ledger
-            .commit(Commit {
-                registers: vec![register],
-                ..Commit::default()
-            })
-            .await
-            .map(|_| ())
+        ledger.commit(Commit::of(vec![register])).await.map(|_| ())
     }
 }

@@ -153,7 +153,7 @@ pub(crate) fn field_row(scope: [u8; 16], path: &str, resolved: &Resolved) -> Fie
 }
 
 /// The values of a stored field with the operations that hold them; `None` for a withheld value.
-pub(super) fn values_of(row: &FieldRow) -> Vec<(Option<Value>, Vec<OpId>)> {
+pub(crate) fn values_of(row: &FieldRow) -> Vec<(Option<Value>, Vec<OpId>)> {
     let Ok(Value::Array(held)) = cbor::decode(&row.held) else {
         return Vec::new();
     };

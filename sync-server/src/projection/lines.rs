@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fieldseal_core::domain::Day;
+use fieldseal_core::domain::view::EnterpriseView;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{CaseId, DeviceId, DocumentId, EnterpriseId, OfficerId};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,23 @@ pub struct EnterpriseLine {
     pub head: Option<String>,
     /// It was joined into this one.
     pub same_as: Option<String>,
+}
+
+impl EnterpriseLine {
+    /// As a record that is compared with others.
+    pub fn view(&self) -> Option<EnterpriseView> {
+        Some(EnterpriseView {
+            enterprise: self.enterprise.parse().ok()?,
+            joined: Vec::new(),
+            names: self.names.clone(),
+            credit_codes: self.credit_codes.clone(),
+            credit_code_raw: None,
+            address: self.address.clone(),
+            head: self.head.clone(),
+            phone: None,
+            industry: None,
+        })
+    }
 }
 
 /// What a list shows of a document.

@@ -5,6 +5,7 @@
 //! exactly where it stood.
 
 mod case_file;
+mod duplicates;
 mod fold;
 mod lines;
 mod packs;
@@ -14,7 +15,8 @@ mod view;
 mod worker;
 
 pub use case_file::{CaseFile, Entry, entry_of};
-pub(crate) use fold::{field_row, merge_writes};
+pub use duplicates::Duplicates;
+pub(crate) use fold::{field_row, merge_writes, values_of};
 pub use fold::{refold, scope_of};
 pub use lines::{DocumentLine, EnterpriseLine, day_number};
 pub use packs::PackShelf;

@@ -328,14 +328,7 @@ impl Sequencer {
         if let Some(note) = signed {
             registers.push(Swap::set(space::CHECKPOINT, next.size.to_be_bytes(), note));
         }
-        match self
-            .ledger
-            .commit(Commit {
-                registers,
-                ..Commit::default()
-            })
-            .await
-        {
+        match self.ledger.commit(Commit::of(registers)).await {
             Ok(_) => {
                 self.version += 1;
                 self.head = next;

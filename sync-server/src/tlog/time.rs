@@ -107,12 +107,7 @@ impl TimeNotes {
             Swap::set(space::ATTESTATION, *key.as_bytes(), note.clone()),
             Swap::set(space::TIME, by_size, *key.as_bytes()),
         ];
-        self.ledger
-            .commit(Commit {
-                registers,
-                ..Commit::default()
-            })
-            .await?;
+        self.ledger.commit(Commit::of(registers)).await?;
         Ok(note)
     }
 }

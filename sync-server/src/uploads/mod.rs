@@ -131,10 +131,7 @@ impl Uploads {
     }
 
     async fn change(&self, registers: Vec<Swap>) -> Result<(), LedgerError> {
-        let commit = Commit {
-            registers,
-            ..Commit::default()
-        };
+        let commit = Commit::of(registers);
         self.ingest.ledger.commit(commit).await.map(|_| ())
     }
 

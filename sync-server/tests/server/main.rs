@@ -6,6 +6,7 @@ mod accounts;
 mod admission;
 mod console;
 mod console_sign;
+mod devices;
 mod hostile;
 mod life;
 mod pages;

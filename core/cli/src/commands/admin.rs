@@ -100,6 +100,11 @@ pub enum AdminCommand {
         #[command(flatten)]
         office: Office,
     },
+    /// Lists enterprises and cases that may be the same, with the reason; joins nothing
+    Duplicates {
+        #[command(flatten)]
+        office: Office,
+    },
 }
 
 /// An administrator's folder, and the server.
@@ -128,6 +133,7 @@ pub fn run(shell: &Shell, command: AdminCommand) -> Result<Outcome, Failure> {
         AdminCommand::ImportEnterprises { office, csv } => import_enterprises(shell, &office, &csv),
         AdminCommand::PublishPack { office, folder } => publish_pack(shell, &office, &folder),
         AdminCommand::Devices { office } => devices(shell, &office),
+        AdminCommand::Duplicates { office } => duplicates(shell, &office),
     }
 }
 
@@ -480,15 +486,73 @@ fn devices(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
     let answer = caller.get("/v1/admin/devices")?;
     let mut outcome = Outcome::default();
     for one in answer["items"].as_array().into_iter().flatten() {
+        let label = text(&one["contact"]["label"]);
         outcome = outcome.line(format!(
-            "{}  {}  {}",
+            "{}  {label}  {}",
             text(&one["device"]),
-            text(&one["contact"]["label"]),
-            one["contact"]
+            health_words(shell, one)
         ));
     }
     if outcome.lines.is_empty() {
         outcome = outcome.line(shell.say("还没有设备。", "There is no device yet."));
+    }
+    outcome.json = answer;
+    Ok(outcome)
+}
+
+/// What a device last told about itself, in words; its contact where it told nothing.
+fn health_words(shell: &Shell, one: &Value) -> String {
+    let health = &one["health"];
+    let number = |value: &Value| value.as_u64();
+    let mut words = Vec::new();
+    if let (Some(count), Some(files)) = (
+        number(&health["waiting"]["operations"]),
+        number(&health["waiting"]["blobs"]),
+    ) {
+        let params = [("count", Param::Count(count)), ("files", Param::Count(files))];
+        words.push(shell.text("device.waiting", &params));
+    } else {
+        words.push(shell.text("device.not_told", &[]));
+    }
+    if let Some(age) = number(&health["oldest_waiting_ms"]) {
+        words.push(shell.text("device.oldest", &[("span", Param::Span(age))]));
+    }
+    if let Some(skew) = health["skew_ms"].as_i64() {
+        words.push(shell.text("device.skew", &[("span", Param::Span(skew.unsigned_abs()))]));
+    }
+    if let Some(bytes) = number(&health["free_bytes"]) {
+        words.push(shell.text("device.free", &[("size", Param::Bytes(bytes))]));
+    }
+    if let Some(percent) = number(&health["battery_percent"]) {
+        words.push(shell.text("device.battery", &[("percent", Param::Count(percent))]));
+    }
+    words.extend(health["app"].as_str().map(str::to_owned));
+    words.join(" · ")
+}
+
+/// Pairs that may be one enterprise, or one case, as the server finds them. It joins nothing: a supervisor decides.
+fn duplicates(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
+    let (_, caller) = office.call()?;
+    let answer = caller.get("/v1/duplicates")?;
+    let mut outcome = Outcome::default();
+    let reason = |pair: &Value| text(&pair["reason"][shell.say("zh", "en")]).to_owned();
+    for pair in answer["enterprises"].as_array().into_iter().flatten() {
+        let (first, second) = (&pair["first"], &pair["second"]);
+        outcome = outcome.line(format!(
+            "{} {}  ≈  {} {}  {}",
+            text(&first["enterprise"]),
+            text(&first["name"]),
+            text(&second["enterprise"]),
+            text(&second["name"]),
+            reason(pair)
+        ));
+    }
+    for pair in answer["cases"].as_array().into_iter().flatten() {
+        let (first, second) = (text(&pair["first"]), text(&pair["second"]));
+        outcome = outcome.line(format!("{first}  ≈  {second}  {}", reason(pair)));
+    }
+    if outcome.lines.is_empty() {
+        outcome = outcome.line(shell.text("similar.none", &[]));
     }
     outcome.json = answer;
     Ok(outcome)

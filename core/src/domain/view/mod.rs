@@ -19,7 +19,7 @@ pub use parts::{
 };
 pub use people::{Officer, People};
 pub use signatures::awaiting;
-pub use similar::{Similar, similar_pairs, similar_to};
+pub use similar::{CaseTrace, Similar, SimilarCases, similar_cases, similar_pairs, similar_to};
 
 use std::fmt::Display;
 

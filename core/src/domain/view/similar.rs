@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fieldseal_proof::ids::EnterpriseId;
+use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId};
 
 use super::EnterpriseView;
 use crate::catalogue::{Message, Param};
@@ -62,6 +62,64 @@ pub fn similar_pairs(all: &[EnterpriseView]) -> Vec<Similar> {
     found
         .filter_map(|(a, b)| compare((&all[a], &traits[a]), (&all[b], &traits[b])))
         .collect()
+}
+
+/// A case, as far as two of them may be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseTrace {
+    pub case: CaseId,
+    pub enterprise: EnterpriseId,
+    /// Name of the party, for the reason.
+    pub party: String,
+    /// Planned day as it is written, if any.
+    pub planned: Option<String>,
+    pub devices: BTreeSet<DeviceId>,
+}
+
+/// Two cases that may be one, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimilarCases {
+    pub first: CaseId,
+    pub second: CaseId,
+    pub reason: Message,
+}
+
+/// Open cases of one enterprise (or of records that may be one), of the same day, in which no device is common: two tablets
+/// without a network began the same inspection. `pairs` are the records that may be the same.
+pub fn similar_cases(cases: &[CaseTrace], pairs: &[Similar]) -> Vec<SimilarCases> {
+    let mut stands_for: HashMap<EnterpriseId, EnterpriseId> = HashMap::new();
+    let root = |of: &HashMap<EnterpriseId, EnterpriseId>, mut id: EnterpriseId| {
+        while let Some(next) = of.get(&id) {
+            id = *next;
+        }
+        id
+    };
+    for pair in pairs {
+        let (first, second) = (root(&stands_for, pair.first), root(&stands_for, pair.second));
+        if first != second {
+            stands_for.insert(first.max(second), first.min(second));
+        }
+    }
+    let mut buckets: BTreeMap<(EnterpriseId, Option<&str>), Vec<&CaseTrace>> = BTreeMap::new();
+    for case in cases {
+        let key = (root(&stands_for, case.enterprise), case.planned.as_deref());
+        buckets.entry(key).or_default().push(case);
+    }
+    let mut found = Vec::new();
+    for cases in buckets.values().filter(|cases| cases.len() <= COMMON) {
+        for (at, first) in cases.iter().enumerate() {
+            let others = cases[at + 1..]
+                .iter()
+                .filter(|second| first.devices.is_disjoint(&second.devices));
+            found.extend(others.map(|second| SimilarCases {
+                first: first.case.min(second.case),
+                second: first.case.max(second.case),
+                reason: Message::new("similar.case", [("name", Param::text(first.party.clone()))]),
+            }));
+        }
+    }
+    found.sort_by_key(|pair| (pair.first, pair.second));
+    found
 }
 
 struct Traits {
@@ -207,6 +265,34 @@ mod tests {
         assert_eq!(found, expected);
         assert_eq!(similar_to(&all[2], &all).len(), 2);
         assert!(similar_pairs(&all).iter().all(|similar| similar.reason.is_complete()));
+    }
+
+    #[test]
+    fn two_tablets_that_began_the_same_inspection() {
+        let case = |n: u8, enterprise: u8, day: Option<&str>, device: u8| CaseTrace {
+            case: CaseId::from_bytes([n; 16]),
+            enterprise: EnterpriseId::from_bytes([enterprise; 16]),
+            party: "红星五金厂".into(),
+            planned: day.map(str::to_owned),
+            devices: BTreeSet::from([DeviceId::from_bytes([device; 16])]),
+        };
+        let all = [
+            enterprise(5, "红星五金厂", "", ""),
+            enterprise(6, "红星 五金厂", "", "城东路1号"),
+        ];
+        let cases = [
+            case(1, 5, None, 1),
+            case(2, 6, None, 2),
+            case(3, 5, None, 1),
+            case(4, 6, Some("2026-03-02"), 3),
+            case(5, 7, None, 2),
+        ];
+        let pairs: Vec<(u8, u8)> = similar_cases(&cases, &similar_pairs(&all))
+            .iter()
+            .map(|pair| (pair.first.as_bytes()[0], pair.second.as_bytes()[0]))
+            .collect();
+        assert_eq!(pairs, [(1, 2), (2, 3)]);
+        assert_eq!(similar_cases(&cases, &[]), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use fieldseal_proof::key_log::{KeyLog, KeyLogFrame};
 use fieldseal_proof::operation::Operation;
 
 use super::agency::{Agency, heavy};
+use crate::sync::health::Health;
 use crate::sync::store::{Batch, HeldCheckpoint, HeldTimeNote, Identity, Kept, Page, SyncStore, Waiting, WaitingBlob};
 
 /// Everything a device keeps for sync; what a killed process would find again.
@@ -26,6 +27,8 @@ pub struct Memory {
     pub time: Option<HeldTimeNote>,
     pub blobs: Vec<(WaitingBlob, Vec<u8>)>,
     pub blob_receipts: BTreeSet<BlobHash>,
+    /// What it tells about itself, if anything.
+    pub health: Option<Health>,
 }
 
 impl Memory {
@@ -50,6 +53,7 @@ impl Memory {
             time: None,
             blobs: Vec::new(),
             blob_receipts: BTreeSet::new(),
+            health: None,
         }
     }
 
@@ -234,6 +238,10 @@ impl SyncStore for Memory {
     fn keep_blob_receipt(&mut self, blob: BlobHash, _: &[u8]) -> Kept<()> {
         self.blob_receipts.insert(blob);
         Ok(())
+    }
+
+    fn health(&self) -> Kept<Option<Health>> {
+        Ok(self.health.clone())
     }
 
     fn waiting(&self) -> Kept<Waiting> {

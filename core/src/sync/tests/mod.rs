@@ -3,5 +3,6 @@
 mod agency;
 mod faults;
 mod flow;
+mod health;
 mod memory;
 mod scripted;

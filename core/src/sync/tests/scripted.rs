@@ -31,6 +31,8 @@ pub struct Server {
     pub packs: Vec<(PackHash, Vec<u8>)>,
     /// Evidence bytes that arrived, also those sent again.
     pub patched: u64,
+    /// What the tablet told about itself.
+    pub told: Vec<serde_json::Value>,
     /// Names of what was asked, in order.
     pub asked: Vec<String>,
     pub page_operations: usize,
@@ -46,6 +48,7 @@ impl Server {
             blobs: BTreeMap::new(),
             packs: Vec::new(),
             patched: 0,
+            told: Vec::new(),
             asked: Vec::new(),
             page_operations: 7,
         }
@@ -74,6 +77,10 @@ impl Server {
             (Method::Get, ["v1", "key-log"]) => {
                 let from: usize = query["from"].parse().unwrap();
                 self.ok("application/cbor-seq", agency.key_log[from..].concat())
+            }
+            (Method::Post, ["v1", "health"]) => {
+                self.told.push(serde_json::from_slice(&bytes(request)).unwrap());
+                self.json(json!({"skew_ms": -1500}))
             }
             (Method::Post, ["v1", "log", _, _]) => self.push(agency, bytes(request)),
             (Method::Get, ["v1", "log", _, _, "head"]) => match self.chain.last() {

@@ -122,7 +122,7 @@ pub async fn similar(app: &App, one: &EnterpriseView) -> Result<Vec<(Similar, En
     found.retain(|line| line.enterprise != own && line.same_as.is_none() && !joined.contains(&line.enterprise));
     found.sort_by(|a, b| a.enterprise.cmp(&b.enterprise));
     found.dedup_by(|a, b| a.enterprise == b.enterprise);
-    let views: Vec<EnterpriseView> = found.iter().filter_map(view).collect();
+    let views: Vec<EnterpriseView> = found.iter().filter_map(EnterpriseLine::view).collect();
     let other = |similar: Similar| {
         let id = if similar.first == one.enterprise {
             similar.second
@@ -134,18 +134,4 @@ pub async fn similar(app: &App, one: &EnterpriseView) -> Result<Vec<(Similar, En
         Some((similar, line))
     };
     Ok(similar_to(one, &views).into_iter().filter_map(other).collect())
-}
-
-fn view(line: &EnterpriseLine) -> Option<EnterpriseView> {
-    Some(EnterpriseView {
-        enterprise: line.enterprise.parse().ok()?,
-        joined: Vec::new(),
-        names: line.names.clone(),
-        credit_codes: line.credit_codes.clone(),
-        credit_code_raw: None,
-        address: line.address.clone(),
-        head: line.head.clone(),
-        phone: None,
-        industry: None,
-    })
 }

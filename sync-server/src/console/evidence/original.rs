@@ -12,7 +12,7 @@ use super::blob_of;
 use super::inline::Player;
 use super::range::{Wanted, wanted};
 use crate::api::{App, Plane, ShareKey};
-use crate::console::access::{Deed, log};
+use crate::console::access::{Deed, line};
 use crate::console::error::{PageError, url_escaped};
 use crate::console::visitor::Desk;
 use crate::ledger::blob::{Stored, open_range};
@@ -69,7 +69,8 @@ pub async fn original(
     let player = Player::of(&media_type);
     let now = app.server.clock.now().wall_ms;
     if app.shelves.openings.is_new(&desk.staff.session.key, sha256, from, now) {
-        log(&app, &desk.staff, Deed::OpenedOriginal, hex.clone()).await?;
+        let access = line(&app, &desk.staff, Deed::OpenedOriginal, hex.clone());
+        app.server.custody.accessed(&app.server.ingest, sha256, access).await?;
     }
     let parts = open_range(store, vault, stored, from, to).await?;
     let body = Body::from_stream(parts.map(move |part| {

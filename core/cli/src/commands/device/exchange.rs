@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use fieldseal_core::catalogue::Param;
+use fieldseal_core::clock::REPORTED_JUMP_MS;
 use fieldseal_core::device::{EnrolmentRound, FieldDevice, VisitOptions};
 use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncReport};
 use fieldseal_proof::suite::Suite;
@@ -48,6 +49,9 @@ pub struct SyncArgs {
     /// Records only; evidence waits
     #[arg(long, value_name = "PLANE", value_parser = ["records"])]
     only: Option<String>,
+    /// Charge of the battery, told to the server with the device's health
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    battery: Option<u8>,
 }
 
 /// Makes the device and sends its request.
@@ -111,6 +115,9 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
         only_records: args.only.is_some(),
         patience: args.wait.map(Duration::from_secs),
     };
+    if let Some(percent) = args.battery {
+        desk.device.tell_battery(percent);
+    }
     let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
     let visited = visit(&desk.device, options, &mut shown, &Cancel::default());
     shell.progress_over();
@@ -173,6 +180,7 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &Enrolm
         "fetched": report.fetched, "sealed": report.sealed, "log_size": report.log_size, "packs": report.packs,
         "blobs_sent": report.blobs, "bytes_sent": report.blob_bytes, "cuts": report.cuts,
         "new_epoch": report.new_epoch, "alarms": report.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
+        "clock_skew_ms": report.clock_skew_ms,
         "waiting": {
             "operations": waiting.operations, "unsealed": waiting.unsealed, "blobs": waiting.blobs,
             "bytes": waiting.blob_bytes,
@@ -182,6 +190,10 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &Enrolm
         exit,
         ..Outcome::new(json).line(line)
     };
+    let skew = report.clock_skew_ms.map_or(0, i64::unsigned_abs);
+    if skew > REPORTED_JUMP_MS {
+        outcome = outcome.line(shell.text("clock_skew", &[("span", Param::Span(skew))]));
+    }
     for alarm in &report.alarms {
         outcome = outcome.line(format!("  {}: {}", alarm.code(), alarm_json(alarm)));
     }

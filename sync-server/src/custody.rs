@@ -1,0 +1,171 @@
+//! Custody events that the server signs for what it hands out (merge.md, `custody.event`): an original that is read, a case that is
+//! exported. They lie in the case, in the stream of the ingest device, so every later roll names them and every bundle holds them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use fieldseal_core::domain::{CustodyEvent, CustodyKind, Line};
+use fieldseal_core::random::uuid;
+use fieldseal_proof::ids::{CaseId, EvidenceId, ItemId};
+
+use crate::ingest::{AuthorError, Ingest, OwnOperation};
+use crate::ledger::{Access, Commit, LedgerError};
+use crate::projection::values_of;
+
+/// Readings of one file by one person within this are one: a player asks for a film in many ranges.
+const ONE_READING_MS: u64 = 10 * 60 * 1000;
+/// Readings that are remembered; above it those that are long past are forgotten.
+const REMEMBERED: usize = 10_000;
+/// Most pieces of evidence in one event.
+const PIECES: usize = 1_000;
+
+/// Who read what lately.
+#[derive(Debug, Default)]
+pub struct Custody {
+    lately: Mutex<HashMap<(String, [u8; 32]), u64>>,
+}
+
+impl Custody {
+    /// Signs that an original is read, once for each reading, in one commit with the line of the access log. Durable when it
+    /// returns; only then may the first byte go out.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub async fn accessed(&self, ingest: &Ingest, sha256: [u8; 32], access: Access) -> Result<(), AuthorError> {
+        let reading = (access.who.clone(), sha256);
+        let events = if self.is_new(&reading, access.at_ms) {
+            accesses_of(ingest, sha256, &access.who).await?
+        } else {
+            Vec::new()
+        };
+        let commit = Commit {
+            accesses: vec![access],
+            ..Commit::default()
+        };
+        let done = if events.is_empty() {
+            ingest
+                .ledger
+                .commit(commit)
+                .await
+                .map(|_| ())
+                .map_err(AuthorError::from)
+        } else {
+            ingest.author(events, commit).await.map(|_| ())
+        };
+        if done.is_err() {
+            self.lately().remove(&reading);
+        }
+        done
+    }
+
+    fn is_new(&self, reading: &(String, [u8; 32]), now_ms: u64) -> bool {
+        let mut lately = self.lately();
+        if lately.len() >= REMEMBERED {
+            lately.retain(|_, at| now_ms < at.saturating_add(ONE_READING_MS));
+        }
+        let before = lately.get(reading).copied();
+        let new = before.is_none_or(|at| now_ms >= at.saturating_add(ONE_READING_MS));
+        if new {
+            lately.insert(reading.clone(), now_ms);
+        }
+        new
+    }
+
+    fn lately(&self) -> std::sync::MutexGuard<'_, HashMap<(String, [u8; 32]), u64>> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Signs that the evidence of a case is exported; before the roll, so that the bundle holds it itself. A case without evidence
+/// has no custody.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn exported(ingest: &Ingest, case: CaseId, by: &str) -> Result<(), AuthorError> {
+    let pieces: Vec<EvidenceId> = evidence_of(ingest, case).await?.into_keys().collect();
+    let events = pieces
+        .chunks(PIECES)
+        .map(|pieces| event(ingest, case, CustodyKind::Exported, by, pieces.to_vec()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !events.is_empty() {
+        ingest.author(events, Commit::default()).await?;
+    }
+    Ok(())
+}
+
+/// One event for each case that holds the file as evidence.
+async fn accesses_of(ingest: &Ingest, sha256: [u8; 32], by: &str) -> Result<Vec<OwnOperation>, AuthorError> {
+    let refs = ingest.ledger.blob_refs(sha256).await?;
+    let cases: BTreeSet<CaseId> = refs.iter().filter_map(|named| named.case).collect();
+    let mut events = Vec::new();
+    for case in cases {
+        let pieces = evidence_of(ingest, case).await?;
+        let same: Vec<EvidenceId> = pieces
+            .into_iter()
+            .filter(|(_, hashes)| hashes.contains(&sha256))
+            .map(|(id, _)| id)
+            .take(PIECES)
+            .collect();
+        if !same.is_empty() {
+            events.push(event(ingest, case, CustodyKind::Accessed, by, same)?);
+        }
+    }
+    Ok(events)
+}
+
+/// The evidence of a case with the hashes that its records name.
+async fn evidence_of(ingest: &Ingest, case: CaseId) -> Result<BTreeMap<EvidenceId, Vec<[u8; 32]>>, LedgerError> {
+    let fields = ingest.ledger.fields(*case.as_bytes(), "evidence/".to_owned()).await?;
+    let piece = |row: &crate::ledger::FieldRow| {
+        let id = row.path.strip_prefix("evidence/")?.strip_suffix("/sha256")?;
+        let hashes = values_of(row)
+            .into_iter()
+            .filter_map(|(value, _)| value?.as_bytes()?.try_into().ok())
+            .collect();
+        Some((id.parse().ok()?, hashes))
+    };
+    Ok(fields.iter().filter_map(piece).collect())
+}
+
+fn event(
+    ingest: &Ingest,
+    case: CaseId,
+    event: CustodyKind,
+    by: &str,
+    evidence: Vec<EvidenceId>,
+) -> Result<OwnOperation, AuthorError> {
+    let refused = |why: String| AuthorError::Seal(why);
+    let id = uuid(&*ingest.random).map_err(|why| refused(why.to_string()))?;
+    let custody = CustodyEvent {
+        id: ItemId::from_bytes(id),
+        evidence,
+        event,
+        by: Line::parse("by", by).map_err(|why| refused(why.to_string()))?,
+        note: None,
+    };
+    let act = custody.act().map_err(|why| refused(why.to_string()))?;
+    Ok(OwnOperation {
+        kind: "custody.event",
+        case: Some(case),
+        inspection: None,
+        supersedes: Vec::new(),
+        fields: act.into_parts().1,
+        audience: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ranges_of_one_reading_are_one() {
+        let custody = Custody::default();
+        let of = |who: &str, file: u8| (who.to_owned(), [file; 32]);
+        assert!(custody.is_new(&of("a", 1), 1_000));
+        assert!(!custody.is_new(&of("a", 1), 2_000));
+        assert!(custody.is_new(&of("b", 1), 2_000));
+        assert!(custody.is_new(&of("a", 2), 2_000));
+        assert!(custody.is_new(&of("a", 1), 1_000 + ONE_READING_MS));
+    }
+}

@@ -27,6 +27,7 @@ mod moments;
 pub mod once;
 pub mod page;
 pub mod password;
+mod queue;
 pub mod session;
 mod settings;
 mod shelves;

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use super::accounts::Role;
 use super::act::readable::{item_of, kind, label, word_of};
 use super::act::{device_name, state};
+use super::cases::cut;
 use super::error::{PageError, url_escaped};
 use super::page::{Area, Page, html};
+use super::queue::{Neighbour, Queue};
 use super::visitor::Desk;
 use super::words::Words;
 use crate::api::App;
@@ -20,6 +22,8 @@ use crate::projection::{CaseSummary, day_number, set_aside_all};
 
 /// Rows of a page.
 const ROWS: usize = 50;
+/// Letters of a neighbour's name.
+const QUEUE_LETTERS: usize = 24;
 /// The stage of a case whose inspection went back.
 const RETURNED: u8 = 3;
 
@@ -122,6 +126,27 @@ pub async fn first(State(app): State<App>, desk: Desk) -> Result<Response, PageE
         }
     }
     Ok(Redirect::to(&format!("/console/worklist/{}", chosen.word())).into_response())
+}
+
+/// Where `here` waits, for the pages of single items: in the list of conflicts, or of what was set aside.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn queue(app: &App, words: Words, here: &str) -> Result<Option<Queue>, PageError> {
+    let list = match here.starts_with("/console/act/decide") {
+        true => List::Conflicts,
+        false => List::Quarantine,
+    };
+    let mut rows = list.rows(app, words).await?;
+    rows.sort_by_key(|row| row.since_ms);
+    let neighbours: Vec<Neighbour> = rows
+        .into_iter()
+        .map(|row| Neighbour {
+            name: format!("{} · {}", cut(&row.what, QUEUE_LETTERS), row.party),
+            href: row.href,
+        })
+        .collect();
+    Ok(Queue::of(words, &neighbours, here))
 }
 
 #[derive(Deserialize)]

@@ -10,10 +10,10 @@ use fieldseal_proof::ids::{CaseId, from_hex};
 use serde::Deserialize;
 
 use super::super::accounts::{self, Role};
+use super::super::cases::Wording;
 use super::super::error::{PageError, url_escaped};
 use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
-use super::super::words::Words;
 use super::Deed;
 use crate::api::App;
 use crate::ledger::{Access, AccessFilter};
@@ -99,9 +99,10 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>
         .iter()
         .map(|account| (account.user.as_str(), account.name.as_str()))
         .collect();
+    let wording = Wording::load(&app, words).await?;
     let mut rows = Vec::new();
     for (_, access) in found.iter().take(ROWS) {
-        rows.push(row(&app, &desk, words, &names, access).await?);
+        rows.push(row(&app, &desk, &wording, &names, access).await?);
     }
     let codes = Deed::ALL.iter().map(|deed| deed.as_str()).chain(BY_MACHINES);
     let deeds = codes.map(|code| (code, words.t(&format!("access.deed.{code}")), code == asked.deed));
@@ -122,10 +123,11 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>
 async fn row(
     app: &App,
     desk: &Desk,
-    words: Words,
+    wording: &Wording,
     names: &BTreeMap<&str, &str>,
     access: &Access,
 ) -> Result<Row, PageError> {
+    let words = wording.words;
     let code = format!("access.deed.{}", access.action);
     let hash = from_hex(&access.target).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let reads = desk.staff.account.role == Role::Supervisor;
@@ -139,7 +141,7 @@ async fn row(
     };
     Ok(Row {
         when: words.moment(access.at_ms),
-        who: who(words, names, &access.who),
+        who: who(wording, names, &access.who),
         what: if exists(&code) {
             words.t(&code)
         } else {
@@ -151,8 +153,9 @@ async fn row(
     })
 }
 
-/// `console supervisor s-1` as the person's name, role and user name.
-fn who(words: Words, names: &BTreeMap<&str, &str>, who: &str) -> String {
+/// `console supervisor s-1` as the person's name, user name and role; `tablet ID` by the tablet's label.
+fn who(wording: &Wording, names: &BTreeMap<&str, &str>, who: &str) -> String {
+    let words = wording.words;
     if who == "command line" {
         return words.t("access.command_line");
     }
@@ -166,6 +169,9 @@ fn who(words: Words, names: &BTreeMap<&str, &str>, who: &str) -> String {
             let name = names.get(user).copied().unwrap_or_default();
             format!("{name} {user} · {role}").trim_start().to_owned()
         }
-        None => who.to_owned(),
+        None => match who.split_once(' ').map(|(_, device)| device.parse()) {
+            Some(Ok(device)) => wording.device(&device),
+            _ => who.to_owned(),
+        },
     }
 }

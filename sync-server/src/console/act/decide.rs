@@ -18,8 +18,10 @@ use super::super::accounts::Role;
 use super::super::error::{PageError, url_escaped};
 use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
+use super::super::queue::Queue;
 use super::super::visitor::Desk;
 use super::super::words::Words;
+use super::super::work;
 use super::action::{Action, Choice, choice_id};
 use super::prepared;
 use super::readable::{item_of, label, value_of as shown_value};
@@ -69,6 +71,7 @@ struct Cell {
 #[template(path = "act/decide.html")]
 struct DecidePage {
     page: Page,
+    queue: Option<Queue>,
     case: String,
     path: String,
     field: String,
@@ -196,6 +199,10 @@ async fn shown(
     let pack = state::pack(app).await?;
     let item = item_of(words, pack.as_ref(), path);
     html(&DecidePage {
+        queue: match desk.staff.account.role {
+            Role::Supervisor => work::queue(app, words, &here).await?,
+            _ => None,
+        },
         item,
         case: case.to_string(),
         path: path.to_owned(),

@@ -13,8 +13,11 @@ use serde::Deserialize;
 use super::super::accounts::Role;
 use super::super::error::PageError;
 use super::super::form::Fields;
+use super::super::links;
 use super::super::page::{Area, Page, html};
+use super::super::queue::Queue;
 use super::super::visitor::Desk;
+use super::super::work;
 use super::action::Action;
 use super::prepared;
 use super::readable::{Readable, kind};
@@ -37,6 +40,7 @@ struct Way {
 #[template(path = "act/simple.html")]
 struct SimpleForm {
     page: Page,
+    queue: Option<Queue>,
     action: &'static str,
     lead: String,
     facts: Vec<(String, String)>,
@@ -59,6 +63,7 @@ impl SimpleForm {
         let next = page.t("console.act.next");
         Self {
             page,
+            queue: None,
             action,
             lead,
             facts: Vec::new(),
@@ -172,6 +177,7 @@ async fn settle_shown(
         &format!("op={target}"),
         words.t("console.act.settle.lead"),
     );
+    form.queue = work::queue(app, words, &links::settle(&target)).await?;
     let reason = format!("quarantine.{}", aside.reason);
     form.facts = vec![
         (words.t("console.act.record"), kind(words, &aside.kind)),

@@ -237,11 +237,15 @@ async fn tile(
         Some((verdict, _)) => Judgement::Verdict(verdict, Vec::new()),
         None => Judgement::NotChecked,
     };
-    let face = match (arrived, Player::of(item.media_type.as_deref().unwrap_or_default())) {
+    let media = item.media_type.as_deref().unwrap_or_default();
+    let face = match (arrived, Player::of(media)) {
         (false, _) => Face::Missing,
         (_, Player::Picture) => Face::Picture,
         (_, Player::Film) => Face::Film,
         (_, Player::Sound) => Face::Sound,
+        // A film that no browser plays is a film all the same.
+        (_, Player::Attachment) if media.starts_with("video/") => Face::Film,
+        (_, Player::Attachment) if media.starts_with("audio/") => Face::Sound,
         (_, Player::Attachment) => Face::File,
     };
     let pack = file.pack.as_deref();

@@ -24,7 +24,7 @@ async fn a_devices_health_is_kept_as_last_told_and_bounded() {
     assert_eq!(status, 200, "{answer}");
     let skew = answer["skew_ms"].as_i64().unwrap();
     assert!(skew > 365 * 86_400_000, "a clock in 2090 is years ahead: {skew}");
-    let devices = || world.json(world.ask(Method::GET, "/v1/admin/devices", &world.card["token"].as_str().unwrap()));
+    let devices = || world.json(world.ask(Method::GET, "/v1/admin/devices", world.card["token"].as_str().unwrap()));
     let (_, all) = devices().await;
     let own = device.id.to_string();
     let of = |all: &Json| {
@@ -81,7 +81,7 @@ fn enterprise(device: &mut Device, n: u8, name: &str, code: Option<&str>, addres
 fn begin(device: &mut Device, n: u8, at: u8) -> Vec<u8> {
     let id = device.id;
     let fields = vec![
-        ("inspection/enterprise".into(), Value::bytes(&[at; 16])),
+        ("inspection/enterprise".into(), Value::bytes([at; 16])),
         (
             "inspection/device".into(),
             Value::Array(vec![Value::bytes(id.as_bytes())]),

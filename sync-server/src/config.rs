@@ -41,6 +41,16 @@ pub struct Limits {
     pub requests_per_s: u32,
     /// Requests of one device that are worked on at once, in each of pushing, reading and files.
     pub at_once: usize,
+    /// Milliseconds of silence after which the other end of a connection counts as gone: between the parts of a head, of a body,
+    /// or of an answer that is not taken.
+    pub silence_ms: u64,
+}
+
+impl Limits {
+    /// As a span; never none at all.
+    pub fn silence(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.silence_ms.max(1))
+    }
 }
 
 impl Default for Limits {
@@ -57,6 +67,8 @@ impl Default for Limits {
             // Fifty photographs a second cost two hundred.
             requests_per_s: 500,
             at_once: 8,
+            // A 2G link with a cell hand-over is silent for half of it.
+            silence_ms: 60_000,
         }
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fieldseal_core::clock::SystemClock;
-use fieldseal_core::device::{FieldDevice, NewEnterprise, NewEvidence, NewInspection, NewStatement, Ports, SyncPort};
+use fieldseal_core::device::{FieldDevice, NewEnterprise, NewEvidence, NewInspection, NewStatement, Ports, VisitOptions};
 use fieldseal_core::random::OsRandom;
-use fieldseal_core::sync::{Ending, SyncOptions};
+use fieldseal_core::sync::Ending;
 use fieldseal_core::vault::FileSystem;
 use fieldseal_proof::ids::InspectionId;
-use fieldseal_transport::{Cancel, enrol, sync_once, sync_wait};
+use fieldseal_transport::{Cancel, enrol, visit};
 use serde_json::{Value, json};
 
 use crate::machine::{noise, quantile, seconds};
@@ -184,11 +184,9 @@ fn exchange(device: &Arc<FieldDevice>, push: bool) -> Done {
     if !enrol::enrol(device, &cancel)?.approved {
         return Err("the device is not approved".into());
     }
-    let endpoint = enrol::endpoint(device);
-    let mut port = SyncPort::new(device.clone());
-    let options = SyncOptions {
+    let options = VisitOptions {
         only_records: push,
-        poll_s: 0,
+        patience: push.then_some(std::time::Duration::from_secs(120)),
     };
     let begun = Instant::now();
     let (mut pushing, mut acked) = (false, None);
@@ -203,12 +201,8 @@ fn exchange(device: &Arc<FieldDevice>, push: bool) -> Done {
             steps.push((at.step, now));
         }
     };
-    let report = if push {
-        let patience = std::time::Duration::from_secs(120);
-        sync_wait(&mut port, &endpoint, options, patience, &mut progress, &cancel)?
-    } else {
-        sync_once(&mut port, &endpoint, options, &mut progress, &cancel)?
-    };
+    // The whole visit of the shipped program, with its look at what the log has taken in and its stock of numbers.
+    let report = visit(device, options, &mut progress, &cancel)?.sync;
     let all = begun.elapsed().as_secs_f64();
     if report.ending != Ending::Done || !report.alarms.is_empty() {
         return Err(format!("the sync ended otherwise: {report:?}").into());

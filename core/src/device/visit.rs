@@ -16,9 +16,9 @@ use serde_json::json;
 use super::enrolling::{Enrolling, EnrolmentRound, post};
 use super::{FieldDevice, SyncPort};
 use crate::keyring::{EnrolmentState, Role};
-use crate::sync::backoff::Random;
+use crate::sync::backoff::{Backoff, Random};
 use crate::sync::fault::{Fault, StoreFault, checked};
-use crate::sync::limits::{BACKOFF_MOST, POLL_SECONDS};
+use crate::sync::limits::POLL_SECONDS;
 use crate::sync::message::{Expect, NoAnswer, Request, Response};
 use crate::sync::{Ending, Progress, Step, SyncOptions, SyncReport, SyncSession, SyncStore};
 
@@ -27,7 +27,7 @@ const NUMBERS_LEAST: u64 = 20;
 const NUMBERS_LEASED: u64 = 100;
 /// How long a visit waits for the log to take in what it has just sent.
 const SEAL_PATIENCE: Duration = Duration::from_secs(5);
-/// First pause between two sessions; it doubles while nothing is gained.
+/// Pause after a session that brought something; after one that did not the backoff says how long.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What a visit should do.
@@ -89,7 +89,7 @@ struct Round {
     only_records: bool,
     /// The one after the lease is the last.
     last: bool,
-    pause: Duration,
+    backoff: Backoff,
     sessions: u64,
     online: bool,
     summed: Option<SyncReport>,
@@ -98,7 +98,7 @@ struct Round {
 impl Visit {
     /// A visit that has not begun. `random` makes the sources that spread the waits of many devices.
     pub fn new(device: Arc<FieldDevice>, options: VisitOptions, random: Box<dyn Fn() -> Random + Send>) -> Self {
-        let round = Round::new(options.patience.unwrap_or(SEAL_PATIENCE), options.only_records, false);
+        let round = Round::new(options.patience.unwrap_or(SEAL_PATIENCE), options.only_records, false, random());
         Self {
             port: SyncPort::new(Arc::clone(&device)),
             device,
@@ -148,7 +148,7 @@ impl Visit {
                     }
                     // They come with the feed.
                     None if *leased => {
-                        self.round = Round::new(SEAL_PATIENCE, true, true);
+                        self.round = Round::new(SEAL_PATIENCE, true, true, (self.random)());
                         self.begin_session();
                     }
                     None => self.stage = Stage::Done,
@@ -181,7 +181,7 @@ impl Visit {
                 match given {
                     Ok(_) => *leased = true,
                     // Without numbers the forms print their blank; nothing else waits for them.
-                    Err(Fault::Offline(_) | Fault::Busy { .. } | Fault::Refused { .. }) => {}
+                    Err(Fault::Offline(_) | Fault::Busy { .. } | Fault::Full { .. } | Fault::Refused { .. }) => {}
                     Err(other) => self.stop(other),
                 }
             }
@@ -266,17 +266,23 @@ impl Visit {
             Ending::Stopped(fault) => patient && fault.is_transient(),
         };
         let gained = report.received + report.sealed + report.blobs + report.fetched > 0;
+        let floor = match &report.ending {
+            Ending::Stopped(fault) => fault.floor(),
+            Ending::Done => report.floor,
+        };
         let round = &mut self.round;
         round.online = done;
         round.summed = Some(report.after(round.summed.take()));
         let left = round.patience.saturating_sub(round.begun.elapsed());
-        if waits && !left.is_zero() {
-            round.pause = if gained {
+        // Where the server asks for more than is left of the patience it is not asked once more before.
+        if waits && !left.is_zero() && floor.is_none_or(|floor| floor <= left) {
+            let pause = if gained && floor.is_none() {
+                round.backoff.reset();
                 PAUSE
             } else {
-                (round.pause * 2).min(BACKOFF_MOST)
+                round.backoff.pause(floor)
             };
-            self.stage = Stage::Pause(round.pause.min(left));
+            self.stage = Stage::Pause(pause.min(left));
             return;
         }
         let summed = round.summed.take().unwrap_or_default();
@@ -337,13 +343,13 @@ impl Visit {
 }
 
 impl Round {
-    fn new(patience: Duration, only_records: bool, last: bool) -> Self {
+    fn new(patience: Duration, only_records: bool, last: bool, random: Random) -> Self {
         Self {
             begun: Instant::now(),
             patience,
             only_records,
             last,
-            pause: PAUSE,
+            backoff: Backoff::new(random),
             sessions: 0,
             online: false,
             summed: None,

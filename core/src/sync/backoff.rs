@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::limits::{BACKOFF_FIRST, BACKOFF_MOST, RETRY_AFTER_MOST, TRIES};
+use super::limits::{BACKOFF_FIRST, BACKOFF_MOST, RETRY_AFTER_MOST, SESSION_FLOOR_MOST, TRIES};
 
 /// A source of random 64-bit numbers; the caller owns it, tests seed it.
 pub type Random = Box<dyn FnMut() -> u64 + Send>;
@@ -27,17 +27,24 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Notes a failure. `None` when the session should end; else the wait, never shorter than `floor`.
+    /// Notes a failure within a session. `None` when it should end: after too many in a row, or where the server asks for longer
+    /// than a session waits; else the wait, never shorter than `floor`.
     pub fn failed(&mut self, floor: Option<Duration>) -> Option<Duration> {
-        self.failures += 1;
-        if self.failures >= TRIES {
+        if self.failures + 1 >= TRIES || floor.is_some_and(|floor| floor > SESSION_FLOOR_MOST) {
+            self.failures += 1;
             return None;
         }
+        Some(self.pause(floor))
+    }
+
+    /// The wait before the next session, after one that brought nothing; it never gives up, whoever waits has a patience.
+    pub fn pause(&mut self, floor: Option<Duration>) -> Duration {
+        self.failures = self.failures.saturating_add(1);
         let doublings = (self.failures - 1).min(16);
         let ceiling = BACKOFF_FIRST.saturating_mul(1 << doublings).min(BACKOFF_MOST);
         let millis = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX - 1);
         let jitter = Duration::from_millis((self.random)() % (millis + 1));
-        Some(floor.unwrap_or_default().min(RETRY_AFTER_MOST) + jitter)
+        floor.unwrap_or_default().min(RETRY_AFTER_MOST) + jitter
     }
 }
 
@@ -76,10 +83,30 @@ mod tests {
 
     #[test]
     fn a_retry_after_of_a_day_is_not_believed() {
-        assert_eq!(
-            with(&[0]).failed(Some(Duration::from_secs(86_400))),
-            Some(RETRY_AFTER_MOST)
-        );
+        assert_eq!(with(&[0]).pause(Some(Duration::from_secs(86_400))), RETRY_AFTER_MOST);
+    }
+
+    #[test]
+    fn a_session_ends_where_the_server_asks_for_longer_than_it_waits() {
+        assert_eq!(with(&[0]).failed(Some(SESSION_FLOOR_MOST)), Some(SESSION_FLOOR_MOST));
+        assert_eq!(with(&[0]).failed(Some(Duration::from_secs(300))), None);
+    }
+
+    #[test]
+    fn between_sessions_it_never_gives_up_and_the_ceiling_stays() {
+        let mut most = with(&[u64::MAX - 1]);
+        let waits: Vec<Duration> = (0..40).map(|_| most.pause(None)).collect();
+        assert!(waits.iter().all(|wait| *wait <= BACKOFF_MOST));
+        let spread: std::collections::BTreeSet<u128> = (1..100)
+            .map(|n: u64| {
+                let mut backoff = Backoff::new(Box::new(move || n.wrapping_mul(7919)));
+                (0..8).for_each(|_| {
+                    backoff.pause(None);
+                });
+                backoff.pause(None).as_millis()
+            })
+            .collect();
+        assert!(spread.len() > 90, "a hundred devices come back at as many times");
     }
 
     #[test]

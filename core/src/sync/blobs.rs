@@ -150,7 +150,17 @@ impl SyncSession {
                 let path = answer.header("location").and_then(upload_path);
                 let path = path.ok_or_else(|| Fault::untrue("upload", "created without a place"))?;
                 store.keep_upload(*blob, Some(&path))?;
-                self.blobs.offsets.insert(*blob, 0);
+                // The server may hold a half of it from before; without its word it is asked.
+                let size = self.blobs.size(*blob).unwrap_or(0);
+                let held = answer.header("upload-offset").and_then(|value| value.parse::<u64>().ok());
+                if let Some(offset) = held.filter(|offset| *offset <= size) {
+                    self.blobs.offsets.insert(*blob, offset);
+                    self.blobs.confirmed.insert(*blob, offset);
+                    if offset == size {
+                        self.blobs.finish(*blob);
+                        return Ok(Gain::None);
+                    }
+                }
                 self.blobs.set_upload(*blob, Some(path));
                 return Ok(Gain::None);
             }
@@ -169,7 +179,9 @@ impl SyncSession {
     ) -> Result<Gain, Fault> {
         let (status, code) = (refusal.status, refusal.problem.code.clone());
         let fault = Fault::from(refusal);
-        if fault.is_transient() || fault == Fault::Paused {
+        // A server without room for files has some for records, so the session goes on.
+        let full = matches!(fault, Fault::Full { .. });
+        if (fault.is_transient() && !full) || fault == Fault::Paused {
             return Err(fault);
         }
         match ask {
@@ -195,8 +207,9 @@ impl SyncSession {
             BlobAsk::Create { blob } if status == 409 => self.blobs.finish(*blob),
             BlobAsk::Create { blob } | BlobAsk::Offset { blob } | BlobAsk::Send { blob, .. } => {
                 self.give_back(*blob, code);
-                if status == 507 {
-                    // No room at the server: nothing is wrong with what waits, so it all waits.
+                if full {
+                    // Nothing is wrong with what waits, so it all waits, as long as the server asks.
+                    self.report.floor = fault.floor();
                     self.blobs.wanted = Default::default();
                     self.blobs.more = false;
                 }

@@ -23,6 +23,12 @@ pub enum Fault {
         /// Floor of the wait.
         floor: Option<Duration>,
     },
+    /// The server has no room for now. Nothing is wrong with what waits.
+    #[error("the server has no room")]
+    Full {
+        /// Floor of the wait.
+        floor: Option<Duration>,
+    },
     /// The token is not accepted. Sending pauses, everything is kept.
     #[error("the server does not accept this device's token")]
     Paused,
@@ -68,13 +74,13 @@ pub struct StoreFault {
 impl Fault {
     /// Whether the same request may succeed a moment later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Offline(_) | Self::Busy { .. })
+        matches!(self, Self::Offline(_) | Self::Busy { .. } | Self::Full { .. })
     }
 
     /// The floor of the wait that the server asked for.
     pub fn floor(&self) -> Option<Duration> {
         match self {
-            Self::Busy { floor, .. } => *floor,
+            Self::Busy { floor, .. } | Self::Full { floor } => *floor,
             _ => None,
         }
     }
@@ -84,6 +90,7 @@ impl Fault {
         match self {
             Self::Offline(_) => "offline",
             Self::Busy { .. } => "server_busy",
+            Self::Full { .. } => "server_full",
             Self::Paused => "paused",
             Self::WrongServer => "wrong_server",
             Self::Refused { code, .. } => code,
@@ -102,6 +109,7 @@ impl Fault {
                 let span = floor.unwrap_or_default().as_millis().try_into().unwrap_or(u64::MAX);
                 ("server_busy", vec![("span", Param::Span(span))])
             }
+            Self::Full { .. } => ("server_full", vec![]),
             Self::Paused => ("token_refused", vec![]),
             Self::WrongServer => ("wrong_server", vec![]),
             Self::Refused { code, detail: text, .. } if catalogue::exists(code) => {
@@ -159,6 +167,7 @@ impl From<Refusal> for Fault {
                 code: refusal.problem.code,
                 floor: refusal.floor,
             },
+            507 => Self::Full { floor: refusal.floor },
             status => Self::Refused {
                 status,
                 code: refusal.problem.code,
@@ -262,10 +271,10 @@ mod tests {
     fn statuses_are_sorted_by_what_to_do() {
         let problem = |status| answer(status, "application/problem+json", r#"{"code":"x","detail":"d"}"#, &[]);
         assert_eq!(fault(Expect::Json, problem(401)), Fault::Paused);
-        for status in [429, 500, 503] {
+        for status in [429, 500, 503, 507] {
             assert!(fault(Expect::Json, problem(status)).is_transient(), "{status}");
         }
-        for status in [400, 403, 404, 409, 413, 422, 507] {
+        for status in [400, 403, 404, 409, 413, 422] {
             assert!(
                 matches!(fault(Expect::Json, problem(status)), Fault::Refused { .. }),
                 "{status}"

@@ -61,6 +61,8 @@ pub const BACKOFF_FIRST: Duration = Duration::from_millis(500);
 pub const BACKOFF_MOST: Duration = Duration::from_secs(60);
 /// Failures in a row after which one session gives up; the next one starts where it ended.
 pub const TRIES: u32 = 6;
+/// Longest `Retry-After` that a session waits out itself; asked for more it ends, and the next one begins after it.
+pub const SESSION_FLOOR_MOST: Duration = Duration::from_secs(60);
 /// Longest `Retry-After` that is believed; a longer one would silence a tablet for a day by mistake.
 pub const RETRY_AFTER_MOST: Duration = Duration::from_secs(600);
 /// How often a page whose frame does not verify is asked for again before the frame is reported.

@@ -94,8 +94,7 @@ impl SyncSession {
     ) -> Result<Gain, Fault> {
         let (status, code) = (refusal.status, refusal.problem.code.clone());
         let fault = Fault::from(refusal.clone());
-        // 507: no room at the server. Nothing is wrong with what waits.
-        if fault.is_transient() || fault == Fault::Paused || status == 507 {
+        if fault.is_transient() || fault == Fault::Paused {
             return Err(fault);
         }
         match ask {

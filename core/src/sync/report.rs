@@ -1,5 +1,7 @@
 //! What a session did, and what it saw that somebody must know.
 
+use std::time::Duration;
+
 use super::fault::Fault;
 use super::store::Waiting;
 
@@ -122,6 +124,8 @@ pub struct SyncReport {
     pub blob_bytes: u64,
     /// Exchanges that failed and were tried again.
     pub cuts: u64,
+    /// The server asked not to be asked for the rest before so long.
+    pub floor: Option<Duration>,
     /// What somebody must know.
     pub alarms: Vec<Alarm>,
     /// This device's clock minus the server's, milliseconds, as the server saw it when the request arrived.
@@ -174,6 +178,7 @@ impl Default for SyncReport {
             blobs: 0,
             blob_bytes: 0,
             cuts: 0,
+            floor: None,
             alarms: Vec::new(),
             clock_skew_ms: None,
             waiting: Waiting::default(),

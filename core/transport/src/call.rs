@@ -1,20 +1,18 @@
 //! Single questions to the server: enrolment, administration, cases.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::Read;
 use std::time::Duration;
 
+use fieldseal_core::sync::backoff::Backoff;
 use fieldseal_core::sync::fault::{Fault, checked};
-use fieldseal_core::sync::limits::UPLOAD_SLICE;
-use fieldseal_core::sync::message::{Expect, Method, Payload, Request, Response, upload_path};
-use fieldseal_proof::encoding::base64;
-use fieldseal_proof::ids::BlobHash;
+use fieldseal_core::sync::message::{Expect, Method, Payload, Request, Response};
 use serde_json::Value;
 
 use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::connection::{Connection, Endpoint, local, runtime};
+use crate::jitter::random;
 
 /// Most bytes of an answer that is read into memory.
 const ANSWER: usize = 64 * 1024 * 1024;
@@ -94,44 +92,45 @@ impl Caller {
         Ok(bytes)
     }
 
-    /// Sends a file as a blob, from where an earlier attempt of this call stopped.
+    /// Runs something that may be asked twice, again after a cut or where the server asks for a moment: exponential, with full
+    /// jitter, and never before the server's `Retry-After`.
     ///
     /// # Errors
-    /// [`Fault`].
-    pub fn upload(&self, blob: BlobHash, size: u64, file: &Path) -> Result<(), Fault> {
-        let metadata = format!("sha256 {}", base64(blob.to_string().as_bytes()));
-        let headers = vec![("Upload-Length", size.to_string()), ("Upload-Metadata", metadata)];
-        let created = self.tus(Method::Post, "/v1/uploads", headers, Payload::Empty, None)?;
-        let place = created
-            .header("location")
-            .and_then(upload_path)
-            .ok_or_else(|| untrue("created without a place"))?;
-        let mut offset = 0;
-        while offset < size {
-            let length = (size - offset).min(UPLOAD_SLICE);
-            let payload = Payload::Blob {
-                sha256: blob,
-                offset,
-                length,
-            };
-            let headers = vec![
-                ("Upload-Offset", offset.to_string()),
-                ("Content-Type", "application/offset+octet-stream".to_owned()),
-            ];
-            let unreadable = |why: std::io::Error| local(&why);
-            let mut reader = File::open(file).map_err(unreadable)?;
-            reader.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-            let answer = self.tus(Method::Patch, &place, headers, payload, Some(Box::new(reader)))?;
-            let at = answer
-                .header("upload-offset")
-                .and_then(|value| value.parse().ok())
-                .filter(|at| *at > offset && *at <= size);
-            offset = at.ok_or_else(|| untrue("its offset does not move"))?;
-        }
-        Ok(())
+    /// The last [`Fault`]; at once where trying again cannot help, or where the server asks for more than a minute.
+    pub fn again<T>(&self, mut ask: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+        self.while_that(Fault::is_transient, &mut ask)
     }
 
-    fn tus(
+    fn while_that<T>(
+        &self,
+        may_repeat: impl Fn(&Fault) -> bool,
+        ask: &mut dyn FnMut() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut backoff = Backoff::new(random());
+        loop {
+            let fault = match ask() {
+                Err(fault) if may_repeat(&fault) => fault,
+                done => return done,
+            };
+            match backoff.failed(fault.floor()) {
+                Some(wait) => self.pause(wait)?,
+                None => return Err(fault),
+            }
+        }
+    }
+
+    /// Waits, unless the user ends it.
+    pub(crate) fn pause(&self, wait: Duration) -> Result<(), Fault> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.cancel.ended() => Err(Fault::Cancelled),
+                () = tokio::time::sleep(wait) => Ok(()),
+            }
+        })
+    }
+
+    /// One exchange of the upload protocol, not repeated.
+    pub(crate) fn tus(
         &self,
         method: Method,
         path: &str,
@@ -150,12 +149,28 @@ impl Caller {
         checked(Expect::Tus, answer?)
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// A question; asked again where the server says when to come back: then it has done nothing yet.
     fn ask(&self, method: Method, path: &str, payload: Payload, expect: Expect) -> Answer {
         let request = blank(method, path, payload, expect);
-        let answer = self
-            .runtime
-            .block_on(self.connection.exchange(&request, None, &self.cancel, &mut |_| {}));
-        checked(expect, answer?)
+        let mut once = || {
+            let answer = self
+                .runtime
+                .block_on(self.connection.exchange(&request, None, &self.cancel, &mut |_| {}));
+            checked(expect, answer?)
+        };
+        self.while_that(|fault| fault.floor().is_some(), &mut once)
     }
 }
 
@@ -170,13 +185,6 @@ fn blank(method: Method, path: &str, payload: Payload, expect: Expect) -> Reques
         expect,
         answer_limit: ANSWER,
         silence,
-    }
-}
-
-fn untrue(why: &str) -> Fault {
-    Fault::Untrue {
-        what: "upload",
-        why: why.to_owned(),
     }
 }
 

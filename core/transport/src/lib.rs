@@ -4,10 +4,9 @@
 //! |---|---|
 //! | [`pin`] | TLS that accepts the one certificate of the enrolment and no other |
 //! | [`connection`] | one exchange: streamed both ways, with limits and an idle watch |
-//! | [`drive`] | [`sync_once`] and [`sync_wait`] |
 //! | [`visit`](mod@visit) | a whole visit: enrolment, sync, numbers |
 //! | [`enrol`] | the device's own request and its officers' |
-//! | [`call`] | single questions outside of a session: enrolment, administration, cases |
+//! | [`call`] | single questions outside of a session: enrolment, administration, cases, a file that is handed in |
 //! | [`download`] | a blob by ranges, continued after a cut, checked by its hash |
 //!
 //! No redirect is followed and no proxy is read from the environment: what the enrolment does not name gets nothing.
@@ -18,8 +17,9 @@ pub mod call;
 pub mod cancel;
 pub mod connection;
 pub mod download;
-pub mod drive;
 pub mod enrol;
+mod file_upload;
+mod jitter;
 pub mod pin;
 mod upload;
 pub mod visit;
@@ -27,7 +27,6 @@ pub mod visit;
 pub use call::{Answer, Caller};
 pub use cancel::Cancel;
 pub use connection::{Connection, Endpoint};
-pub use drive::{sync_once, sync_wait};
 pub use visit::visit;
 
 /// Why a connection cannot even be tried.

@@ -9,8 +9,8 @@ use fieldseal_core::sync::{NoAnswer, Progress, SyncStore};
 use crate::TransportError;
 use crate::cancel::Cancel;
 use crate::connection::{Connection, runtime};
-use crate::drive::random;
 use crate::enrol::endpoint;
+use crate::jitter::random;
 
 /// Enrols as far as it goes, syncs, and sees to the stock of numbers.
 ///

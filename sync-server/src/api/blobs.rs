@@ -1,13 +1,11 @@
 //! Original bytes, their receipts, and rule packs.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_proof::encoding::from_base64;
 use fieldseal_proof::ids::from_hex;
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,6 +13,7 @@ use super::App;
 use super::caller::Caller;
 use super::limits::Plane;
 use super::problem::Problem;
+use super::silence::while_taken;
 use crate::ledger::blob::{Stored, open_range};
 use crate::ledger::space;
 
@@ -43,7 +42,8 @@ pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have
             .await?
             .iter()
             .any(|named| named.device == device);
-        if named && app.server.uploads.blob(&sha256).await?.is_none() {
+        // What only others have sent is missing too: to know a hash is not to hold the file.
+        if named && !app.server.uploads.is_held_by(&sha256, device).await? {
             missing.push(text);
         }
     }
@@ -54,19 +54,35 @@ pub async fn have(State(app): State<App>, caller: Caller, Json(asked): Json<Have
 pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<String>) -> Result<Response, Problem> {
     let absent = || Problem::new(StatusCode::NOT_FOUND, "blob_absent", []);
     let key = hash(&sha256)?;
-    if caller.revoked {
-        // What became of its own files it may still learn; of others' nothing.
-        let (_, device) = caller.author()?;
-        let refs = app.server.ledger.blob_refs(key).await?;
-        if !refs.iter().any(|named| named.device == device) {
-            return Err(absent());
-        }
-    } else {
-        caller.enrolled()?;
+    // What became of its own files it may learn also after its key was revoked; of others' then nothing.
+    let (caller, device) = caller.author()?;
+    let own = app.server.uploads.is_held_by(&key, device).await?;
+    if !own && (caller.revoked || !may_have(&app, &caller, key).await?) {
+        return Err(absent());
     }
     let blob = app.server.uploads.blob(&key).await?.ok_or_else(absent)?;
     let receipt = from_base64(&blob.receipt).ok_or_else(|| Problem::internal(&"a stored receipt is not base64"))?;
     Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt).into_response())
+}
+
+/// Whether the caller may have these bytes: it has shown that it holds them, or they lie in a case that it may read. That an
+/// operation names a hash opens nothing: a file lies in a case once a device that holds it has named it there. (A supervisor reads
+/// every case, so what she may read does not hang on it.)
+async fn may_have(app: &App, caller: &Caller, sha256: [u8; 32]) -> Result<bool, Problem> {
+    let holders = app.server.uploads.holders(&sha256).await?;
+    if caller.device.is_some_and(|device| holders.contains(&device)) {
+        return Ok(true);
+    }
+    let reads_all = caller.token.role == "supervisor";
+    for named in app.server.ledger.blob_refs(sha256).await? {
+        if let Some(case) = named.case
+            && (reads_all || holders.contains(&named.device))
+            && caller.may_read(app, case).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// `GET /v1/blobs/{sha256}`: original bytes; every read is logged, and its custody signed.
@@ -76,15 +92,10 @@ pub async fn read(
     Path(sha256): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = caller.enrolled()?;
+    let (caller, _) = caller.device()?;
     let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let key = hash(&sha256)?;
-    let refs = app.server.ledger.blob_refs(key).await?;
-    let mut allowed = false;
-    for named in &refs {
-        allowed |= Some(named.device) == caller.device || caller.may_read(&app, named.case).await?;
-    }
-    if !allowed {
+    if !may_have(&app, &caller, key).await? {
         return Err(Problem::not_found());
     }
     let absent = || Problem::new(StatusCode::NOT_FOUND, "blob_absent", []);
@@ -102,10 +113,7 @@ pub async fn read(
         size: blob.size,
     };
     let parts = open_range(app.server.blobs.clone(), &app.server.keys.vault, stored, from, to).await?;
-    let segments = parts.map(move |part| {
-        let _held = &turn;
-        part
-    });
+    let silence = app.server.config.limits.silence();
     let mut answer = Response::builder()
         .header(header::CONTENT_TYPE, &blob.media_type)
         .header(header::CONTENT_LENGTH, to - from)
@@ -119,7 +127,7 @@ pub async fn read(
             .header(header::CONTENT_RANGE, shown);
     }
     answer
-        .body(Body::from_stream(segments))
+        .body(while_taken(parts, turn, silence))
         .map_err(|e| Problem::internal(&e))
 }
 

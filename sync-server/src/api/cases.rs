@@ -1,7 +1,6 @@
 //! The case register, a case's view, its bundle, and number leases.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +13,7 @@ use super::App;
 use super::caller::Caller;
 use super::limits::Plane;
 use super::problem::Problem;
+use super::silence::while_taken;
 use crate::export::{ExportError, export_case};
 use crate::ingest::LeaseRequest;
 use crate::ledger::{LineKind, LineQuery, SearchWords};
@@ -77,10 +77,8 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
     tokio::fs::remove_file(&exported.zip)
         .await
         .map_err(|e| Problem::internal(&e))?;
-    let stream = futures_util::StreamExt::map(tokio_util::io::ReaderStream::new(file), move |chunk| {
-        let _held = &turn;
-        chunk
-    });
+    let silence = app.server.config.limits.silence();
+    let body = while_taken(tokio_util::io::ReaderStream::new(file), turn, silence);
     let headers = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
@@ -89,7 +87,7 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
             format!("attachment; filename=\"{case}.zip\""),
         ),
     ];
-    Ok((headers, Body::from_stream(stream)).into_response())
+    Ok((headers, body).into_response())
 }
 
 #[derive(Deserialize)]

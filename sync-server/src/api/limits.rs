@@ -21,8 +21,8 @@ pub const KEY_LOG_BODY: usize = 64 * 1024 * 1024;
 pub const CSV_BODY: usize = 16 * 1024 * 1024;
 /// A pack of 32 MiB and what is around it.
 pub const PACK_BODY: usize = 33 * 1024 * 1024;
-/// Silence after which a sender counts as gone; a 2G link with a cell hand-over is silent for half of it.
-pub const BODY_SILENCE: Duration = Duration::from_secs(60);
+/// Bodies of pushes that may be on their way at once: with 1 MiB each, 256 MiB at the very worst.
+const BODIES: usize = 256;
 /// Longest long poll.
 pub const POLL_MOST: Duration = Duration::from_secs(55);
 /// Largest feed page.
@@ -57,6 +57,7 @@ pub enum Plane {
 /// holds up a record, and a broken tablet that asks without end holds up itself.
 pub struct Pools {
     planes: [Arc<Semaphore>; 3],
+    bodies: Arc<Semaphore>,
     shares: Mutex<HashMap<ShareKey, Share>>,
     rate: f64,
     at_once: usize,
@@ -66,7 +67,32 @@ pub struct Pools {
 #[derive(Debug)]
 pub struct Turn {
     _own: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
+    /// `None` while its sender is silent: then it holds up nobody but its own device.
+    all: Option<OwnedSemaphorePermit>,
+    plane: Arc<Semaphore>,
+}
+
+impl Turn {
+    /// Lets others work while its sender is silent.
+    pub fn rest(&mut self) {
+        self.all = None;
+    }
+
+    /// Goes on once there is room.
+    pub async fn resume(&mut self) {
+        if self.all.is_none() {
+            self.all = self.plane.clone().acquire_owned().await.ok();
+        }
+    }
+}
+
+/// Permission to send a body. The server's own share is taken only when the body is here, so that a dead line holds up nobody but
+/// its own device.
+#[derive(Debug)]
+pub struct Sending {
+    own: OwnedSemaphorePermit,
+    _body: OwnedSemaphorePermit,
+    plane: Plane,
 }
 
 /// What one device has taken up.
@@ -84,6 +110,7 @@ impl Pools {
     pub fn new(limits: &Limits) -> Self {
         Self {
             planes: Self::AT_ONCE.map(|n| Arc::new(Semaphore::new(n))),
+            bodies: Arc::new(Semaphore::new(BODIES)),
             shares: Mutex::default(),
             rate: f64::from(limits.requests_per_s.max(1)),
             at_once: limits.at_once.max(1),
@@ -113,18 +140,53 @@ impl Pools {
         self.turn_within(plane, key, TURN_PATIENCE).await
     }
 
+    /// Lets a device send a body.
+    ///
+    /// # Errors
+    /// 429 when its own earlier requests do not end, 503 when too many bodies are on their way.
+    pub async fn sending(&self, plane: Plane, key: ShareKey) -> Result<Sending, Problem> {
+        let own = self.own(plane, key, TURN_PATIENCE).await?;
+        let body = self.bodies.clone().try_acquire_owned();
+        Ok(Sending {
+            own,
+            _body: body.map_err(|_| Problem::busy())?,
+            plane,
+        })
+    }
+
+    /// Lets a request in whose body is here.
+    ///
+    /// # Errors
+    /// 503 when the server stays full.
+    pub async fn arrived(&self, sending: Sending) -> Result<Turn, Problem> {
+        let plane = self.planes[sending.plane as usize].clone();
+        match tokio::time::timeout(TURN_PATIENCE, plane.clone().acquire_owned()).await {
+            Ok(Ok(all)) => Ok(Turn {
+                _own: sending.own,
+                all: Some(all),
+                plane,
+            }),
+            _ => Err(Problem::busy()),
+        }
+    }
+
     async fn turn_within(&self, plane: Plane, key: ShareKey, patience: Duration) -> Result<Turn, Problem> {
-        let own = self.with(key, |share, _| share.turns[plane as usize].clone());
-        let own = tokio::time::timeout(patience, own.acquire_owned());
-        let own = match own.await {
-            Ok(Ok(own)) => own,
-            _ => return Err(Problem::too_many(TURN_PATIENCE.as_secs())),
-        };
-        let all = self.planes[plane as usize].clone().try_acquire_owned();
+        let own = self.own(plane, key, patience).await?;
+        let plane = self.planes[plane as usize].clone();
+        let all = plane.clone().try_acquire_owned();
         Ok(Turn {
             _own: own,
-            _all: all.map_err(|_| Problem::busy())?,
+            all: Some(all.map_err(|_| Problem::busy())?),
+            plane,
         })
+    }
+
+    async fn own(&self, plane: Plane, key: ShareKey, patience: Duration) -> Result<OwnedSemaphorePermit, Problem> {
+        let own = self.with(key, |share, _| share.turns[plane as usize].clone());
+        match tokio::time::timeout(patience, own.acquire_owned()).await {
+            Ok(Ok(own)) => Ok(own),
+            _ => Err(Problem::too_many(TURN_PATIENCE.as_secs())),
+        }
     }
 
     fn with<T>(&self, key: ShareKey, f: impl FnOnce(&mut Share, f64) -> T) -> T {

@@ -16,12 +16,14 @@ use serde_json::{Value, json};
 use super::App;
 use super::caller::Caller;
 use super::devices::note_contact;
-use super::limits::{Plane, Turn};
+use super::limits::{Plane, Sending};
 use super::problem::Problem;
 use crate::ledger::ChainKey;
 
 /// Runs that one index receipt names at most; the client asks for the rest from there.
 const RUNS_MOST: usize = 10_000;
+/// Operations that one index receipt is made from at most; the client asks for the rest from there.
+const OPERATIONS_MOST: u64 = 10_000;
 
 fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
     let device = device.parse().map_err(|_| Problem::not_found())?;
@@ -38,11 +40,12 @@ fn head_json(head: Option<(u64, Link)>) -> Value {
     )
 }
 
-/// Who may push to this chain, with a turn: all of it is settled before a byte of the body is read.
+/// Who may push to this chain: all of it is settled before a byte of the body is read. The server's own share is taken only when
+/// the body is here.
 pub struct Pushing {
     caller: Caller,
     key: ChainKey,
-    _turn: Turn,
+    sending: Sending,
 }
 
 impl FromRequestParts<App> for Pushing {
@@ -60,17 +63,18 @@ impl FromRequestParts<App> for Pushing {
         if caller.token.role == "tablet" && !own {
             return Err(Problem::forbidden("supervisor"));
         }
-        let _turn = app.pools.turn(Plane::Push, caller.share).await?;
-        Ok(Self { caller, key, _turn })
+        let sending = app.pools.sending(Plane::Push, caller.share).await?;
+        Ok(Self { caller, key, sending })
     }
 }
 
 /// `POST /v1/log/{device}/{incarnation}`
 pub async fn push(
     State(app): State<App>,
-    Pushing { caller, key, _turn }: Pushing,
+    Pushing { caller, key, sending }: Pushing,
     body: Bytes,
 ) -> Result<Response, Problem> {
+    let _turn = app.pools.arrived(sending).await?;
     let length = body.len();
     let admission = app.server.ingest.admit(key, body.into()).await?;
     metrics::counter!("operations_admitted_total").increment(admission.results.len() as u64);
@@ -154,7 +158,8 @@ pub async fn receipts(
     let caller = reader(caller, key)?;
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let published = app.server.published.borrow().clone();
-    let stored = app.server.ledger.stored(key, query.from, u64::MAX).await?;
+    let last = query.from.saturating_add(OPERATIONS_MOST - 1);
+    let stored = app.server.ledger.stored(key, query.from, last).await?;
     let mut runs: Vec<(u64, u64, u64)> = Vec::new();
     for one in stored.iter().filter(|one| one.leaf < published.size) {
         if let Some((leaf, first, count)) = runs.last_mut()

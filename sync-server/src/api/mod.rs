@@ -12,6 +12,7 @@ mod key_log;
 mod limits;
 mod log;
 mod problem;
+mod silence;
 mod status;
 mod telemetry;
 mod uploads;
@@ -155,6 +156,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .merge(crate::console::router(&app))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), silence::heard))
         .layer(axum::middleware::map_response(problem::spelled_out))
         .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::around))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(problem::panicked))

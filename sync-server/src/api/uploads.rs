@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::encoding::from_base64;
-use fieldseal_proof::ids::from_hex;
+use fieldseal_proof::ids::{DeviceId, from_hex};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::App;
 use super::caller::Caller;
-use super::limits::{BODY_SILENCE, Plane};
+use super::limits::{Plane, Turn};
 use super::problem::{Problem, checksum_mismatch};
 use crate::uploads::{Upload, Writing};
 
@@ -62,27 +62,36 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let (caller, device) = caller.author()?;
-    let _turn = app.pools.turn(Plane::Blobs, caller.share).await?;
+    let mut turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     version(&headers)?;
     let size = number(&headers, &LENGTH)?.ok_or_else(|| Problem::bad_request("Upload-Length is missing"))?;
-    let (sha256, media_type) = metadata(&headers)?;
+    let Metadata {
+        sha256,
+        media_type,
+        named_by,
+    } = metadata(&headers)?;
     let refs = app.server.ledger.blob_refs(sha256).await?;
     // A supervisor hands in the files of another device with its rescue file.
     let handing_in = caller.token.role == "supervisor" && !caller.revoked;
-    if !refs.iter().any(|named| handing_in || named.device == device) {
+    let named_by = named_by.filter(|_| handing_in);
+    let owner = named_by.unwrap_or(device);
+    let any = handing_in && named_by.is_none();
+    if !refs.iter().any(|named| any || named.device == owner) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "blob_unnamed", []));
     }
-    if app.server.uploads.blob(&sha256).await?.is_some() {
-        // Nothing to send: the client reads the receipt. There is no upload to give a place to.
+    if app.server.uploads.is_held_by(&sha256, owner).await? {
+        // Nothing to send: the client reads the receipt. There is no upload to give a place to. Of bytes that only others have
+        // sent it is told nothing: it sends them like any other file, and they are kept once.
         return Err(Problem::new(StatusCode::CONFLICT, "already_done", []));
     }
-    let upload = app.server.uploads.create(device, sha256, size, media_type).await?;
+    let uploads = &app.server.uploads;
+    let upload = uploads.create(device, sha256, size, media_type, named_by).await?;
     let mut offset = upload.state.offset;
     let streams = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value == "application/offset+octet-stream");
     if streams && offset == 0 && size > 0 {
-        offset = receive(&app, &upload.id, 0, &headers, body).await?;
+        offset = receive(&app, &mut turn, &upload.id, 0, &headers, body).await?;
     }
     let place = format!("/v1/uploads/{}", upload.id);
     Ok(tus(
@@ -98,6 +107,9 @@ pub async fn create(
 /// `HEAD /v1/uploads/{id}`: reads the row and waits for nobody.
 pub async fn offset(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     let upload = own(&app, caller, &id).await?;
+    if upload.state.offset == upload.size {
+        app.server.uploads.settle(&upload).await?;
+    }
     let headers = [
         (OFFSET, upload.state.offset.to_string()),
         (LENGTH, upload.size.to_string()),
@@ -115,7 +127,7 @@ pub async fn patch(
     body: Body,
 ) -> Result<Response, Problem> {
     version(&headers)?;
-    let _turn = app.pools.turn(Plane::Blobs, caller.share).await?;
+    let mut turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let upload = own(&app, caller, &id).await?;
     if headers
         .get(header::CONTENT_TYPE)
@@ -128,7 +140,7 @@ pub async fn patch(
         ));
     }
     let at = number(&headers, &OFFSET)?.ok_or_else(|| Problem::bad_request("Upload-Offset is missing"))?;
-    let offset = receive(&app, &id, at, &headers, body).await?;
+    let offset = receive(&app, &mut turn, &id, at, &headers, body).await?;
     Ok(tus(
         StatusCode::NO_CONTENT,
         &[(OFFSET, offset.to_string()), (EXPIRES, expires(&upload))],
@@ -143,12 +155,20 @@ pub async fn terminate(State(app): State<App>, caller: Caller, Path(id): Path<St
 }
 
 /// Takes a body in at an offset. What arrived before the connection died, or before another writer came, is kept.
-async fn receive(app: &App, id: &str, at: u64, headers: &HeaderMap, body: Body) -> Result<u64, Problem> {
+async fn receive(
+    app: &App,
+    turn: &mut Turn,
+    id: &str,
+    at: u64,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<u64, Problem> {
     let expected = checksum(headers)?;
     let uploads = &app.server.uploads;
     let mut writing = uploads.take(id, at).await?;
     let mut hash = expected.as_ref().map(|_| Sha256::new());
-    let whole = stream(app, &mut writing, body, &mut hash).await;
+    let whole = stream(app, turn, &mut writing, body, &mut hash).await;
+    turn.resume().await;
     match whole {
         Err(problem) => {
             uploads.flush(&mut writing).await?;
@@ -167,7 +187,14 @@ async fn receive(app: &App, id: &str, at: u64, headers: &HeaderMap, body: Body) 
 }
 
 /// Whether the body came to its end; `false` when another writer wants in or the sender fell silent.
-async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<Sha256>) -> Result<bool, Problem> {
+async fn stream(
+    app: &App,
+    turn: &mut Turn,
+    writing: &mut Writing,
+    body: Body,
+    hash: &mut Option<Sha256>,
+) -> Result<bool, Problem> {
+    let silence = app.server.config.limits.silence();
     let mut chunks = body.into_data_stream();
     let mut heard = tokio::time::Instant::now();
     loop {
@@ -179,6 +206,7 @@ async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<
         };
         match chunk {
             Ok(Some(Ok(bytes))) => {
+                turn.resume().await;
                 if let Some(hash) = hash {
                     hash.update(&bytes);
                 }
@@ -187,8 +215,12 @@ async fn stream(app: &App, writing: &mut Writing, body: Body, hash: &mut Option<
                 heard = tokio::time::Instant::now();
             }
             Ok(None) => return Ok(true),
-            // A slow or stalled sender: what came so far is made durable, so that no cut costs more than a moment of it.
-            Err(_) if heard.elapsed() < BODY_SILENCE => app.server.uploads.flush(writing).await?,
+            // A slow or stalled sender: what came so far is made durable, so that no cut costs more than a moment of it, and others
+            // work meanwhile.
+            Err(_) if heard.elapsed() < silence => {
+                app.server.uploads.flush(writing).await?;
+                turn.rest();
+            }
             // The connection died or is silent. What came is kept by `done`.
             Ok(Some(Err(_))) | Err(_) => return Ok(false),
         }
@@ -229,13 +261,20 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Problem
         .ok_or_else(|| Problem::bad_request(format!("{name} is not a number")))
 }
 
-/// `Upload-Metadata: sha256 <base64 of hex>,media_type <base64>`
-fn metadata(headers: &HeaderMap) -> Result<([u8; 32], String), Problem> {
+/// What a client says of a file before it sends it.
+struct Metadata {
+    sha256: [u8; 32],
+    media_type: String,
+    named_by: Option<DeviceId>,
+}
+
+/// `Upload-Metadata: sha256 <base64 of hex>,media_type <base64>,for <base64 of a device's id>`
+fn metadata(headers: &HeaderMap) -> Result<Metadata, Problem> {
     let text = headers
         .get("upload-metadata")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let (mut sha256, mut media_type) = (None, "application/octet-stream".to_owned());
+    let (mut sha256, mut media_type, mut named_by) = (None, "application/octet-stream".to_owned(), None);
     for pair in text.split(',') {
         let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
         let value = from_base64(value)
@@ -246,12 +285,17 @@ fn metadata(headers: &HeaderMap) -> Result<([u8; 32], String), Problem> {
             "media_type" if !value.is_empty() && value.len() <= 127 && value.bytes().all(|b| b.is_ascii_graphic()) => {
                 media_type = value
             }
+            "for" => named_by = Some(value.parse().map_err(|_| Problem::bad_request("Upload-Metadata: for is no device"))?),
             _ => {}
         }
     }
     let sha256 =
         sha256.ok_or_else(|| Problem::bad_request("Upload-Metadata lacks sha256 (base64 of 64 hex digits)"))?;
-    Ok((sha256, media_type))
+    Ok(Metadata {
+        sha256,
+        media_type,
+        named_by,
+    })
 }
 
 /// `Upload-Checksum: sha256 <base64>`

@@ -5,25 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fieldseal_core::merge::{self, Resolved};
-use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::to_hex;
-use fieldseal_proof::key_log::head_leaf;
-use fieldseal_proof::merkle::{CompactRange, leaf_hash};
-use fieldseal_proof::note::SignedNote;
 use fieldseal_proof::operation::Operation;
-use fieldseal_proof::tile::WIDTH;
 use serde_json::json;
 
+use super::reread::{Fallible, Reread, STEP_BYTES};
 use super::{Failure, Outcome, Report};
-use crate::ingest::{KeyLogState, bare};
-use crate::ledger::blob::{Opened, SEGMENT};
-use crate::ledger::{Commit, FeedScope, LedgerStore, RunState, Swap, space};
+use crate::ingest::bare;
+use crate::ledger::{Commit, FeedScope, LedgerStore, Swap, space};
 use crate::projection::{CURSOR_PROJECTED, scope_of, set_aside_all};
 use crate::server::Server;
-
-const STEP_BYTES: usize = 4 << 20;
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     if rebuild {
@@ -70,153 +61,19 @@ async fn drop_views(dir: &Path) -> Fallible<()> {
 /// # Errors
 /// When something cannot be read at all.
 pub async fn check_all(server: &Arc<Server>) -> Fallible<Vec<String>> {
-    let mut findings = Vec::new();
-    check_log(server, &mut findings).await?;
-    check_operations(server, &mut findings).await?;
-    check_blobs(server, &mut findings).await?;
+    let (key_log, published) = (server.ingest.key_log(), server.published.borrow().clone());
+    let stored = Reread {
+        ledger: &*server.ledger,
+        tiles: &server.tiles,
+        blobs: &*server.blobs,
+        vault: &server.keys.vault,
+        key_log: &key_log,
+        published: &published,
+        tiles_may_lack: false,
+    };
+    let mut findings = stored.findings().await?;
     check_views(server, &mut findings).await?;
     Ok(findings)
-}
-
-/// Leaves against tiles, bundles, head and checkpoint; key log heads against their leaves.
-async fn check_log(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible<()> {
-    let published = server.published.borrow().clone();
-    let mut range = CompactRange::default();
-    for bundle in 0..published.size.div_ceil(WIDTH) {
-        let first = bundle * WIDTH;
-        let width = (published.size - first).min(WIDTH);
-        let leaves = server.ledger.leaves(first, first + width).await?;
-        leaves.iter().for_each(|leaf| range.push(leaf_hash(leaf), |_, _, _| {}));
-        match server.tiles.bundle(bundle, width) {
-            Ok(entries) if entries == leaves => {}
-            Ok(_) => findings.push(format!("tile/entries/{bundle}: other leaves than the ledger's")),
-            Err(e) => findings.push(format!("entry bundle: {e}")),
-        }
-    }
-    if range.root() != published.root {
-        findings.push(format!(
-            "the ledger's leaves do not give the root published for size {}",
-            published.size
-        ));
-    }
-    match CompactRange::load(published.size, &server.tiles) {
-        Ok(of_tiles) if of_tiles == range => {}
-        Ok(_) => findings.push("the tiles do not give the published root".into()),
-        Err(e) => findings.push(format!("tiles: {e}")),
-    }
-    if published.size > 0 && SignedNote::parse(&published.note).is_err() {
-        findings.push("the published checkpoint is not a signed note".into());
-    }
-    if let Some(state) = KeyLogState::load(&*server.ledger).await? {
-        let rows = server.ledger.key_log(0).await?;
-        for row in &rows {
-            let head = state.log.head_at(row.index + 1);
-            let leaf = server.ledger.leaves(row.leaf, row.leaf + 1).await?;
-            if head.is_some_and(|head| leaf.first() != Some(head_leaf(row.index + 1, &head).as_bytes())) {
-                findings.push(format!(
-                    "key log entry {}: its head is not at leaf {}",
-                    row.index, row.leaf
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Every frame: parses, is signed by its key, is what its leaf and its place say.
-async fn check_operations(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible<()> {
-    let key_log = server.ingest.key_log();
-    let size = server.ledger.arrived(u64::MAX).await?;
-    let mut at = 0;
-    while at < size {
-        let rows = server.ledger.operations(FeedScope::All, at, size, STEP_BYTES).await?;
-        let Some(last) = rows.last() else { break };
-        at = last.arrival + 1;
-        for row in rows {
-            let frame = if row.spoiled {
-                bare(&row.frame)
-            } else {
-                Some(row.frame.clone())
-            };
-            let operation = frame.and_then(|frame| Operation::parse(&frame).ok());
-            let Some(operation) = operation else {
-                findings.push(format!("leaf {}: the frame does not parse", row.leaf));
-                continue;
-            };
-            let header = operation.header();
-            let placed =
-                (header.device, header.incarnation, header.seq) == (row.chain.device, row.chain.incarnation, row.seq);
-            let leaf = server.ledger.leaves(row.leaf, row.leaf + 1).await?;
-            if !placed
-                || operation.id() != row.id
-                || operation.link() != row.link
-                || leaf.first() != Some(operation.commitment().as_bytes())
-            {
-                findings.push(format!(
-                    "leaf {}: the operation is not the one that was logged there",
-                    row.leaf
-                ));
-            }
-            let key = key_log
-                .log
-                .operation_key(&row.chain.device, &row.chain.incarnation)
-                .and_then(|key| key.record.key().ok());
-            if key.is_none_or(|key| operation.verify(&key).is_err()) {
-                findings.push(format!("leaf {}: the signature does not hold", row.leaf));
-            }
-        }
-    }
-    for chain in server.ledger.all_chains().await? {
-        let stored = server.ledger.stored(chain.key, 0, u64::MAX).await?;
-        for run in &chain.runs {
-            let of_run: Vec<_> = stored.iter().filter(|one| one.run == run.number).collect();
-            let whole = of_run.len() as u64 == run.last_seq - run.first_seq + 1;
-            if !whole || of_run.last().map(|one| one.link) != Some(run.link) {
-                let state = if run.state == RunState::Main { "main" } else { "side" };
-                findings.push(format!(
-                    "chain {}/{}: the {state} run is not whole",
-                    chain.key.device, chain.key.incarnation
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Every blob: opens, has its size, hashes to its name.
-async fn check_blobs(server: &Arc<Server>, findings: &mut Vec<String>) -> Fallible<()> {
-    for register in server
-        .ledger
-        .registers(space::BLOB, Vec::new(), usize::MAX >> 1)
-        .await?
-    {
-        let sha256 = to_hex(&register.key);
-        if let Err(why) = check_blob(server, &register.key).await {
-            findings.push(format!("blob {sha256}: {why}"));
-        }
-    }
-    Ok(())
-}
-
-async fn check_blob(server: &Arc<Server>, key: &[u8]) -> Fallible<()> {
-    let blob = server.uploads.blob(key.try_into()?).await?.ok_or("its row is gone")?;
-    let file = Opened::open(&server.blobs.read(&blob.object, 0, 1024).await?, &server.keys.vault)?;
-    let count = (blob.size.div_ceil(SEGMENT as u64) as u32).max(1);
-    let mut hash = StreamHash::default();
-    for number in 0..count {
-        let (at, length) = file.place(number, blob.size);
-        hash.update(&file.open_segment(
-            number,
-            number + 1 == count,
-            &server.blobs.read(&blob.object, at, length).await?,
-        )?);
-    }
-    let (digest, size) = hash.finish();
-    if digest.as_slice() != key || size != blob.size {
-        Err("other bytes than were sealed".into())
-    } else {
-        Ok(())
-    }
 }
 
 /// Stored fields against a fold of the operations themselves, scope by scope, by state hash.

@@ -7,6 +7,7 @@ mod console_password;
 mod export;
 mod fsck;
 mod init;
+mod reread;
 mod restore;
 mod serve;
 
@@ -60,12 +61,20 @@ enum Command {
     },
     /// Makes an account of the console, or gives one a new password; the password comes from standard input.
     ConsolePassword(console_password::ConsolePassword),
-    /// Copies everything, and reads the copy back.
+    /// Copies everything, compares the copy with its source, and checks it like `fsck`.
     Backup {
         #[arg(long)]
         dir: PathBuf,
         #[arg(long)]
         out: PathBuf,
+        /// Also where something does not hold in the server's own folder: it is listed in the backup.
+        #[arg(long)]
+        with_findings: bool,
+    },
+    /// Checks a backup that was made before; nothing in it is changed.
+    CheckBackup {
+        #[arg(long)]
+        from: PathBuf,
     },
     /// Puts a backup into an empty folder (or one that holds only `tiles/`) and begins a new epoch.
     Restore {
@@ -196,7 +205,12 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::ConsoleDevice { dir } => console_device::run(&dir).await,
             Command::ConsolePassword(password) => password.run().await,
-            Command::Backup { dir, out } => backup::run(&dir, &out).await,
+            Command::Backup {
+                dir,
+                out,
+                with_findings,
+            } => backup::run(&dir, &out, with_findings).await,
+            Command::CheckBackup { from } => backup::check(&from).await,
             Command::Restore { from, dir } => restore::run(&from, &dir).await,
             Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,
             Command::Export { dir, case, out } => export::run(&dir, &case, &out).await,

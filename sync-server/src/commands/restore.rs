@@ -17,7 +17,8 @@ use fieldseal_proof::suite::Signer;
 use fieldseal_proof::tile::WIDTH;
 use serde_json::json;
 
-use super::backup::{MANIFEST, Manifest, copy_file, copy_tree, verify};
+use super::backup::{Copied, read_manifest, sync_folders, verify};
+use super::reread::Fallible;
 use super::{Failure, Outcome, Report};
 use crate::config::{Config, Layout};
 use crate::ingest::{Ingest, KeyLogState};
@@ -30,8 +31,6 @@ use crate::tlog::{OwnChain, TileFolder};
 /// Own operations that are admitted at a time.
 const STEP: usize = 400;
 
-type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
-
 pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
     restore(from, dir)
         .await
@@ -39,10 +38,7 @@ pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
 }
 
 async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
-    let listed = from.join(MANIFEST);
-    let manifest = std::fs::read(&listed).map_err(|error| format!("{}: {error}", listed.display()))?;
-    let manifest: Manifest =
-        serde_json::from_slice(&manifest).map_err(|error| format!("{}: {error}", listed.display()))?;
+    let manifest = read_manifest(from)?;
     let wrong = verify(from, &manifest)?;
     if !wrong.is_empty() {
         return Err(format!("the backup was changed: {}", wrong.join(", ")).into());
@@ -61,16 +57,18 @@ async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
     }
     let layout = Layout::new(dir);
     let kept = layout.tiles().join("checkpoint").exists();
+    let mut copied = Copied::default();
     if !kept {
-        copy_tree(&from.join("tiles"), &layout.tiles())?;
+        copied.tree(&from.join("tiles"), &layout.tiles())?;
     }
     for name in ["server.toml", "request.json", "card.json", "ledger.sqlite"] {
         if from.join(name).exists() {
-            copy_file(&from.join(name), &dir.join(name))?;
+            copied.file(&from.join(name), &dir.join(name))?;
         }
     }
-    copy_tree(&from.join("keys"), &layout.keys())?;
-    copy_tree(&from.join("blobs"), &layout.blobs())?;
+    copied.tree(&from.join("keys"), &layout.keys())?;
+    copied.tree(&from.join("blobs"), &layout.blobs())?;
+    sync_folders(dir)?;
     let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
     let before = ledger.size().await?;
     let config = Config::load(&layout)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
+use axum_server::accept::{TcpKeepaliveConfig, TcpConfigAcceptor, TcpSocketConfig};
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use fieldseal_core::catalogue::Param;
@@ -72,11 +72,19 @@ impl Serve {
         }
         tokio::spawn(stop(handle.clone(), server.clone(), terminate));
         let app = crate::api::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let service = axum_server::from_tcp_rustls(listener, tls)
+        let silence = server.config.limits.silence();
+        let mut service = axum_server::from_tcp_rustls(listener, tls)
             .map_err(Failure::of)?
-            // An answer of a few hundred bytes must not wait 40 ms for the client's delayed acknowledgement.
-            .map(|tls| tls.acceptor(NoDelayAcceptor::new()))
+            .map(|tls| tls.handshake_timeout(silence).acceptor(TcpConfigAcceptor::new(socket(silence))))
+            .first_request_timeout(silence)
             .handle(handle);
+        // A connection on which nobody asks anything any more is closed, and a half head does not keep it open.
+        service.http_builder().http1().header_read_timeout(silence);
+        service
+            .http_builder()
+            .http2()
+            .keep_alive_interval(silence / 2)
+            .keep_alive_timeout(silence / 2);
         service.serve(app).await.map_err(Failure::of)?;
         workers.stop().await;
         let failed = server.failed.borrow().clone();
@@ -85,6 +93,16 @@ impl Serve {
             None => Ok(Report::done(json!({ "stopped": true }), Vec::new())),
         }
     }
+}
+
+/// An answer of a few hundred bytes must not wait 40 ms for the client's delayed acknowledgement, and a peer that vanished is noticed.
+fn socket(silence: Duration) -> TcpSocketConfig {
+    let second = Duration::from_secs(1);
+    let keepalive = TcpKeepaliveConfig::new()
+        .time(silence.max(second))
+        .interval((silence / 4).max(second))
+        .retries(4);
+    TcpSocketConfig::new().nodelay(true).keepalive(keepalive)
 }
 
 /// The certificate of the server's folder, HTTP/2 and HTTP/1.1, ring.

@@ -16,6 +16,9 @@ pub const UPLOAD: &str = "upload";
 pub const UPLOAD_OF: &str = "upload_of";
 /// SHA-256 of original bytes → object name, size, media type, receipt.
 pub const BLOB: &str = "blob";
+/// SHA-256 of original bytes ‖ device → the device has shown that it holds them: it sent all of them, or a supervisor did from its
+/// rescue file. A text.
+pub const HOLDER: &str = "holder";
 /// Pack hash → pack file (bytes).
 pub const PACK: &str = "pack";
 /// Anchor → time attestation that this server gave out (bytes).

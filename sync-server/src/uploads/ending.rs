@@ -4,7 +4,7 @@ use fieldseal_proof::encoding::{base64, from_base64};
 use fieldseal_proof::ids::BlobHash;
 use fieldseal_proof::receipt::BlobReceipt;
 
-use super::row::{decode, encode, over, sha256_of};
+use super::row::{decode, encode, over, sha256_of, whole};
 use super::{Blob, PAGE, Upload, UploadError, Uploads};
 use crate::ledger::blob::{BlobError, Incoming};
 use crate::ledger::{LedgerError, Swap, space};
@@ -53,6 +53,20 @@ impl Uploads {
                     swept.bytes += bytes;
                 }
             }
+        }
+    }
+
+    /// Finishes an upload of which every byte is durable and whose sender was cut before it heard so, if nobody is at it.
+    ///
+    /// # Errors
+    /// When a store refuses, or [`UploadError::Mismatch`].
+    pub async fn settle(&self, upload: &Upload) -> Result<(), UploadError> {
+        let Ok(_turn) = self.active(&upload.id).turn.clone().try_lock_owned() else {
+            return Ok(());
+        };
+        match self.row(&upload.id).await? {
+            Some(upload) if upload.state.offset == upload.size => self.resettle(&upload).await.map(|_| ()),
+            _ => Ok(()),
         }
     }
 
@@ -105,8 +119,8 @@ impl Uploads {
             return Err(UploadError::Mismatch);
         }
         if self.blob(&hash).await?.is_some() {
-            // The same bytes came on another way.
-            return self.remove(upload).await;
+            // The same bytes came on another way; who sent them once more has shown to hold them.
+            return self.known(upload).await;
         }
         self.blobs.publish(&upload.object).await?;
         self.receipt(upload, hash).await
@@ -129,13 +143,19 @@ impl Uploads {
             media_type: upload.media_type.clone(),
             receipt: base64(&receipt),
         };
-        let mut registers = over(upload)?;
+        let mut registers = whole(upload)?;
         registers.push(Swap::create(space::BLOB, sha256, encode(&blob)?));
         match self.change(registers).await {
             Ok(()) => Ok(()),
-            Err(LedgerError::Conflict(_)) => self.remove(upload).await,
+            Err(LedgerError::Conflict(_)) => self.known(upload).await,
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Ends a whole upload of bytes that are here already.
+    async fn known(&self, upload: &Upload) -> Result<(), UploadError> {
+        self.blobs.discard(&upload.object).await?;
+        Ok(self.change(whole(upload)?).await?)
     }
 
     /// Forgets an upload and its staged bytes. The caller holds its turn.

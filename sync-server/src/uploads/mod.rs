@@ -84,11 +84,34 @@ impl Uploads {
         }
     }
 
+    /// Who holds the files of a ledger in which that was not noted yet: the device that named each first, since only one that names a
+    /// file could send it.
+    async fn note_holders(&self) -> Result<(), LedgerError> {
+        let ledger = &self.ingest.ledger;
+        if !ledger.registers(space::HOLDER, Vec::new(), 1).await?.is_empty() {
+            return Ok(());
+        }
+        let mut after = Vec::new();
+        loop {
+            let page = ledger.registers(space::BLOB, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.key.clone();
+            let mut noted = Vec::new();
+            for register in &page {
+                let Ok(sha256) = register.key.as_slice().try_into() else { continue };
+                let first = ledger.blob_refs(sha256).await?.first().map(|named| named.device);
+                noted.extend(first.map(|device| row::held(&sha256, device)));
+            }
+            self.change(noted).await?;
+        }
+    }
+
     /// Finishes uploads whose last byte was durable when the process ended, and drops staged bytes that no upload names.
     ///
     /// # Errors
     /// When a store cannot be read.
     pub async fn recover(&self) -> Result<(), LedgerError> {
+        self.note_holders().await?;
         let mut named = HashSet::new();
         let mut after = Vec::new();
         loop {

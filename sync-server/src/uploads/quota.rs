@@ -20,6 +20,7 @@ impl Uploads {
         sha256: [u8; 32],
         size: u64,
         media_type: String,
+        named_by: Option<DeviceId>,
     ) -> Result<Upload, UploadError> {
         if size > self.limits.upload_bytes {
             let most = self.limits.upload_bytes;
@@ -49,6 +50,7 @@ impl Uploads {
             object,
             state,
             expires_ms: self.expiry(),
+            named_by: named_by.map(|device| device.to_string()),
             head: first,
         };
         let registers = vec![
@@ -64,7 +66,8 @@ impl Uploads {
             Err(other) => return Err(other.into()),
         }
         if size == 0 {
-            self.publish(&upload, sha256).await?;
+            // An empty file is whole at once, and its hash is checked like any other's.
+            self.publish(&upload, incoming.sha256()).await?;
         }
         Ok(upload)
     }

@@ -20,6 +20,9 @@ pub struct Upload {
     pub object: String,
     pub state: IncomingState,
     pub expires_ms: u64,
+    /// The device whose rescue file a supervisor hands in.
+    #[serde(default)]
+    pub(super) named_by: Option<String>,
     /// First bytes of the object, base64: they go to the disk with the first segment.
     #[serde(default)]
     pub(super) head: String,
@@ -47,6 +50,30 @@ impl Uploads {
         serde_json::from_slice(&register.value)
             .map(Some)
             .map_err(|e| LedgerError::Corrupt(e.to_string()))
+    }
+
+    /// The devices that have shown that they hold these bytes. To know their hash shows nothing.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn holders(&self, sha256: &[u8; 32]) -> Result<Vec<DeviceId>, LedgerError> {
+        let held = self
+            .ingest
+            .ledger
+            .registers_under(space::HOLDER, sha256.to_vec())
+            .await?;
+        let device = |register: &Register| register.key.get(32..)?.try_into().ok().map(DeviceId::from_bytes);
+        Ok(held.iter().filter_map(device).collect())
+    }
+
+    /// Whether the file is here and this device has shown that it holds it: then there is nothing to send.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn is_held_by(&self, sha256: &[u8; 32], device: DeviceId) -> Result<bool, LedgerError> {
+        let key = holder(sha256, device);
+        let shown = self.ingest.ledger.register(space::HOLDER, key).await?.is_some();
+        Ok(shown && self.blob(sha256).await?.is_some())
     }
 
     /// An upload's row. Never waits for a writer.
@@ -115,6 +142,27 @@ pub(super) fn over(upload: &Upload) -> Result<Vec<Swap>, LedgerError> {
         registers.push(Swap::remove(space::UPLOAD_OF, of(device, &sha256_of(upload)?)));
     }
     Ok(registers)
+}
+
+/// A whole upload's rows: it goes, and who sent the bytes, or had them handed in, is their holder.
+pub(super) fn whole(upload: &Upload) -> Result<Vec<Swap>, LedgerError> {
+    let sha256 = sha256_of(upload)?;
+    let mut registers = over(upload)?;
+    for device in std::iter::once(&upload.device).chain(&upload.named_by) {
+        if let Ok(device) = device.parse() {
+            registers.push(held(&sha256, device));
+        }
+    }
+    Ok(registers)
+}
+
+/// The device has shown that it holds these bytes.
+pub(super) fn held(sha256: &[u8; 32], device: DeviceId) -> Swap {
+    Swap::set(space::HOLDER, holder(sha256, device), b"sent")
+}
+
+fn holder(sha256: &[u8; 32], device: DeviceId) -> Vec<u8> {
+    [sha256.as_slice(), device.as_bytes()].concat()
 }
 
 pub(super) fn of(device: DeviceId, sha256: &[u8; 32]) -> Vec<u8> {

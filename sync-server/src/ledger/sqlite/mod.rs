@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use fieldseal_proof::ids::{CaseId, DeviceId, OpId};
 use futures_util::FutureExt;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use self::writer::Writer;
 use super::*;
@@ -41,6 +41,32 @@ impl SqliteLedger {
             writer: Writer::start(connection)?,
             readers: Arc::new(Readers::new(readers)),
         })
+    }
+
+    /// A copy of a ledger, only to be read; its file is not changed by a byte.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open_copy(path: &Path) -> Result<Self, LedgerError> {
+        let open = || Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(rows::failed);
+        let readers = (0..READERS).map(|_| open()).collect::<Result<_, _>>()?;
+        Ok(Self {
+            writer: Writer::start(open()?)?,
+            readers: Arc::new(Readers::new(readers)),
+        })
+    }
+
+    /// What SQLite's own check of every page and index says; empty where all is well.
+    ///
+    /// # Errors
+    /// A file that is no database at all.
+    pub fn damage(path: &Path) -> Result<Vec<String>, LedgerError> {
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(rows::failed)?;
+        let mut check = connection.prepare("PRAGMA integrity_check(20)").map_err(rows::failed)?;
+        let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(rows::failed)?;
+        let lines: rusqlite::Result<Vec<String>> = lines.collect();
+        Ok(lines.map_err(rows::failed)?.into_iter().filter(|line| line != "ok").collect())
     }
 
     /// A ledger that is gone with the process.

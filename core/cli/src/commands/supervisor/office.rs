@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{NewInspection, RescueReader, RescueRecord};
@@ -201,37 +202,30 @@ fn unpack(zip: &Path, out: &Path) -> Result<u64, Failure> {
     Ok(count)
 }
 
-/// Hands in what a tablet wrote on a stick: the same bytes as a push, in order.
+/// Hands in what a tablet wrote on a stick: the same bytes as a push, in order. Cut, it is simply run again: the server knows what
+/// it has, down to the half of a file.
 pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
     let source = File::open(file).map_err(|error| Failure::file(file, &error))?;
     let mut reader = RescueReader::new(BufReader::new(source))?;
     let caller = Caller::open(&enrol::endpoint(&desk.device), Cancel::default())?;
     let mut batch = Batch::default();
+    let mut whose = None;
     let (mut operations, mut blobs) = (0_u64, 0_u64);
     while let Some(record) = reader.next_record()? {
         match record {
-            RescueRecord::Identity(_) => {}
+            RescueRecord::Identity(json) => whose = device_of(&json),
             RescueRecord::Operation(frame) => {
                 operations += 1;
                 batch.take(&caller, frame)?;
             }
             RescueRecord::Blob { sha256, size } => {
                 batch.flush(&caller)?;
-                // Read once only, so it is laid down before it is sent; its hash is checked on the way.
-                let mut spool = tempfile_in(file)?;
-                let copied = std::io::copy(&mut reader.blob(), &mut spool.0);
-                let sent = match copied {
-                    Ok(_) => match caller.upload(sha256, size, &spool.1) {
-                        // The server has it already: handed in before, or synced by the tablet itself.
-                        Err(Fault::Refused { code, .. }) if code == "already_done" => Ok(()),
-                        sent => sent.map_err(Failure::from),
-                    },
-                    // The stick ends inside the file: the stick is what is broken, not the spool.
-                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(reader.broken().into()),
-                    Err(error) => Err(Failure::file(&spool.1, &error)),
+                let spool = Arc::new(spooled(desk, &mut reader)?);
+                let mut shown = |sent: u64| {
+                    let [sent, all] = [sent, size].map(|bytes| Param::Bytes(bytes).shown(desk.shell.lang));
+                    desk.shell.progress(&format!("{}  {sent} / {all}", blobs + 1));
                 };
-                let _ = std::fs::remove_file(&spool.1);
-                sent?;
+                caller.upload(sha256, size, spool, whose, &mut shown)?;
                 blobs += 1;
                 desk.shell.progress(&format!("{blobs}"));
             }
@@ -244,12 +238,24 @@ pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
         .line(format!("{words}  {operations} / {blobs}")))
 }
 
-fn tempfile_in(beside: &Path) -> Result<(File, std::path::PathBuf), Failure> {
-    let mut name = beside.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.spool", std::process::id()));
-    let path = std::env::temp_dir().join(name);
-    let file = File::create(&path).map_err(|error| Failure::file(&path, &error))?;
-    Ok((file, path))
+/// The next file of a stick, which can be read once only while an upload may have to go back. It lies in the supervisor's own
+/// folder, has no name there and is gone with this process, however that ends. Its hash is checked on the way.
+fn spooled(desk: &Desk<'_>, reader: &mut RescueReader<BufReader<File>>) -> Result<File, Failure> {
+    let folder = desk.device.folder();
+    let mut spool = tempfile::tempfile_in(folder).map_err(|error| Failure::file(folder, &error))?;
+    let copied = std::io::copy(&mut reader.blob(), &mut spool);
+    match copied {
+        Ok(_) => Ok(spool),
+        // The stick ends inside the file: the stick is what is broken, not the spool.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(reader.broken().into()),
+        Err(error) => Err(Failure::file(folder, &error)),
+    }
+}
+
+/// The device that an identity record names.
+fn device_of(json: &[u8]) -> Option<DeviceId> {
+    let identity: serde_json::Value = serde_json::from_slice(json).ok()?;
+    identity["device"].as_str()?.parse().ok()
 }
 
 /// Frames of one device's life, within the limits of a push.
@@ -279,7 +285,8 @@ impl Batch {
     fn flush(&mut self, caller: &Caller) -> Result<(), Failure> {
         if let (Some((device, incarnation)), false) = (self.chain, self.frames.is_empty()) {
             let path = format!("/v1/log/{device}/{incarnation}");
-            caller.send(&path, "application/cbor-seq", self.frames.concat(), Expect::Json)?;
+            let frames = self.frames.concat();
+            caller.again(|| caller.send(&path, "application/cbor-seq", frames.clone(), Expect::Json))?;
         }
         *self = Self::default();
         Ok(())

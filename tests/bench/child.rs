@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fieldseal_core::clock::SystemClock;
-use fieldseal_core::device::{FieldDevice, NewEnterprise, NewEvidence, NewInspection, NewStatement, Ports, VisitOptions};
+use fieldseal_core::device::{
+    FieldDevice, NewEnterprise, NewEvidence, NewInspection, NewStatement, Ports, VisitOptions,
+};
 use fieldseal_core::random::OsRandom;
 use fieldseal_core::sync::Ending;
 use fieldseal_core::vault::FileSystem;

@@ -4,9 +4,9 @@ use std::fs;
 
 use fieldseal_demo::proxy::Mode;
 use fieldseal_demo::samples::Kind;
-use fieldseal_demo::story::cast::TABLETS;
+use fieldseal_demo::story::cast::{SUPERVISOR, TABLETS};
 use fieldseal_demo::story::stage::copy_folder;
-use fieldseal_tests::world::{A, B, World, acknowledged, number, text};
+use fieldseal_tests::world::{A, B, World, acknowledged, number, text, told};
 use serde_json::{Value, json};
 
 /// Statements of one line each, for a batch.
@@ -147,4 +147,279 @@ fn a_rescue_file_handed_in_by_the_supervisor_arrives_once() {
     assert_eq!(in_log, sealed, "the tablet now has its receipts");
     world.offline(|world| world.arrived_once(&case, &ids));
     world.server_clean();
+}
+
+/// Bytes that nobody has seen before, from a seed (xorshift).
+fn film(mut seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        bytes.extend_from_slice(&seed.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+fn capture_film(world: &World, inspection: &str, bytes: &[u8]) -> String {
+    let file = world.arg("film.bin");
+    fs::write(&file, bytes).unwrap();
+    let words = [
+        "capture",
+        inspection,
+        "--file",
+        &file,
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "现场录像",
+        "--proves",
+        "现场状况",
+    ];
+    text(&world.officer(A, &words).ok()["operation"])
+}
+
+#[test]
+fn a_hand_in_that_is_cut_and_killed_goes_on_where_the_server_stands() {
+    const SIZE: usize = 12 << 20;
+    let mut world = World::new("e2e-hand-in-cut", 1);
+    let road = world.laptop_on_the_road();
+    let inspection = world.inspections[0].clone();
+    world.stage.proxy.set(Mode::Down);
+    let ids = vec![capture_film(&world, &inspection, &film(41, SIZE))];
+    let stick = world.arg("stick.fsr");
+    world.device(A, &["rescue", "--out", &stick]).ok();
+    // Each connection dies in its third MiB: one hand-in goes on by itself until the process is killed in the middle.
+    let before = world.stage.proxy.counts();
+    world.stage.proxy.set(Mode::CutAfter { client_bytes: 3 << 20 });
+    let words = ["supervisor", "hand-in", &stick, "--dir", &road];
+    let cut = world.stage.start_fieldseal("hand-in-cut", "", &words).unwrap();
+    let twice = |counts: &fieldseal_demo::proxy::Counts| counts.cut >= before.cut + 2;
+    assert!(
+        world.stage.proxy.wait_for(fieldseal_tests::DEADLINE, twice),
+        "it goes on after a cut"
+    );
+    world.stage.proxy.set(Mode::Down);
+    cut.kill();
+    let first = world.stage.proxy.counts().to_server - before.to_server;
+    let left: Vec<_> = fs::read_dir(&road)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().contains("spool")),
+        "nothing of the film lies about: {left:?}"
+    );
+    // The next one does not begin at the beginning.
+    world.stage.proxy.set(Mode::Pass);
+    let before = world.stage.proxy.counts();
+    world.fieldseal("", &words).ok();
+    let second = world.stage.proxy.counts().to_server - before.to_server;
+    println!("{first} bytes before the kill, {second} after it, of {SIZE}");
+    assert!(
+        second < (SIZE - (2 << 20)) as u64,
+        "{second} bytes were sent after {first} had been"
+    );
+    let case = world.case(A, &inspection);
+    let late = world.drain(A);
+    assert_eq!(late["bytes_sent"], 0, "the film came on the stick: {late}");
+    world.offline(|world| world.arrived_once(&case, &ids));
+    world.server_clean();
+}
+
+#[test]
+fn a_supervisor_fetches_originals_over_a_line_that_is_cut() {
+    const SIZE: usize = 6 << 20;
+    let mut world = World::new("e2e-fetch", 1);
+    let inspection = world.inspections[0].clone();
+    let bytes = film(43, SIZE);
+    capture_film(&world, &inspection, &bytes);
+    let case = world.case(A, &inspection);
+    let tablet_only = world.device(A, &["sync", "--only", "records"]).expect_code(0);
+    assert_eq!(tablet_only.json["waiting"]["blobs"], 1);
+    world.drain_laptop();
+    // The record is there, the film is not: said as such, and nothing is in her vault.
+    let early = world.supervisor(&["fetch", &case]).expect_code(75);
+    assert_eq!((&early.json["absent"], &early.json["fetched"]), (&json!(1), &json!(0)));
+    world.drain(A);
+    let fetched = world.supervisor(&["fetch", &case]).ok();
+    assert_eq!(
+        (&fetched["fetched"], &fetched["bytes"]),
+        (&json!(1), &json!(SIZE)),
+        "{fetched}"
+    );
+    let evidence = text(&fetched["items"][0]["evidence"]);
+    // Without a network: from her own vault, whole.
+    let out = world.arg("copies");
+    world.stage.stop_server().unwrap();
+    let again = world.supervisor(&["fetch", &evidence, "--out", &out]).ok();
+    assert_eq!(again["held"], 1, "{again}");
+    assert!(fs::read(world.at("copies").join(&evidence)).unwrap() == bytes);
+    assert_eq!(world.supervisor(&["fsck"]).ok()["clean"], true);
+    // At rest it is as unreadable as on a tablet.
+    let probe = &bytes[1_000_000..1_000_064];
+    let vault = world.at("supervisor/vault");
+    let mut folders = vec![vault];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let stored = fs::read(&path).unwrap();
+                assert!(
+                    !stored.windows(probe.len()).any(|part| part == probe),
+                    "{}",
+                    path.display()
+                );
+            }
+        }
+    }
+    world.serve();
+    world
+        .supervisor(&["fetch", "0191f3a0-0000-7000-8000-000000000000"])
+        .refused(1, "not_found");
+    // The read stands in the case, signed by the server.
+    world.drain_laptop();
+    let shown = world.supervisor(&["show", &case]).ok();
+    let custody = shown["evidence"][0]["custody"].as_array().unwrap();
+    assert!(custody.iter().any(|event| event["event"] == "accessed"), "{custody:?}");
+    world.server_clean();
+}
+
+#[test]
+fn a_laptop_brings_the_cases_that_its_supervisor_chooses() {
+    let mut world = World::new("e2e-scope", 3);
+    for (n, inspection) in [(A, 0), (B, 1)] {
+        let inspection = world.inspections[inspection].clone();
+        world.batch(n, &statements(&inspection, 3));
+        world.drain(n);
+    }
+    let road = world.laptop_on_the_road();
+    let said = |words: &[&str]| {
+        world
+            .fieldseal("", &[&["supervisor"], words, &["--dir", &road]].concat())
+            .ok()
+    };
+    let held = || said(&["cases"])["items"].as_array().unwrap().len();
+    assert_eq!(held(), 3, "without a word it is every case");
+    let case = world.case(A, &world.inspections[0]);
+    let other = world.case(B, &world.inspections[1]);
+    // Another laptop, which says so before its first sync.
+    let small = world.arg("small");
+    let invited = told(fieldseal_demo::story::ceremony::admin(
+        &world.stage,
+        "admin-invite",
+        "card.json",
+        &["invite", "--label", "轻装笔记本", "--role", "supervisor"],
+    ));
+    let enrolment = text(&invited["text"]);
+    world
+        .fieldseal("", &["supervisor", "enrol", "--dir", &small, "--text", &enrolment])
+        .ok();
+    told(fieldseal_demo::story::ceremony::admin(
+        &world.stage,
+        "admin-approve",
+        "card.json",
+        &["approve", "--all"],
+    ));
+    let small = |words: &[&str]| {
+        world
+            .fieldseal("", &[&["supervisor"], words, &["--dir", &small]].concat())
+            .ok()
+    };
+    assert_eq!(small(&["scope", &case])["cases"], json!([case]));
+    small(&["sync"]);
+    let items = small(&["cases"])["items"].clone();
+    assert_eq!(
+        (items.as_array().unwrap().len(), &items[0]["case"]),
+        (1, &json!(case)),
+        "{items}"
+    );
+    assert_eq!(small(&["show", &case])["statements"].as_array().unwrap().len(), 3);
+    // Chosen later, a case comes with what happened in it before.
+    small(&["scope", &case, &other]);
+    small(&["sync"]);
+    assert_eq!(small(&["show", &other])["statements"].as_array().unwrap().len(), 3);
+    assert_eq!(small(&["scope", "--all"])["all"], true);
+    small(&["sync"]);
+    assert_eq!(small(&["cases"])["items"].as_array().unwrap().len(), 3);
+    world.server_clean();
+}
+
+/// What an administrator may send to somebody who helps: no name, number, enterprise, PIN, token or code stands in it.
+#[test]
+fn the_servers_log_holds_nobodys_data() {
+    let mut world = World::new("e2e-log", 2);
+    let inspection = world.inspections[0].clone();
+    capture(&world, A, &inspection);
+    world.batch(A, &statements(&inspection, 3));
+    world.drain(A);
+    world.drain_laptop();
+    let case = world.case(A, &inspection);
+    let bundle = world.arg("bundle");
+    world.supervisor(&["export", &case, "--out", &bundle]).ok();
+    world.supervisor(&["fetch", &case]).ok();
+    world.supervisor(&["cases", "--query", "钱守业"]);
+    // Faults inside, where what failed is logged: files that are not there any more.
+    world.offline(|world| {
+        fs::rename(world.at("server/blobs/objects"), world.at("objects-aside")).unwrap();
+        fs::create_dir(world.at("server/blobs/objects")).unwrap();
+    });
+    world.supervisor(&["export", &case, "--out", &world.arg("bundle-2")]);
+    world.offline(|world| {
+        fs::remove_dir_all(world.at("server/blobs/objects")).unwrap();
+        fs::rename(world.at("objects-aside"), world.at("server/blobs/objects")).unwrap();
+    });
+    world.stage.stop_server().unwrap();
+    let mut log = String::new();
+    let mut hidden: Vec<String> = vec!["钱守业".into(), "点：正常".into(), "现场照片".into()];
+    for entry in fs::read_dir(world.at("logs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let said = fs::read_to_string(&path).unwrap_or_default();
+        if name.contains("server") && name.ends_with(".err") {
+            log.push_str(&said);
+        } else if name.contains("admin-invite") && name.ends_with(".out") {
+            // The whole text, and the code in it.
+            let invited: Value = serde_json::from_str(said.trim()).unwrap();
+            hidden.extend(
+                [&invited["text"], &invited["code"]]
+                    .into_iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned),
+            );
+        }
+    }
+    for officer in TABLETS.iter().flat_map(|tablet| tablet.officers).chain([SUPERVISOR]) {
+        hidden.extend([officer.name, officer.certificate, officer.pin].map(str::to_owned));
+    }
+    for card in ["admin/card.json", "server/card.json"] {
+        let card: Value = serde_json::from_str(&fs::read_to_string(world.at(card)).unwrap()).unwrap();
+        hidden.push(text(&card["token"]));
+    }
+    // The first two columns of the imported registry: name and credit code.
+    for row in fs::read_to_string(&world.samples.enterprises_csv)
+        .unwrap()
+        .lines()
+        .skip(1)
+    {
+        hidden.extend(row.split(',').take(2).map(|cell| cell.trim_matches('"').to_owned()));
+    }
+    hidden.retain(|word| word.chars().count() >= 3);
+    println!("{} bytes of log, {} words looked for", log.len(), hidden.len());
+    assert!(log.contains("\"route\":\"/v1/feed\""), "it is the log of the requests");
+    assert!(log.contains("internal error"), "a fault was provoked");
+    assert!(hidden.len() > 20);
+    for word in &hidden {
+        // A PIN of six digits may stand in a time or a number of bytes by chance: only as a word of its own it is one.
+        let told = match word.bytes().all(|b| b.is_ascii_digit()) {
+            true => log.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == word),
+            false => log.contains(word.as_str()),
+        };
+        assert!(!told, "{word:?} stands in the server's log");
+    }
 }

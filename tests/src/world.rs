@@ -66,6 +66,29 @@ impl World {
         world
     }
 
+    /// Enrols one more laptop, on the road: it reaches the server only through the proxy. Returns its folder.
+    pub fn laptop_on_the_road(&self) -> String {
+        let laptop = self.arg("road");
+        let invite = ["invite", "--label", "外出笔记本", "--role", "supervisor"];
+        let invited = told(ceremony::admin(
+            &self.stage,
+            "admin-invite",
+            "card-for-tablets.json",
+            &invite,
+        ));
+        let enrolment = text(&invited["text"]);
+        let words = ["supervisor", "enrol", "--dir", &laptop, "--text", &enrolment];
+        self.fieldseal("", &words).ok();
+        told(ceremony::admin(
+            &self.stage,
+            "admin-approve",
+            "card.json",
+            &["approve", "--all"],
+        ));
+        self.fieldseal("", &["supervisor", "sync", "--dir", &laptop]).ok();
+        laptop
+    }
+
     /// A path in the test's folder.
     pub fn at(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.join(name)

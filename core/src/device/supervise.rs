@@ -8,6 +8,23 @@ use crate::domain::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionRetur
 use crate::merge::{Scope, Standing};
 
 impl FieldDevice {
+    /// Chooses the cases that this laptop's sync brings, at most 200 (`docs/formats/wire.md`); none: every case. The next sync reads
+    /// the feed from its beginning.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn want_cases(&self, cases: &[CaseId]) -> Result<(), DeviceError> {
+        Ok(self.store.want_cases(cases)?)
+    }
+
+    /// The cases that were chosen; none: every case.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn wanted_cases(&self) -> Result<Vec<CaseId>, DeviceError> {
+        Ok(self.store.wanted_cases()?)
+    }
+
     /// Decides a field in conflict: the value stands, the others stay in the record. `inspection` places the decision in the
     /// stream of one inspection of the case.
     ///

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use fieldseal_proof::checkpoint::{AttestationKind, anchor};
-use fieldseal_proof::ids::{BlobHash, Commitment, Epoch, IncarnationId, Link, PackHash};
+use fieldseal_proof::ids::{BlobHash, CaseId, Commitment, Epoch, IncarnationId, Link, PackHash};
 use fieldseal_proof::key_log::KeyLog;
 use fieldseal_proof::operation::VerifiedOperation;
 
@@ -122,6 +122,10 @@ impl SyncStore for SyncPort {
     fn cursor(&self) -> Kept<Option<String>> {
         let bytes = kept(self.device.store.fact("cursor"))?;
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    fn wanted_cases(&self) -> Kept<Vec<CaseId>> {
+        Ok(self.device.wanted_cases()?)
     }
 
     fn import(&mut self, page: Page) -> Kept<()> {

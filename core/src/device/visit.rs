@@ -98,7 +98,12 @@ struct Round {
 impl Visit {
     /// A visit that has not begun. `random` makes the sources that spread the waits of many devices.
     pub fn new(device: Arc<FieldDevice>, options: VisitOptions, random: Box<dyn Fn() -> Random + Send>) -> Self {
-        let round = Round::new(options.patience.unwrap_or(SEAL_PATIENCE), options.only_records, false, random());
+        let round = Round::new(
+            options.patience.unwrap_or(SEAL_PATIENCE),
+            options.only_records,
+            false,
+            random(),
+        );
         Self {
             port: SyncPort::new(Arc::clone(&device)),
             device,

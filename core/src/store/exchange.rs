@@ -1,11 +1,14 @@
 //! What the conversation with the server reads and keeps. Every `keep` is durable when it returns and safe to repeat.
 
-use fieldseal_proof::ids::{Anchor, Commitment, IncarnationId, Link, PackHash};
+use fieldseal_proof::ids::{Anchor, CaseId, Commitment, IncarnationId, Link, PackHash};
 use fieldseal_proof::operation::Operation;
 use rusqlite::{OptionalExtension, params};
 
 use super::insert::put_meta;
 use super::{Store, StoreError};
+
+/// Fact: the ids of the cases that the feed is asked for, 16 bytes each.
+const WANTED_CASES: &str = "wanted_cases";
 
 /// A contiguous run of this device's own operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,6 +248,29 @@ impl Store {
             tx.execute("DELETE FROM meta WHERE key = 'cursor'", [])?;
             put_meta(tx, "epoch", epoch)
         })
+    }
+
+    /// Chooses the cases that the feed is asked for (none: every case), and has it read again from its beginning: what happened in a
+    /// case that is new here lies behind the cursor. What is held stays.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn want_cases(&self, cases: &[CaseId]) -> Result<(), StoreError> {
+        let ids: Vec<u8> = cases.iter().flat_map(|case| *case.as_bytes()).collect();
+        self.write(|tx| {
+            tx.execute("DELETE FROM meta WHERE key = 'cursor'", [])?;
+            put_meta(tx, WANTED_CASES, &ids)
+        })
+    }
+
+    /// The cases that were chosen; none: every case.
+    ///
+    /// # Errors
+    /// When the database does.
+    pub fn wanted_cases(&self) -> Result<Vec<CaseId>, StoreError> {
+        let ids = self.fact(WANTED_CASES)?.unwrap_or_default();
+        let (ids, _) = ids.as_chunks::<16>();
+        Ok(ids.iter().map(|id| CaseId::from_bytes(*id)).collect())
     }
 
     /// First own operation with a batch receipt and without a checked index.

@@ -152,7 +152,9 @@ impl SyncSession {
                 store.keep_upload(*blob, Some(&path))?;
                 // The server may hold a half of it from before; without its word it is asked.
                 let size = self.blobs.size(*blob).unwrap_or(0);
-                let held = answer.header("upload-offset").and_then(|value| value.parse::<u64>().ok());
+                let held = answer
+                    .header("upload-offset")
+                    .and_then(|value| value.parse::<u64>().ok());
                 if let Some(offset) = held.filter(|offset| *offset <= size) {
                     self.blobs.offsets.insert(*blob, offset);
                     self.blobs.confirmed.insert(*blob, offset);

@@ -300,6 +300,11 @@ impl SyncSession {
             path.push_str("&cursor=");
             path.push_str(&percent(&cursor));
         }
+        let cases: Vec<String> = store.wanted_cases()?.iter().map(ToString::to_string).collect();
+        if !cases.is_empty() {
+            path.push_str("&cases=");
+            path.push_str(&cases.join(","));
+        }
         Ok(Draft {
             silence: Duration::from_secs(wait),
             ..get(RecordAsk::Feed, path, Expect::Json, answer::FEED)

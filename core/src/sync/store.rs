@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use fieldseal_proof::ids::{BlobHash, Commitment, DeviceId, Epoch, IncarnationId, Link, PackHash, TenantId};
+use fieldseal_proof::ids::{BlobHash, CaseId, Commitment, DeviceId, Epoch, IncarnationId, Link, PackHash, TenantId};
 use fieldseal_proof::key_log::KeyLog;
 use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::operation::VerifiedOperation;
@@ -163,6 +163,10 @@ pub trait SyncStore {
 
     /// Where the next feed page begins.
     fn cursor(&self) -> Kept<Option<String>>;
+    /// The cases that a supervisor's laptop wants to hold; none: every case. Whoever changes it forgets the cursor.
+    fn wanted_cases(&self) -> Kept<Vec<CaseId>> {
+        Ok(Vec::new())
+    }
     /// Takes a page in: operations, views and cursor in one transaction.
     fn import(&mut self, page: Page) -> Kept<()>;
     /// The feed was read to its end.

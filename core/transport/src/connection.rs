@@ -17,7 +17,7 @@ use crate::upload::{self, Activity};
 
 /// Longest time that a server may take to make a bundle.
 const MAKING: Duration = Duration::from_secs(600);
-/// How often the idle watch looks.
+/// How often the idle watch looks, at most.
 const WATCH: Duration = Duration::from_secs(1);
 
 /// Where the server is and how it is known, from the enrolment.
@@ -38,6 +38,7 @@ pub struct Connection {
     base: Url,
     token: Option<String>,
     mismatch: Mismatch,
+    silence: Duration,
 }
 
 impl Connection {
@@ -46,6 +47,14 @@ impl Connection {
     /// # Errors
     /// An address that is not `https`, or a machine whose TLS does not start.
     pub fn open(endpoint: &Endpoint) -> Result<Self, TransportError> {
+        Self::open_with(endpoint, IDLE_TIMEOUT)
+    }
+
+    /// The same with another silence after which the line counts as dead; a connection is waited for no longer than that either.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn open_with(endpoint: &Endpoint, silence: Duration) -> Result<Self, TransportError> {
         let address = || TransportError::Address(endpoint.url.clone());
         let base = Url::parse(&endpoint.url).map_err(|_| address())?;
         if base.scheme() != "https" || base.host_str().is_none() {
@@ -56,7 +65,7 @@ impl Connection {
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(silence))
             .pool_max_idle_per_host(1)
             .referer(false)
             .build()
@@ -66,6 +75,7 @@ impl Connection {
             base,
             token: endpoint.token.clone(),
             mismatch,
+            silence,
         })
     }
 
@@ -85,7 +95,8 @@ impl Connection {
         let (http, mut failures) = self.build(request, blob, &activity)?;
         let talk = self.talk(http, request, &activity);
         tokio::pin!(talk);
-        let patience = IDLE_TIMEOUT
+        let watch = WATCH.min(self.silence / 4);
+        let patience = self.silence
             + if request.silence.is_zero() {
                 Duration::ZERO
             } else {
@@ -96,7 +107,7 @@ impl Connection {
             tokio::select! {
                 answer = &mut talk => break answer,
                 () = cancel.ended() => return Err(NoAnswer::Cancelled),
-                () = tokio::time::sleep(WATCH) => {
+                () = tokio::time::sleep(watch) => {
                     let bytes = activity.bytes();
                     if bytes != seen.0 {
                         seen = (bytes, tokio::time::Instant::now());
@@ -159,7 +170,7 @@ impl Connection {
         loop {
             let chunk = tokio::select! {
                 () = cancel.ended() => return Err(Fault::Cancelled),
-                chunk = tokio::time::timeout(IDLE_TIMEOUT, answer.chunk()) => chunk,
+                chunk = tokio::time::timeout(self.silence, answer.chunk()) => chunk,
             };
             let chunk = chunk
                 .map_err(|_| NoAnswer::Offline("silence".into()))?
@@ -241,7 +252,7 @@ impl Connection {
         Ok(Response { status, headers, body })
     }
 
-    fn no_answer(&self, why: &reqwest::Error) -> NoAnswer {
+    pub(crate) fn no_answer(&self, why: &reqwest::Error) -> NoAnswer {
         if why.is_connect() && self.mismatch.was_seen() {
             NoAnswer::WrongServer
         } else {
@@ -252,6 +263,10 @@ impl Connection {
     /// From now on shows this token: the one before may have been replaced by an enrolment.
     pub(crate) fn set_token(&mut self, token: Option<String>) {
         self.token = token;
+    }
+
+    pub(crate) fn silence(&self) -> Duration {
+        self.silence
     }
 
     pub(crate) fn client(&self) -> &Client {

@@ -7,7 +7,7 @@
 //! | [`visit`](mod@visit) | a whole visit: enrolment, sync, numbers |
 //! | [`enrol`] | the device's own request and its officers' |
 //! | [`call`] | single questions outside of a session: enrolment, administration, cases, a file that is handed in |
-//! | [`download`] | a blob by ranges, continued after a cut, checked by its hash |
+//! | [`Original`] | the bytes of a blob by ranges, gone on with after a cut |
 //!
 //! No redirect is followed and no proxy is read from the environment: what the enrolment does not name gets nothing.
 
@@ -16,10 +16,10 @@
 pub mod call;
 pub mod cancel;
 pub mod connection;
-pub mod download;
 pub mod enrol;
 mod file_upload;
 mod jitter;
+mod original;
 pub mod pin;
 mod upload;
 pub mod visit;
@@ -27,7 +27,8 @@ pub mod visit;
 pub use call::{Answer, Caller};
 pub use cancel::Cancel;
 pub use connection::{Connection, Endpoint};
-pub use visit::visit;
+pub use original::Original;
+pub use visit::{visit, visit_with};
 
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,10 @@
 //! Drives a whole visit to the server over HTTPS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fieldseal_core::device::{FieldDevice, Visit, VisitOptions, VisitReport, VisitStep};
+use fieldseal_core::sync::limits::IDLE_TIMEOUT;
 use fieldseal_core::sync::message::Payload;
 use fieldseal_core::sync::{NoAnswer, Progress, SyncStore};
 
@@ -25,7 +27,21 @@ pub fn visit(
     progress: &mut dyn FnMut(&Progress),
     cancel: &Cancel,
 ) -> Result<VisitReport, TransportError> {
-    let connection = Connection::open(&endpoint(device))?;
+    visit_with(device, options, IDLE_TIMEOUT, progress, cancel)
+}
+
+/// The same with another silence after which the line counts as dead.
+///
+/// # Errors
+/// As [`visit`](fn@visit).
+pub fn visit_with(
+    device: &Arc<FieldDevice>,
+    options: VisitOptions,
+    silence: Duration,
+    progress: &mut dyn FnMut(&Progress),
+    cancel: &Cancel,
+) -> Result<VisitReport, TransportError> {
+    let connection = Connection::open_with(&endpoint(device), silence)?;
     let runtime = runtime()?;
     let report = runtime.block_on(visiting(device, connection, options, progress, cancel));
     // A name that is still being looked up cannot be given up, and must not hold the caller.

@@ -12,7 +12,6 @@ use fieldseal_core::sync::Fault;
 use fieldseal_core::sync::message::{Expect, Method, NoAnswer, Payload, Request, Response};
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::BlobHash;
-use fieldseal_transport::download::{DownloadError, download};
 use fieldseal_transport::{Caller, Cancel, Connection, Endpoint};
 
 type Stream = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
@@ -287,59 +286,147 @@ fn cancelling_ends_a_silent_exchange() {
 }
 
 #[test]
-fn a_download_continues_after_cuts_and_is_checked() {
+fn silence_is_offline_and_a_long_poll_may_be_silent() {
+    let peer = Peer::start(2, |n, mut stream| {
+        head(&mut stream);
+        if n == 1 {
+            // Longer than the silence, within what a long poll may take.
+            let _ = stream.sock.set_read_timeout(Some(Duration::from_millis(900)));
+            let _ = stream.read(&mut [0]);
+            answer(&mut stream, "200 OK\r\ncontent-type: application/json", b"{}");
+        } else {
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    let connection = Connection::open_with(&peer.endpoint, Duration::from_millis(300)).unwrap();
+    let Err(NoAnswer::Offline(why)) = get(&connection, 100) else {
+        panic!("a silent peer has answered");
+    };
+    assert!(why.contains("silence"), "{why}");
+    let poll = Request {
+        silence: Duration::from_secs(1),
+        ..request(Method::Get, Payload::Empty, 100)
+    };
+    assert_eq!(
+        exchange(&connection, &poll, None, &Cancel::default()).unwrap().status,
+        200
+    );
+}
+
+#[test]
+fn an_original_goes_on_after_cuts() {
     let bytes: Vec<u8> = (0..500_000_u32).map(|n| (n / 7) as u8).collect();
     let blob = BlobHash::from_bytes(sha256(&bytes));
     let ranges = Arc::new(Mutex::new(Vec::new()));
     let (served, seen) = (bytes.clone(), Arc::clone(&ranges));
     let peer = Peer::start(3, move |_, mut stream| {
         let head = head(&mut stream);
-        let from = head
-            .split("range: bytes=")
-            .nth(1)
-            .unwrap()
-            .split('-')
-            .next()
-            .unwrap()
-            .parse::<usize>()
-            .unwrap();
+        let from = head.split("range: bytes=").nth(1).unwrap();
+        let from = from.split('-').next().unwrap().parse::<usize>().unwrap();
         seen.lock().unwrap().push(from);
         let rest = &served[from..];
         let _ = write!(
             stream,
-            "HTTP/1.1 206 Partial Content\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 206 Partial Content\r\nfieldseal-epoch: 0\r\ncontent-range: bytes {from}-499999/500000\r\ncontent-length: {}\r\n\r\n",
             rest.len()
         );
         let _ = stream.write_all(&rest[..rest.len().min(200_000)]);
         let _ = stream.flush();
     });
-    let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("video.mp4");
-    download(
-        &peer.connection(),
-        blob,
-        500_000,
-        &target,
-        &Cancel::default(),
-        &mut |_| {},
-    )
-    .unwrap();
-    assert!(std::fs::read(&target).unwrap() == bytes);
+    let caller = Caller::open(&peer.endpoint, Cancel::default()).unwrap();
+    let mut most = 0;
+    let mut got = Vec::new();
+    let mut moved = |at| most = at;
+    caller
+        .original(blob, 500_000, &mut moved)
+        .read_to_end(&mut got)
+        .unwrap();
+    assert!(got == bytes);
+    assert_eq!(most, 500_000);
     assert_eq!(*ranges.lock().unwrap(), [0, 200_000, 400_000]);
 }
 
 #[test]
-fn changed_bytes_are_set_aside_and_never_put_in_place() {
-    let peer = Peer::start(1, |_, mut stream| {
-        head(&mut stream);
-        answer(&mut stream, "206 Partial Content", &[1; 100]);
+fn what_is_not_the_rest_of_the_original_is_refused() {
+    let ours = "206 Partial Content\r\nfieldseal-epoch: 0\r\ncontent-range: bytes";
+    let answers = [
+        // Longer than was said, other bytes than were asked for, a portal's page, and a refusal.
+        (format!("{ours} 0-100/101"), vec![1; 101], "server_untrue"),
+        (format!("{ours} 7-99/100"), vec![1; 93], "server_untrue"),
+        (
+            "404 Not Found\r\nfieldseal-epoch: 0\r\ncontent-type: application/problem+json".to_owned(),
+            br#"{"code":"blob_absent"}"#.to_vec(),
+            "blob_absent",
+        ),
+    ];
+    for (said, body, code) in answers {
+        let peer = Peer::start(1, move |_, mut stream| {
+            head(&mut stream);
+            answer(&mut stream, &said, &body);
+        });
+        let caller = Caller::open(&peer.endpoint, Cancel::default()).unwrap();
+        let mut moved = |_| {};
+        let mut original = caller.original(BlobHash::from_bytes([1; 32]), 100, &mut moved);
+        assert!(original.read_to_end(&mut Vec::new()).is_err());
+        assert_eq!(original.fault().unwrap().code(), code);
+    }
+}
+
+/// The half that a server has is not sent again, whoever sent it; a conflict is followed by the question where it stands.
+#[test]
+fn a_file_goes_on_where_the_server_stands() {
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n / 3) as u8).collect();
+    let (served, seen) = (bytes.clone(), Arc::new(Mutex::new(Vec::new())));
+    let told = Arc::clone(&seen);
+    let peer = Peer::start(5, move |n, mut stream| {
+        let head = head(&mut stream);
+        let method = head.split(' ').next().unwrap().to_owned();
+        let offset = head
+            .split("upload-offset: ")
+            .nth(1)
+            .and_then(|rest| rest.split('\r').next())
+            .map(str::to_owned);
+        told.lock()
+            .unwrap()
+            .push(format!("{method} {}", offset.unwrap_or_default()));
+        let tus = "tus-resumable: 1.0.0\r\nfieldseal-epoch: 0";
+        let mut take = |count: usize| {
+            let mut got = vec![0; count];
+            stream.read_exact(&mut got).unwrap();
+            got
+        };
+        match n {
+            // Begun before, by a process that is gone.
+            0 => answer(
+                &mut stream,
+                &format!("201 Created\r\n{tus}\r\nlocation: /v1/uploads/x\r\nupload-offset: 100000"),
+                b"",
+            ),
+            // Another writer was there in the meantime.
+            1 => {
+                take(200_000);
+                let problem = br#"{"code":"upload_offset"}"#;
+                answer(
+                    &mut stream,
+                    &format!("409 Conflict\r\n{tus}\r\ncontent-type: application/problem+json"),
+                    problem,
+                );
+            }
+            2 => answer(&mut stream, &format!("200 OK\r\n{tus}\r\nupload-offset: 250000"), b""),
+            // The answer is lost.
+            3 => assert!(take(50_000) == served[250_000..]),
+            _ => answer(&mut stream, &format!("200 OK\r\n{tus}\r\nupload-offset: 300000"), b""),
+        }
     });
     let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("photo.jpg");
-    let blob = BlobHash::from_bytes(sha256(&[2; 100]));
-    let got = download(&peer.connection(), blob, 100, &target, &Cancel::default(), &mut |_| {});
-    assert!(matches!(got, Err(DownloadError::Changed)) && !target.exists());
-    assert!(target.with_extension("changed").exists());
+    let path = folder.path().join("film");
+    std::fs::write(&path, &bytes).unwrap();
+    let file = Arc::new(std::fs::File::open(&path).unwrap());
+    let caller = Caller::open(&peer.endpoint, Cancel::default()).unwrap();
+    let blob = BlobHash::from_bytes(sha256(&bytes));
+    caller.upload(blob, 300_000, file, None, &mut |_| {}).unwrap();
+    let asked = ["post ", "patch 100000", "head ", "patch 250000", "head "];
+    assert_eq!(*seen.lock().unwrap(), asked);
 }
 
 #[test]

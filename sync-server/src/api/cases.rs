@@ -19,13 +19,20 @@ use crate::ingest::LeaseRequest;
 use crate::ledger::{LineKind, LineQuery, SearchWords};
 use crate::projection::{CaseSummary, case_view};
 
+/// Cases on a page, at most and where nobody says.
+const CASES_MOST: u64 = 500;
+
 #[derive(Deserialize)]
 pub struct Search {
     #[serde(default)]
     query: String,
+    /// Of the page before.
+    cursor: Option<String>,
+    limit: Option<u64>,
 }
 
-/// `GET /v1/cases?query=`
+/// `GET /v1/cases?query=&cursor=&limit=`: a page of the register. A case that moves in the meantime may stand on two pages or on
+/// none; who wants every case reads the feed.
 pub async fn register(
     State(app): State<App>,
     caller: Caller,
@@ -34,14 +41,22 @@ pub async fn register(
     let caller = caller.supervisor()?;
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let mut wanted = LineQuery::new(LineKind::Case, SearchWords::parse(&search.query));
-    wanted.limit = u64::MAX;
+    wanted.limit = search.limit.unwrap_or(CASES_MOST).clamp(1, CASES_MOST);
+    wanted.skip = match search.cursor.as_deref() {
+        None | Some("") => 0,
+        Some(text) => text.parse().map_err(|_| Problem::bad_request("cursor"))?,
+    };
+    let reached = wanted.skip.saturating_add(wanted.limit);
     let page = app.server.ledger.lines(wanted).await?;
     let items: Vec<CaseSummary> = page
         .lines
         .iter()
         .filter_map(|line| serde_json::from_slice(&line.shown).ok())
         .collect();
-    Ok(Json(json!({ "as_of": *app.server.place.borrow(), "items": items })))
+    let next = (reached < page.total).then(|| reached.to_string());
+    Ok(Json(
+        json!({ "as_of": *app.server.place.borrow(), "total": page.total, "items": items, "cursor": next }),
+    ))
 }
 
 /// `GET /v1/cases/{case}`

@@ -28,6 +28,41 @@ pub struct Ask {
     #[serde(default)]
     wait: u64,
     max_bytes: Option<usize>,
+    /// Of a supervisor: only these cases, ids with commas between them.
+    cases: Option<String>,
+}
+
+/// Cases that a supervisor may name; her address of the question stays below 8 KiB.
+const CASES_MOST: usize = 200;
+
+/// What a reader gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    /// A supervisor's: everything.
+    All,
+    /// A supervisor's who said so: these cases, beside what everybody gets. What happened in a case before it was named comes only to
+    /// a reader that begins anew.
+    Listed(Vec<CaseId>),
+    /// A tablet's: the cases in which it or its officers are named.
+    Named,
+}
+
+impl Scope {
+    fn of(caller: &Caller, asked: Option<&str>) -> Result<Self, Problem> {
+        let Some(asked) = asked.filter(|_| caller.token.role == "supervisor") else {
+            let all = caller.token.role == "supervisor";
+            return Ok(if all { Self::All } else { Self::Named });
+        };
+        let ids = asked.split(',').filter(|id| !id.is_empty()).map(str::parse);
+        let cases: Vec<CaseId> = ids
+            .take(CASES_MOST + 1)
+            .collect::<Result<_, _>>()
+            .map_err(|_| Problem::bad_request("cases: not ids with commas between them"))?;
+        if cases.len() > CASES_MOST {
+            return Err(Problem::bad_request("cases: more than 200"));
+        }
+        Ok(Self::Listed(cases))
+    }
 }
 
 /// Where a reader is.
@@ -77,7 +112,7 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
         Some(text) => Cursor::parse(text, &epoch).ok_or_else(unknown)?,
     };
     let max_bytes = ask.max_bytes.unwrap_or(1 << 20).clamp(1, PAGE_MOST);
-    let all = caller.token.role == "supervisor";
+    let scope = Scope::of(&caller, ask.cases.as_deref())?;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(ask.wait).min(POLL_MOST);
     let mut place = app.server.place.clone();
     let mut draining = app.server.draining.subscribe();
@@ -96,7 +131,7 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
                 return Err(Problem::new(StatusCode::UNAUTHORIZED, "device_revoked", []));
             }
             let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
-            page(&app, device, all, &mut cursor, max_bytes).await?
+            page(&app, device, &scope, &mut cursor, max_bytes).await?
         };
         let rest = cursor.next < cursor.high || cursor.high < size;
         if items.is_empty() && rest {
@@ -109,7 +144,9 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
-        return answer(&app, &epoch, cursor, size, &items, all).await.map(Json);
+        // A tablet holds the attestations that its own operations name; who reads everybody's needs everybody's.
+        let attested = scope != Scope::Named;
+        return answer(&app, &epoch, cursor, size, &items, attested).await.map(Json);
     }
 }
 
@@ -117,7 +154,7 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
 async fn page(
     app: &App,
     device: DeviceId,
-    all: bool,
+    scope: &Scope,
     cursor: &mut Cursor,
     max_bytes: usize,
 ) -> Result<Vec<OperationRow>, Problem> {
@@ -125,10 +162,16 @@ async fn page(
     if cursor.next >= cursor.high {
         return Ok(Vec::new());
     }
-    if all {
-        let rows = ledger
-            .operations(FeedScope::All, cursor.next, cursor.high, max_bytes)
-            .await?;
+    let whole = match scope {
+        Scope::All => Some(FeedScope::All),
+        Scope::Listed(cases) => Some(FeedScope::Device {
+            device,
+            cases: cases.clone(),
+        }),
+        Scope::Named => None,
+    };
+    if let Some(whole) = whole {
+        let rows = ledger.operations(whole, cursor.next, cursor.high, max_bytes).await?;
         cursor.next = after(&rows, cursor.high);
         cursor.fill = cursor.low;
         return Ok(rows);
@@ -192,10 +235,9 @@ async fn answer(
     cursor: Cursor,
     size: u64,
     items: &[OperationRow],
-    all: bool,
+    attested: bool,
 ) -> Result<Value, Problem> {
-    // A tablet holds the attestations that its own operations name; who reads everybody's needs everybody's.
-    let attestations = if all {
+    let attestations = if attested {
         named_attestations(app, items).await?
     } else {
         Vec::new()

@@ -23,7 +23,7 @@ use crate::ledger::ChainKey;
 /// Runs that one index receipt names at most; the client asks for the rest from there.
 const RUNS_MOST: usize = 10_000;
 /// Operations that one index receipt is made from at most; the client asks for the rest from there.
-const OPERATIONS_MOST: u64 = 10_000;
+const OPERATIONS_MOST: u64 = 2_000;
 
 fn chain(device: &str, incarnation: &str) -> Result<ChainKey, Problem> {
     let device = device.parse().map_err(|_| Problem::not_found())?;

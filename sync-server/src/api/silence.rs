@@ -57,5 +57,7 @@ where
             }
         }
     });
-    Body::from_stream(stream::unfold(take, |mut take| async { take.recv().await.map(|part| (part, take)) }))
+    Body::from_stream(stream::unfold(take, |mut take| async {
+        take.recv().await.map(|part| (part, take))
+    }))
 }

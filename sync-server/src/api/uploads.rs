@@ -285,7 +285,13 @@ fn metadata(headers: &HeaderMap) -> Result<Metadata, Problem> {
             "media_type" if !value.is_empty() && value.len() <= 127 && value.bytes().all(|b| b.is_ascii_graphic()) => {
                 media_type = value
             }
-            "for" => named_by = Some(value.parse().map_err(|_| Problem::bad_request("Upload-Metadata: for is no device"))?),
+            "for" => {
+                named_by = Some(
+                    value
+                        .parse()
+                        .map_err(|_| Problem::bad_request("Upload-Metadata: for is no device"))?,
+                )
+            }
             _ => {}
         }
     }

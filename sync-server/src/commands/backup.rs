@@ -54,7 +54,9 @@ pub(super) async fn run(dir: &Path, out: &Path, with_findings: bool) -> Outcome 
     let mut manifest = copy(dir, out).await.map_err(failed)?;
     let unlike = verify(out, &manifest).map_err(|error| failed(error.into()))?;
     if !unlike.is_empty() {
-        return Err(failed(format!("the copy is not what was read: {}", unlike.join(", ")).into()));
+        return Err(failed(
+            format!("the copy is not what was read: {}", unlike.join(", ")).into(),
+        ));
     }
     let findings = findings(out).await.map_err(failed)?;
     if !findings.is_empty() && !with_findings {
@@ -67,7 +69,11 @@ pub(super) async fn run(dir: &Path, out: &Path, with_findings: bool) -> Outcome 
     manifest.findings = findings;
     // The manifest is what makes a folder a backup: it comes last, after everything else is durable.
     put(out, &manifest).map_err(|error| failed(error.into()))?;
-    Ok(told(out, &manifest, "备份完成，已与来源比对并全部复核 backed up, compared and checked"))
+    Ok(told(
+        out,
+        &manifest,
+        "备份完成，已与来源比对并全部复核 backed up, compared and checked",
+    ))
 }
 
 /// The same checks on a backup that was made before.

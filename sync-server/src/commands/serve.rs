@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::{TcpKeepaliveConfig, TcpConfigAcceptor, TcpSocketConfig};
+use axum_server::accept::{TcpConfigAcceptor, TcpKeepaliveConfig, TcpSocketConfig};
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use fieldseal_core::catalogue::Param;
@@ -75,7 +75,10 @@ impl Serve {
         let silence = server.config.limits.silence();
         let mut service = axum_server::from_tcp_rustls(listener, tls)
             .map_err(Failure::of)?
-            .map(|tls| tls.handshake_timeout(silence).acceptor(TcpConfigAcceptor::new(socket(silence))))
+            .map(|tls| {
+                tls.handshake_timeout(silence)
+                    .acceptor(TcpConfigAcceptor::new(socket(silence)))
+            })
             .first_request_timeout(silence)
             .handle(handle);
         // A connection on which nobody asks anything any more is closed, and a half head does not keep it open.

@@ -98,7 +98,9 @@ impl Uploads {
             after = last.key.clone();
             let mut noted = Vec::new();
             for register in &page {
-                let Ok(sha256) = register.key.as_slice().try_into() else { continue };
+                let Ok(sha256) = register.key.as_slice().try_into() else {
+                    continue;
+                };
                 let first = ledger.blob_refs(sha256).await?.first().map(|named| named.device);
                 noted.extend(first.map(|device| row::held(&sha256, device)));
             }

@@ -13,6 +13,7 @@ use fieldseal_sync_server::api::ROUTES;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+use crate::raw::Raw;
 use crate::world::*;
 
 async fn checkpoint(world: &World) -> Checkpoint {
@@ -379,4 +380,243 @@ async fn numbers_are_leased_once_and_enterprises_imported() {
         2
     );
     world.fsck();
+}
+
+/// What is under way at SIGTERM is answered: a push and an upload whose bodies are half here, and a reader that waits for news.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_at_a_stop_is_answered() {
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    let data = vec![3_u8; 100_000];
+    let fields = vec![(
+        "evidence/a/sha256".to_owned(),
+        Value::bytes(fieldseal_proof::hash::sha256(&data)),
+    )];
+    let frames = [device.open(), device.write("evidence.seal", None, fields).frame()];
+    assert_eq!(world.push(&device, &frames).await.0, 200);
+    let mut cursor = String::new();
+    let _ = world.feed(&device, &mut cursor).await;
+    let path = format!("/v1/feed?cursor={cursor}&wait=50");
+    let poll = world.ask(Method::GET, &path, &device.token).send();
+    let poll = tokio::spawn(poll);
+    let hash = fieldseal_proof::encoding::base64(hex::encode(fieldseal_proof::hash::sha256(&data)).as_bytes());
+    let created = world
+        .ask(Method::POST, "/v1/uploads", &device.token)
+        .header("tus-resumable", "1.0.0")
+        .header("upload-length", data.len())
+        .header("upload-metadata", format!("sha256 {hash}"))
+        .send()
+        .await
+        .unwrap();
+    let place = created.headers()["location"].to_str().unwrap().to_owned();
+    let note = device.note("half of it is here");
+    let push = format!("/v1/log/{}/{}", device.id, device.incarnation);
+    let token = device.token.clone();
+    let (uploading, pushing) = tokio::task::block_in_place(|| {
+        // Each line says that its body is awaited before the first byte of it: then the request is under way.
+        let begin = |method: &str, path: &str, length: usize, more: &str| {
+            let mut line = Raw::open(&world);
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\
+                 Expect: 100-continue\r\n{more}\r\n"
+            );
+            line.say(head.as_bytes());
+            assert!(line.head().starts_with("http/1.1 100"));
+            line
+        };
+        let tus = "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\n";
+        let mut uploading = begin("PATCH", &place, data.len(), tus);
+        uploading.say(&data[..60_000]);
+        let mut pushing = begin("POST", &push, note.len(), "");
+        pushing.say(&note[..note.len() / 2]);
+        (uploading, pushing)
+    });
+    world.terminate();
+    // The reader's answer shows that the server has begun to stop.
+    let answer = poll.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200, "a long poll is answered at once");
+    tokio::task::block_in_place(|| {
+        let (mut uploading, mut pushing) = (uploading, pushing);
+        pushing.say(&note[note.len() / 2..]);
+        uploading.say(&data[60_000..]);
+        let answer = pushing.head();
+        assert!(answer.starts_with("http/1.1 200"), "{answer}");
+        let answer = uploading.head();
+        assert!(
+            answer.starts_with("http/1.1 204") && answer.contains("upload-offset: 100000"),
+            "{answer}"
+        );
+    });
+    world.ended();
+    world.start();
+    let path = format!("{push}/head");
+    let (_, head) = world.json(world.ask(Method::GET, &path, &device.token)).await;
+    assert_eq!(head["seq"], 2, "what was answered is there");
+    world.fsck();
+}
+
+/// A backup whose source, or which itself, is spoilt is none, and says what does not hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_spoilt_data_and_a_spoilt_backup_are_found_out() {
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    let data = vec![3_u8; 100_000];
+    let hash = fieldseal_proof::hash::sha256(&data);
+    let fields = vec![("evidence/a/sha256".to_owned(), Value::bytes(hash))];
+    let frames = [device.open(), device.write("evidence.seal", None, fields).frame()];
+    assert_eq!(world.push(&device, &frames).await.0, 200);
+    let metadata = format!(
+        "sha256 {}",
+        fieldseal_proof::encoding::base64(hex::encode(hash).as_bytes())
+    );
+    let sent = world
+        .ask(Method::POST, "/v1/uploads", &device.token)
+        .header("tus-resumable", "1.0.0")
+        .header("upload-length", data.len())
+        .header("upload-metadata", metadata)
+        .header("content-type", "application/offset+octet-stream")
+        .body(data);
+    assert_eq!(sent.send().await.unwrap().status(), 201);
+    let _ = world.feed(&device, &mut String::new()).await;
+    let out = |name: &str| world.folder.path().join(name);
+    let backup = |name: &str, more: &[&str]| {
+        let (dir, out) = (world.dir(), out(name));
+        let words = ["backup", "--dir", dir.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        world.attempt(&[&words, more].concat())
+    };
+    let check = |name: &str| world.attempt(&["check-backup", "--from", out(name).to_str().unwrap()]);
+    let (code, said) = backup("good", &[]);
+    assert_eq!((code, &said["findings"]), (Some(0), &json!([])), "{said}");
+    assert_eq!(check("good").0, Some(0), "while the server runs and after");
+
+    // One bit of a file of the copy, of its ledger, of a tile, of its checkpoint, of a key; one file gone.
+    let object = only_file(&out("good/blobs/objects"));
+    let tile = only_file(&out("good/tiles/tile/entries"));
+    let spoils = [
+        (object, "blob"),
+        (out("good/ledger.sqlite"), "ledger.sqlite"),
+        (tile, "tile/entries"),
+        (out("good/tiles/checkpoint"), "tiles/checkpoint"),
+        (out("good/keys/vault.key"), "keys/vault.key"),
+    ];
+    for (path, named) in spoils {
+        let whole = std::fs::read(&path).unwrap();
+        let mut spoilt = whole.clone();
+        let at = spoilt.len() / 2;
+        spoilt[at] ^= 1;
+        std::fs::write(&path, &spoilt).unwrap();
+        let (code, said) = check("good");
+        assert_eq!(
+            (code, &said["error"]["code"]),
+            (Some(1), &json!("backup_spoilt")),
+            "{said}"
+        );
+        assert!(said.to_string().contains(named), "{named}: {said}");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(check("good").0, Some(1), "{named} is gone");
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(check("good").0, Some(0));
+    }
+
+    // The same at the source: the copy is true to it, and is no backup all the same.
+    let object = only_file(&world.dir().join("blobs/objects"));
+    let whole = std::fs::read(&object).unwrap();
+    let mut spoilt = whole.clone();
+    spoilt[50_000] ^= 1;
+    std::fs::write(&object, &spoilt).unwrap();
+    let (code, said) = backup("of-a-spoilt-file", &[]);
+    assert_eq!(
+        (code, &said["error"]["code"]),
+        (Some(1), &json!("backup_failed")),
+        "{said}"
+    );
+    assert!(said.to_string().contains(&hex::encode(hash)), "{said}");
+    assert!(
+        !out("of-a-spoilt-file/backup.json").exists(),
+        "nothing restores from it"
+    );
+    let (code, said) = backup("the-rest", &["--with-findings"]);
+    assert_eq!(
+        (code, said["findings"].as_array().map(Vec::len)),
+        (Some(0), Some(1)),
+        "{said}"
+    );
+    assert_eq!(check("the-rest").0, Some(0), "what was known is not found again");
+    std::fs::write(&object, &whole).unwrap();
+
+    // Leaves that do not give the signed root, in a database that SQLite finds in order.
+    world.stop();
+    let ledger = rusqlite::Connection::open(world.dir().join("ledger.sqlite")).unwrap();
+    ledger
+        .execute("UPDATE leaf SET data = zeroblob(32) WHERE idx = 1", [])
+        .unwrap();
+    drop(ledger);
+    let dir = world.dir();
+    let target = world.folder.path().join("of-other-leaves");
+    let words = [
+        "backup",
+        "--dir",
+        dir.to_str().unwrap(),
+        "--out",
+        target.to_str().unwrap(),
+    ];
+    let (code, said) = world.attempt(&words);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.to_string().contains("do not give the root"), "{said}");
+}
+
+/// The one file below a folder.
+fn only_file(folder: &std::path::Path) -> PathBuf {
+    let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    if entry.is_dir() { only_file(&entry) } else { entry }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_lists_come_in_pages() {
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    let supervisor = world.device(12, "supervisor").await;
+    let mut frames = vec![device.open()];
+    for n in 1..=7 {
+        let begin = vec![("party/name".into(), Value::text(format!("企业{n}")))];
+        frames.push(device.write("inspection.begin", Some(case(n)), begin).frame());
+    }
+    assert_eq!(world.push(&device, &frames).await.0, 200);
+    // More operations than one index receipt is made from.
+    for _ in 0..5 {
+        let frames: Vec<_> = (0..420).map(|n| device.note(&format!("{n}"))).collect();
+        assert_eq!(world.push(&device, &frames).await.0, 200);
+    }
+    let _ = world.feed(&device, &mut String::new()).await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/cases?limit=3&cursor={cursor}");
+        let (status, page) = world.json(world.ask(Method::GET, &path, &supervisor.token)).await;
+        assert_eq!((status.as_u16(), &page["total"]), (200, &json!(7)), "{page}");
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 3);
+        seen.extend(items.iter().map(|item| item["case"].as_str().unwrap().to_owned()));
+        match page["cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 7);
+    let (status, _) = world
+        .json(world.ask(Method::GET, "/v1/cases?cursor=x", &supervisor.token))
+        .await;
+    assert_eq!(status, 400);
+    let (mut from, mut answers) = (0, 0);
+    while from <= device.seq - 1 {
+        let path = format!("/v1/log/{}/{}/receipts?from={from}", device.id, device.incarnation);
+        let answer = world.ask(Method::GET, &path, &device.token).send().await.unwrap();
+        let receipt = fieldseal_proof::receipt::IndexReceipt::decode(&answer.bytes().await.unwrap()).unwrap();
+        let covered: u64 = receipt.runs.iter().map(|(_, _, count)| count).sum();
+        assert!((1..=2_000).contains(&covered), "{covered}");
+        from += covered;
+        answers += 1;
+    }
+    assert_eq!((from, answers), (device.seq, 2));
 }

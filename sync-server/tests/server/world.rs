@@ -225,14 +225,24 @@ impl World {
 
     /// SIGTERM; the exit must be clean.
     pub fn stop(&mut self) {
-        let mut child = self.running.take().unwrap();
+        self.terminate();
+        self.ended();
+    }
+
+    /// Waits for the end, which must be clean.
+    pub fn ended(&mut self) {
+        assert!(self.running.take().unwrap().wait().unwrap().success());
+    }
+
+    /// SIGTERM, and nothing more.
+    pub fn terminate(&self) {
+        let child = self.running.as_ref().unwrap();
         // The shell's own kill: a bare Debian has no program of that name.
         let sent = Command::new("sh")
             .args(["-c", "kill -TERM \"$1\"", "sh", &child.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success());
-        assert!(child.wait().unwrap().success());
     }
 
     pub fn admin_token(&self) -> String {

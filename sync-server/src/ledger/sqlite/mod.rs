@@ -61,12 +61,17 @@ impl SqliteLedger {
     /// # Errors
     /// A file that is no database at all.
     pub fn damage(path: &Path) -> Result<Vec<String>, LedgerError> {
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(rows::failed)?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(rows::failed)?;
         let mut check = connection.prepare("PRAGMA integrity_check(20)").map_err(rows::failed)?;
-        let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(rows::failed)?;
+        let lines = check
+            .query_map([], |row| row.get::<_, String>(0))
+            .map_err(rows::failed)?;
         let lines: rusqlite::Result<Vec<String>> = lines.collect();
-        Ok(lines.map_err(rows::failed)?.into_iter().filter(|line| line != "ok").collect())
+        Ok(lines
+            .map_err(rows::failed)?
+            .into_iter()
+            .filter(|line| line != "ok")
+            .collect())
     }
 
     /// A ledger that is gone with the process.

@@ -7,10 +7,11 @@ use clap::Args;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::clock::REPORTED_JUMP_MS;
 use fieldseal_core::device::{EnrolmentRound, FieldDevice, VisitOptions};
+use fieldseal_core::sync::limits::IDLE_TIMEOUT;
 use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncReport};
 use fieldseal_proof::suite::Suite;
 use fieldseal_transport::enrol::EnrolmentError;
-use fieldseal_transport::{Cancel, enrol, visit};
+use fieldseal_transport::{Cancel, enrol, visit_with};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ports};
@@ -49,6 +50,9 @@ pub struct SyncArgs {
     /// Records only; evidence waits
     #[arg(long, value_name = "PLANE", value_parser = ["records"])]
     only: Option<String>,
+    /// Silence after which the line counts as dead; longer for a satellite, shorter where it is good
+    #[arg(long, value_name = "SECONDS", default_value_t = IDLE_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=600))]
+    silence: u64,
     /// Charge of the battery, told to the server with the device's health
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     battery: Option<u8>,
@@ -119,7 +123,8 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
         desk.device.tell_battery(percent);
     }
     let mut shown = |progress: &Progress| shell.progress(&progress_line(shell, progress));
-    let visited = visit(&desk.device, options, &mut shown, &Cancel::default());
+    let silence = Duration::from_secs(args.silence);
+    let visited = visit_with(&desk.device, options, silence, &mut shown, &Cancel::default());
     shell.progress_over();
     let report = visited?;
     if let Some(refused) = report.enrolment.refused {

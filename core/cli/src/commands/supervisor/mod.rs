@@ -1,15 +1,19 @@
 //! `fieldseal supervisor`: a laptop that assigns, sees, decides and exports; usable without a network.
 
+mod fetch;
 mod office;
 mod see;
 
 use clap::{Args, Subcommand};
+use fieldseal_proof::ids::CaseId;
 use serde::Deserialize;
+use serde_json::json;
 use std::path::PathBuf;
 
 use super::batch::{self, BatchArgs};
 use super::device::exchange::{self, EnrolArgs, OfficerAddArgs, SyncArgs};
 use super::device::verbs::Attest;
+use super::device::write::id;
 use super::device::{At, read, unlock};
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -27,6 +31,15 @@ pub enum SupervisorCommand {
     Status,
     /// Tries the PIN and begins a session
     Unlock,
+    /// Shows or chooses the cases that sync brings to this laptop
+    Scope {
+        /// Only these; what is held already stays
+        #[arg(num_args = 1..=200)]
+        case: Vec<String>,
+        /// Every case again
+        #[arg(long, conflicts_with = "case")]
+        all: bool,
+    },
     /// Lists the cases
     Cases {
         /// Words of party, title or number
@@ -52,6 +65,15 @@ pub enum SupervisorCommand {
         /// New folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+    },
+    /// Fetches the originals of a case, or one piece of evidence, into this laptop's vault
+    Fetch {
+        /// Case or evidence
+        #[arg(value_name = "CASE|EVIDENCE")]
+        what: String,
+        /// New folder for readable copies
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Hands in a rescue file that somebody brought on a stick
     HandIn { file: PathBuf },
@@ -182,11 +204,13 @@ pub fn run(shell: &Shell, at: &At, command: SupervisorCommand) -> Result<Outcome
         SupervisorCommand::Sync(args) => exchange::sync(&desk, &args),
         SupervisorCommand::Status => read::status(&desk),
         SupervisorCommand::Unlock => unlock(&desk, at.officer.as_deref()),
+        SupervisorCommand::Scope { case, all } => scope(&desk, &case, all),
         SupervisorCommand::Cases { query } => see::cases(&desk, query.as_deref()),
         SupervisorCommand::Show { case } => see::show(&desk, &case),
         SupervisorCommand::Enterprises { query } => see::enterprises(&desk, query.as_deref()),
         SupervisorCommand::Pack { chosen } => read::pack(&desk, chosen.as_deref()),
         SupervisorCommand::Export { case, out } => office::export(&desk, &case, &out),
+        SupervisorCommand::Fetch { what, out } => fetch::fetch(&desk, &what, out.as_deref()),
         SupervisorCommand::HandIn { file } => office::hand_in(&desk, &file),
         SupervisorCommand::Fsck => read::fsck(&desk),
         SupervisorCommand::Batch(args) => {
@@ -196,4 +220,18 @@ pub fn run(shell: &Shell, at: &At, command: SupervisorCommand) -> Result<Outcome
         }
         SupervisorCommand::Write(decision) => office::run(&desk, at.officer.as_deref(), decision),
     }
+}
+
+/// The cases that sync brings: a laptop on the road need not carry the whole county.
+fn scope(desk: &Desk<'_>, cases: &[String], all: bool) -> Result<Outcome, Failure> {
+    if all || !cases.is_empty() {
+        let cases = cases.iter().map(|case| id(case)).collect::<Result<Vec<CaseId>, _>>()?;
+        desk.device.want_cases(&cases)?;
+    }
+    let wanted: Vec<String> = desk.device.wanted_cases()?.iter().map(CaseId::to_string).collect();
+    let line = match wanted.is_empty() {
+        true => desk.shell.say("同步全部案件。", "Sync brings every case.").to_owned(),
+        false => wanted.join("\n"),
+    };
+    Ok(Outcome::new(json!({ "all": wanted.is_empty(), "cases": wanted })).line(line))
 }

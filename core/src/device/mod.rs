@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::ids::{CaseId, InspectionId, OpId};
+use fieldseal_proof::operation::RequiredSigner;
 use fieldseal_proof::suite::Suite;
 
 use crate::clock::{Clock, ClockJump, DeviceTime};
@@ -409,9 +410,11 @@ impl FieldDevice {
 
 /// An act with an empty place around it.
 pub(crate) fn operation_of(act: Act) -> NewOperation {
+    let signers = act.signers().iter().cloned().map(RequiredSigner::Role).collect();
     let (kind, fields) = act.into_parts();
     NewOperation {
         fields,
+        signers,
         ..NewOperation::new(kind.as_str())
     }
 }

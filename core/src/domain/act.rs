@@ -10,6 +10,7 @@ use super::Kind;
 pub struct Act {
     kind: Kind,
     fields: Vec<(String, Value)>,
+    signers: Vec<String>,
 }
 
 impl Act {
@@ -17,6 +18,7 @@ impl Act {
         Act {
             kind,
             fields: Vec::new(),
+            signers: Vec::new(),
         }
     }
 
@@ -30,9 +32,20 @@ impl Act {
         &self.fields
     }
 
+    /// Roles whose signature the rule pack asks for. They go into the header, where a stranger without the pack reads them.
+    pub fn signers(&self) -> &[String] {
+        &self.signers
+    }
+
     /// Takes it apart for sealing.
     pub fn into_parts(self) -> (Kind, Vec<(String, Value)>) {
         (self.kind, self.fields)
+    }
+
+    /// Asks for these roles' signatures.
+    pub(super) fn signed_by(mut self, roles: &[String]) -> Act {
+        self.signers.extend_from_slice(roles);
+        self
     }
 
     pub(super) fn put(mut self, path: impl Into<String>, value: Value) -> Act {

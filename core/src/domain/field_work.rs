@@ -113,6 +113,7 @@ impl CredentialsShown {
         let at = |field: &str| format!("credentials/{}/{field}", self.id);
         let certificates = self.certificates.iter().map(|c| Value::text(c.as_str())).collect();
         Ok(Act::new(Kind::CredentialsShow)
+            .signed_by(pack.credentials_attested_by())
             .put(
                 at("officers"),
                 Value::Array(self.officers.iter().map(|o| Value::bytes(o.as_bytes())).collect()),

@@ -89,10 +89,7 @@ impl Kind {
 
     /// The least set of signing roles that the specification asks for; a pack may add.
     pub fn least_signers(self) -> &'static [&'static str] {
-        match self {
-            Kind::CredentialsShow | Kind::DocumentIssue => &["officer", "second_officer"],
-            _ => &[],
-        }
+        fieldseal_proof::bundle::least_signers(self.as_str())
     }
 
     fn row(self) -> &'static (Kind, &'static str, Author) {

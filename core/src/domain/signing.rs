@@ -35,12 +35,12 @@ pub struct DocumentIssue {
 
 impl DocumentIssue {
     pub fn act(self, pack: &RulePack) -> Result<Act, Refusal> {
-        if pack.document(&self.kind).is_none() {
+        let Some(definition) = pack.document(&self.kind) else {
             return Err(Refusal::new(
                 "not_in_pack",
                 [("what", Param::label("type")), ("id", Param::text(self.kind))],
             ));
-        }
+        };
         if self.fields.len() > 200_000 {
             return Err(Refusal::new(
                 "field_too_long",
@@ -50,6 +50,7 @@ impl DocumentIssue {
         bounded("items", self.rests_on.len(), 4000)?;
         let at = |field: &str| format!("document/{}/{field}", self.document);
         Ok(Act::new(Kind::DocumentIssue)
+            .signed_by(&definition.attested_by)
             .text(at("type"), self.kind)
             .text_opt(at("number"), self.number)
             .put(at("template"), Value::bytes(self.template.as_bytes()))

@@ -128,6 +128,11 @@ impl RulePack {
         &self.head
     }
 
+    /// Roles that attest that credentials were shown.
+    pub fn credentials_attested_by(&self) -> &[String] {
+        &self.head.credentials_attested_by
+    }
+
     /// Whether it applies on a day.
     pub fn in_force(&self, day: Day) -> bool {
         let date = |text: &str| Day::parse("date", text).ok();

@@ -50,6 +50,9 @@ pub struct PackHead {
     /// Clauses that `clauses.toml` does not have may be cited as they are written.
     #[serde(default)]
     pub open_clauses: bool,
+    /// Roles that attest that credentials were shown; adds to the specification's least set.
+    #[serde(default)]
+    pub credentials_attested_by: Vec<String>,
     /// Who approved it; empty while nobody has.
     pub approved_by: String,
 }

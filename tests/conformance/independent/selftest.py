@@ -1,4 +1,4 @@
-"""The pure-Python signatures compared with openssl, and the SSHSIG reader with ssh-keygen."""
+"""The pure-Python signatures compared with openssl, the SSHSIG reader with ssh-keygen, the ciphers with their RFCs."""
 
 import glob
 import json
@@ -9,6 +9,7 @@ import tempfile
 import bag
 import keys
 import p256
+import sealed
 import sshsig
 from hashing import hex_bytes, pae
 from refusal import Refused
@@ -102,9 +103,47 @@ def _ssh(folder, scratch):
     return 2, failed
 
 
+def _ciphers():
+    """The examples of RFC 7748 (5.2), RFC 5869 (A.1, its first 32 bytes), RFC 8439 (2.8.2) and of the XChaCha draft (2.2.1)."""
+    text = (b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+            b"sunscreen would be it.")
+    key, nonce = bytes(range(0x80, 0xa0)), bytes.fromhex("070000004041424344454647")
+    binding = bytes.fromhex("50515253c0c1c2c3c4c5c6c7")
+    hidden = sealed.chacha20(key, 1, nonce, text)
+    whole = hidden + bytes.fromhex("1ae10b594f09e26a7e902ecbd0600691")
+    other = bytes([whole[0] ^ 1]) + whole[1:]
+    wanted = {
+        "x25519": (
+            sealed.x25519(
+                bytes.fromhex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4"),
+                bytes.fromhex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c"),
+            ).hex(),
+            "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+        ),
+        "hkdf": (
+            sealed.hkdf(bytes(range(13)), bytes([0x0b] * 22), bytes(range(0xf0, 0xfa))).hex(),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf",
+        ),
+        "chacha20-poly1305": (sealed.aead_open(key, nonce, binding, whole), text),
+        "chacha20-poly1305 changed": (sealed.aead_open(key, nonce, binding, other), None),
+        "hchacha20": (
+            sealed.hchacha20(bytes(range(32)), bytes.fromhex("000000090000004a0000000031415927")).hex(),
+            "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc",
+        ),
+    }
+    failed = 0
+    for name, (found, expected) in wanted.items():
+        if found != expected:
+            failed += 1
+            print(f"{name}: {found}, the RFC says {expected}")
+    return len(wanted), failed
+
+
 def run(folder):
     with tempfile.TemporaryDirectory() as scratch:
         compared, failed = _signatures(folder, scratch)
         more, wrong = _ssh(folder, scratch)
-    print(f"{compared + more - failed - wrong} agreed, {failed + wrong} differed")
-    return failed + wrong
+    ciphers, odd = _ciphers()
+    all_failed = failed + wrong + odd
+    print(f"{compared + more + ciphers - all_failed} agreed, {all_failed} differed")
+    return all_failed

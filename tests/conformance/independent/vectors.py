@@ -6,12 +6,14 @@ import os
 
 import body as bodies
 import cbor
+import handed
 import keys
 import merkle
 import notes
 import operations
 import receipts
 import rolls
+import sealed
 import tiles
 from bundle import Report
 from findings import ANCHORED, WITNESSED
@@ -294,6 +296,28 @@ def _trust(given):
     return {"root_key_id": found.root_key_id.hex(), "log": found.log.name}
 
 
+def _pack(given):
+    found = handed.Pack(hex_bytes(given["file"]), hex_bytes(given["key_log"]))
+    return {"hash": found.hash.hex(), "files": found.files}
+
+
+def _enrolment_text(given):
+    return handed.Enrolment(given["text"]).output()
+
+
+def _rescue(given):
+    return {"records": handed.rescue_records(hex_bytes(given["file"]))}
+
+
+def _vault(given):
+    raw, by_vault = hex_bytes(given["file"]), hex_bytes(given["vault_key"])
+    plain = sealed.EvidenceFile(raw, vault_key=by_vault).plain
+    if "escrow_secret" in given:
+        again = sealed.EvidenceFile(raw, escrow_secret=hex_bytes(given["escrow_secret"])).plain
+        need(again == plain, "refused", "escrow and vault differ")
+    return {"sha256": sha256(plain).hex(), "size": len(plain)}
+
+
 TYPES = {
     "cbor": _cbor, "hash": _hash, "public-key": _public_key, "signature": _signature,
     "proquint": _proquint, "body": _body, "header": _header, "operation": _operation,
@@ -304,9 +328,8 @@ TYPES = {
     "batch-receipt": _batch_receipt, "blob-receipt": _blob_receipt,
     "index-receipt": _index_receipt, "trust": _trust,
     "tiles": _tiles, "tile-path": _tile_path, "merge-state": _merge_state,
+    "pack": _pack, "enrolment-text": _enrolment_text, "rescue": _rescue, "vault": _vault,
 }
-# What no stranger at a hearing is given; the crates that own these check them.
-NOT_FOR_STRANGERS = ("pack", "vault", "rescue", "enrolment-text")
 
 
 def differences(expected, found, path="output"):
@@ -373,14 +396,11 @@ def judge(vector, folder):
 
 
 def run(folder, show_words=False):
-    passed = failed = left = 0
+    passed = failed = 0
     for path in sorted(glob.glob(os.path.join(folder, "*", "*", "*.json"))):
         name = os.path.relpath(path, folder)
         with open(path, encoding="utf-8") as file:
             vector = json.load(file)
-        if vector["type"] in NOT_FOR_STRANGERS:
-            left += 1
-            continue
         try:
             wrong, word = judge(vector, folder)
         except Exception as fault:  # a fault of this verifier is a failed vector, not the end of the run
@@ -392,7 +412,7 @@ def run(folder, show_words=False):
             passed += 1
             if show_words and word is not None and word != vector.get("reason"):
                 print(f"({name}: {word}; the vector says {vector.get('reason')})")
-    if left:
-        print(f"({left} more are of types that no stranger is given: {', '.join(NOT_FOR_STRANGERS)})")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
+    # A type that nothing here reads fails; a file that lies where no vector should is one that nobody looked at.
+    every = sum(name.endswith(".json") for _, _, names in os.walk(folder) for name in names)
+    print(f"{passed} passed, {failed} failed, {every - passed - failed} skipped")
     return failed

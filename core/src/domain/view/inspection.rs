@@ -176,7 +176,12 @@ impl Read<'_> {
                     shown_to: self.state.text(&at("shown_to")),
                     told: self.state.text(&at("told")),
                     wall_ms: self.wall(&operation),
-                    awaiting: awaiting(self.state, &operation, self.pack, None, self.people),
+                    awaiting: awaiting(
+                        self.state,
+                        &operation,
+                        self.pack.map_or(&[], RulePack::credentials_attested_by),
+                        self.people,
+                    ),
                 })
             })
             .collect();
@@ -376,7 +381,12 @@ impl Read<'_> {
                     number: self.state.text(&at("number")),
                     pdf_sha256,
                     pages: self.state.uint(&at("pages")),
-                    awaiting: awaiting(self.state, &operation, self.pack, kind.as_deref(), self.people),
+                    awaiting: awaiting(
+                        self.state,
+                        &operation,
+                        definition.map_or(&[], |definition| &definition.attested_by),
+                        self.people,
+                    ),
                     unsigned,
                     signatures: signed,
                     kind,

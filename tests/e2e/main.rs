@@ -6,4 +6,5 @@ mod arriving;
 mod hearing;
 mod office;
 mod pins;
+mod signers;
 mod tablet;

@@ -74,6 +74,8 @@ pub enum Command {
         #[command(subcommand)]
         command: commands::pack::PackCommand,
     },
+    /// Shows one operation as DSSE JSON and for reading; openssl checks what it writes
+    Operation(commands::operation::OperationArgs),
     /// Checks a hearing bundle against a trust folder
     Verify(commands::verify::VerifyArgs),
 }

@@ -214,7 +214,8 @@ impl Entry {
             .encode()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, KeyLogError> {
+    /// Reads the signed bytes of an entry; [`KeyLog::append`] checks what only the entries before it can tell.
+    pub fn decode(bytes: &[u8]) -> Result<Self, KeyLogError> {
         let decoded = cbor::decode(bytes)?;
         let map = MapReader::new(&decoded, "key log entry")?;
         let index = map.uint(2)?;

@@ -154,15 +154,6 @@ impl SignedNote {
         Ok(Self { text: text.to_owned(), lines: vec![line] })
     }
 
-    /// Adds a witness's cosignature at a time in unix seconds.
-    pub fn cosign(&mut self, name: &str, signer: &dyn Signer, unix_seconds: u64) -> Result<(), SignError> {
-        let key = VerifierKey::cosigner(name, signer.public().clone()).map_err(|e| SignError(e.to_string()))?;
-        let signature = signer.sign_raw(cosigned_message(unix_seconds, &self.text).as_bytes())?;
-        let signature = [&unix_seconds.to_be_bytes()[..], &signature].concat();
-        self.lines.push(Line { name: name.to_owned(), hash: key.hash(), signature });
-        Ok(())
-    }
-
     /// The signed text, with its last line end.
     pub fn text(&self) -> &str {
         &self.text

@@ -86,11 +86,6 @@ impl Roll {
 /// What a closing operation says its author held: (device, incarnation, last counter, its id).
 pub type Held = (DeviceId, IncarnationId, u64, OpId);
 
-/// The body fields of a closing operation.
-pub fn closing_fields(held: &[Held]) -> Vec<(String, Value)> {
-    held.iter().map(|(d, i, counter, id)| (format!("closing/held/{d}/{i}"), end_value(*counter, id))).collect()
-}
-
 /// Reads a closing operation's body; `None` if a field is withheld or malformed.
 pub fn read_closing(body: &Body) -> Option<Vec<Held>> {
     let held = body.fields().iter().filter_map(|f| Some((f.path.strip_prefix("closing/held/")?, &f.path)));

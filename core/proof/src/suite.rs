@@ -199,7 +199,7 @@ pub fn fingerprint(id: &KeyId) -> String {
 }
 
 /// Two INTEGERs in a SEQUENCE (RFC 3279 §2.2.3).
-fn der_signature(signature: &[u8; 64]) -> Vec<u8> {
+pub fn der_signature(signature: &[u8; 64]) -> Vec<u8> {
     let integer = |bytes: &[u8]| {
         let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len() - 1);
         let pad = bytes[first] & 0x80 != 0;

@@ -35,7 +35,6 @@ mod visit;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::ids::{CaseId, InspectionId, OpId};
 use fieldseal_proof::operation::RequiredSigner;
 use fieldseal_proof::suite::Suite;
@@ -328,13 +327,8 @@ impl FieldDevice {
         let escrow = EscrowKey::parse(public)?;
         let path = self.folder.join("store.escrow");
         if self.store.fact("escrow")?.as_deref() != Some(escrow.key_id().as_bytes()) || !path.exists() {
-            let wrapped = escrow.wrap(&self.keys.database_key(), &*self.random)?;
-            let map = vec![
-                (0, Value::Uint(0)),
-                (3, Value::Bytes(wrapped)),
-                (4, Value::bytes(escrow.key_id().as_bytes())),
-            ];
-            crate::vault::write_durably(&path, &cbor::encode(&Value::Map(map)))?;
+            let wrapped = escrow.wrap_database_key(&self.keys.database_key(), &*self.random)?;
+            crate::vault::write_durably(&path, &wrapped)?;
             self.store.set_fact("escrow", escrow.key_id().as_bytes())?;
         }
         self.vault.set_escrow(Some(escrow));

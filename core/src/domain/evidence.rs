@@ -5,7 +5,7 @@ use fieldseal_proof::ids::{BlobHash, EvidenceId, FindingId, ItemId};
 
 use super::act::id_array;
 use super::{Act, Kind, Line, Paragraph, Position, Refusal};
-use crate::catalogue::Param;
+use crate::catalogue::{Lang, Param};
 use crate::pack::RulePack;
 
 /// How the bytes came to the device. It is signed and shown everywhere; an imported photograph never looks captured.
@@ -124,12 +124,18 @@ impl EvidenceSeal {
     /// What a court will ask for and this lacks, by the pack: shown to the inspector, who may add it later; never in the way of
     /// sealing.
     pub fn lacks(&self, pack: &RulePack) -> Vec<Refusal> {
-        let lack = |field: &'static str| Refusal::new("evidence_particulars", [("field", Param::label(field))]);
+        let kind = pack.evidence_kind(&self.kind);
+        let rule = kind.and_then(|kind| kind.particulars.as_ref());
+        let rule = rule.map_or("", |rule| rule.text(Lang::from_tag(&pack.head().language)));
+        let lack = |field: &'static str| {
+            let params = [("field", Param::label(field)), ("rule", Param::text(rule))];
+            Refusal::new("evidence_particulars", params)
+        };
         let mut lacks = Vec::new();
         if self.proves.is_none() {
             lacks.push(lack("proves"));
         }
-        if pack.evidence_kind(&self.kind).is_none() {
+        if kind.is_none() {
             lacks.push(lack("kind"));
         }
         lacks

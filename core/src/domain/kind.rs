@@ -31,6 +31,7 @@ pub enum Kind {
     Disposition,
     NoteRecord,
     OrderReview,
+    Disposal,
 }
 
 /// Who may author a kind.
@@ -43,7 +44,7 @@ pub enum Author {
     Ingest,
 }
 
-const TABLE: [(Kind, &str, Author); 25] = [
+const TABLE: [(Kind, &str, Author); 26] = [
     (Kind::DeviceOpen, "device.open", Author::Any),
     (Kind::InspectionAssign, "inspection.assign", Author::Supervisor),
     (Kind::InspectionBegin, "inspection.begin", Author::Tablet),
@@ -69,6 +70,7 @@ const TABLE: [(Kind, &str, Author); 25] = [
     (Kind::Disposition, "disposition", Author::Ingest),
     (Kind::NoteRecord, "note.record", Author::Any),
     (Kind::OrderReview, "order.review", Author::Tablet),
+    (Kind::Disposal, "disposal", Author::Supervisor),
 ];
 
 impl Kind {

@@ -41,7 +41,7 @@ impl FieldClass {
                 _,
                 _,
             ] => Self::Sealed,
-            ["attest" | "disposition" | "closing" | "roll", _, ..] => Self::Sealed,
+            ["attest" | "disposition" | "disposal" | "closing" | "roll", _, ..] => Self::Sealed,
             _ => Self::Legal,
         }
     }
@@ -61,7 +61,7 @@ impl FieldClass {
     pub(crate) fn is_fact(path: &str) -> bool {
         matches!(
             path.split('/').next(),
-            Some("attest" | "disposition" | "closing" | "roll")
+            Some("attest" | "disposition" | "disposal" | "closing" | "roll")
         )
     }
 }
@@ -101,6 +101,7 @@ mod tests {
             ("evidence/x/sha256", Sealed),
             ("document/x/pdf_sha256", Sealed),
             ("attest/officer", Sealed),
+            ("disposal/basis", Sealed),
             ("closing/held/a/b", Sealed),
             ("roll/stream/a/b/c", Sealed),
             ("lease/x/first", Sealed),

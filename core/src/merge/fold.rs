@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fieldseal_proof::body::FieldValue;
 use fieldseal_proof::cbor::{self, Value};
+use fieldseal_proof::disposal::{self, Disposal};
 use fieldseal_proof::ids::{CaseId, DeviceId, InspectionId, OfficerId, OpId};
 use fieldseal_proof::operation::{Header, Operation};
 
@@ -135,14 +136,18 @@ impl Fold {
     pub fn state(&self) -> State {
         let dispositions: Vec<DispositionFact> = self.operations.values().filter_map(|e| self.disposition(e)).collect();
         let quarantine = quarantined_ops(&dispositions);
+        let counted = self.operations.iter().filter(|(id, _)| !quarantine.contains_key(id));
+        let disposals: Vec<Disposal> = counted.filter_map(|(_, entry)| disposal(entry)).collect();
         let mut writes: BTreeMap<&str, Vec<Write>> = BTreeMap::new();
         for (id, entry) in &self.operations {
             let quarantined = quarantine.contains_key(id);
             for (path, value) in &entry.fields {
+                // Once its disposal is in the set a value is withheld, also where its bytes are still held.
+                let gone = |d: &Disposal| d.target == *id && d.covers(&entry.fact.kind, path);
                 writes.entry(path).or_default().push(Write {
                     id: *id,
                     key: entry.fact.key,
-                    value: value.clone(),
+                    value: value.clone().filter(|_| !disposals.iter().any(gone)),
                     supersedes: Arc::clone(&entry.supersedes),
                     quarantined,
                 });
@@ -248,6 +253,13 @@ fn attest(entry: &Entry) -> Option<AttestFact> {
             .filter_map(|target| id32(target.as_bytes()?))
             .collect(),
     })
+}
+
+fn disposal(entry: &Entry) -> Option<Disposal> {
+    if entry.fact.kind != disposal::KIND {
+        return None;
+    }
+    Disposal::read(entry.fields.keys().map(|path| (path.clone(), entry.read(path))))
 }
 
 fn id32(bytes: &[u8]) -> Option<OpId> {

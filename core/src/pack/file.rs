@@ -77,7 +77,7 @@ impl PackFile {
         }
         let form = |error: &dyn std::fmt::Display| PackFileError::Form(error.to_string());
         let value = cbor::decode(bytes).map_err(|error| form(&error))?;
-        let map = MapReader::new(&value, "pack file").map_err(|error| form(&error))?;
+        let map = MapReader::only(&value, "pack file", 2).map_err(|error| form(&error))?;
         Ok(PackFile {
             pack: map.bytes(0).map_err(|error| form(&error))?.to_vec(),
             signature: map.bytes(1).map_err(|error| form(&error))?.to_vec(),

@@ -240,6 +240,8 @@ pub struct EvidenceKind {
     /// A recording of this kind needs a transcript.
     #[serde(default)]
     pub transcript: bool,
+    /// What evidence of this kind has to state, as a sentence; none where the law does not say.
+    pub particulars: Option<Words>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -60,6 +60,21 @@ impl EscrowKey {
     }
 }
 
+impl EscrowKey {
+    /// The content of `store.escrow`, which lies beside a database: its key, wrapped (vault.md).
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn wrap_database_key(&self, key: &[u8; 32], random: &dyn Random) -> Result<Vec<u8>, VaultError> {
+        let map = vec![
+            (0, Value::Uint(0)),
+            (3, Value::Bytes(self.wrap(key, random)?)),
+            (4, Value::bytes(self.key_id().as_bytes())),
+        ];
+        Ok(cbor::encode(&Value::Map(map)))
+    }
+}
+
 /// The parsed head of an evidence file with its opened key.
 pub(super) struct Head {
     pub prefix: [u8; 19],
@@ -125,6 +140,9 @@ impl Head {
         let field = |key: u64| map.iter().find(|(k, _)| *k == key).map(|(_, v)| v);
         if field(0).and_then(Value::as_uint) != Some(0) || field(5).and_then(Value::as_uint) != Some(SEGMENT as u64) {
             return Err(changed("the head names another version or segment size"));
+        }
+        if field(3).is_some() != field(4).is_some() {
+            return Err(changed("of the escrow's wrapped key and key id one is missing"));
         }
         let prefix = field(1).and_then(Value::as_bytes).and_then(|b| b.try_into().ok());
         let wrapped = field(2).and_then(Value::as_bytes).unwrap_or_default();

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::{Vector, bytes, object};
 
-const VAULT_KEY: [u8; 32] = [5; 32];
+pub const VAULT_KEY: [u8; 32] = [5; 32];
 
 /// Not random at all: vectors must be the same each time.
-struct Counted(AtomicU8);
+pub struct Counted(pub AtomicU8);
 
 impl Random for Counted {
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
@@ -109,6 +109,11 @@ fn packs() -> Vec<Vector> {
             reason,
         }
     };
+    let good_file = file(&good, 2, dsse::PACK);
+    let mut more = cbor::decode(&good_file).unwrap().as_map().unwrap().to_vec();
+    more.push((3, Item::Uint(0)));
+    let more = cbor::encode(&Item::Map(more));
+    let empty_segment = pack_bytes(&[("notes//a.txt", "x")]);
     let unordered = pack_bytes(&[("other/x.bin", "x"), ("notes.txt", "x")]);
     let climbing = pack_bytes(&[("../notes.txt", "x")]);
     vec![
@@ -149,6 +154,18 @@ fn packs() -> Vec<Vector> {
             Some("pack_content"),
         ),
         vector(
+            "unknown-file-key",
+            "A field beside pack, signature and key id, which nothing signs.",
+            &more,
+            Some("pack_form"),
+        ),
+        vector(
+            "empty-segment",
+            "A file name with an empty segment.",
+            &file(&empty_segment, 2, dsse::PACK),
+            Some("pack_content"),
+        ),
+        vector(
             "file-climbs",
             "A file name with two dots.",
             &file(&climbing, 2, dsse::PACK),
@@ -170,7 +187,7 @@ pub fn check_pack(input: &Value) -> Result<Value, String> {
     Ok(json!({"hash": file.hash().to_string(), "files": source.files().keys().collect::<Vec<_>>()}))
 }
 
-fn vault(folder: &std::path::Path) -> Vault {
+pub fn vault(folder: &std::path::Path) -> Vault {
     let random = Arc::new(Counted(AtomicU8::new(1)));
     Vault::open(folder, zeroize::Zeroizing::new(VAULT_KEY), random, Arc::new(FileSystem)).unwrap()
 }
@@ -239,6 +256,9 @@ pub fn check_vault(input: &Value) -> Result<Value, String> {
     let name = format!("{}.fse", "0".repeat(32));
     std::fs::write(folder.path().join(&name), bytes(input, "file")).unwrap();
     let file = vault.verify(&name).map_err(|e| format!("refused: {e}"))?;
+    if input["escrow_secret"].is_string() {
+        crate::escrow::check_head(&bytes(input, "file"), &bytes(input, "escrow_secret"))?;
+    }
     Ok(json!({"sha256": file.sha256.to_string(), "size": file.size}))
 }
 

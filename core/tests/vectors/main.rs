@@ -3,6 +3,8 @@
 //! They lie beside those of `fieldseal-proof` in `core/proof/vectors`. With `FIELDSEAL_WRITE_VECTORS=1` the test writes them.
 #![allow(clippy::unwrap_used)] // a vector that cannot be made or read is a failed test
 
+mod dsse;
+mod escrow;
 mod files;
 mod merge;
 mod texts;
@@ -52,6 +54,8 @@ fn check(kind: &str, input: &Value) -> Result<Value, String> {
         "pack" => files::check_pack(input),
         "vault" => files::check_vault(input),
         "rescue" => files::check_rescue(input),
+        "store-escrow" => escrow::check_store(input),
+        "dsse" => dsse::check(input),
         "enrolment-text" => texts::check(input),
         other => panic!("nothing reads the type {other}"),
     }
@@ -71,10 +75,16 @@ fn folder() -> PathBuf {
 }
 
 fn made() -> Vec<Vector> {
-    [merge::vectors(), files::vectors(), texts::vectors()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        merge::vectors(),
+        files::vectors(),
+        escrow::vectors(),
+        dsse::vectors(),
+        texts::vectors(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]

@@ -24,10 +24,10 @@ fn operation(device: u8, seq: u64, hlc_ms: u64, fields: Vec<(&str, Item)>, super
         incarnation: IncarnationId::from_bytes([device; 16]),
         seq,
         prev: Link::from_bytes([0; 32]),
-        kind: if device == INGEST {
-            "disposition"
-        } else {
-            "field.decide"
+        kind: match fields[0].0 {
+            _ if device == INGEST => "disposition",
+            path if path.starts_with("disposal/") => "disposal",
+            _ => "field.decide",
         }
         .to_owned(),
         schema: 0,
@@ -64,6 +64,17 @@ fn says(state: &str, target: &Operation) -> Vec<(&'static str, Item)> {
         ("disposition/state", Item::text(state)),
         ("disposition/target", Item::bytes(target.id().as_bytes())),
     ]
+}
+
+/// What takes a path of an operation away; without a basis it takes nothing.
+fn disposes(target: &Operation, path: &str, basis: Option<&str>) -> Vec<(&'static str, Item)> {
+    let mut said = vec![
+        ("disposal/paths", Item::Array(vec![Item::text(path)])),
+        ("disposal/retention", Item::text("2026-05-31")),
+        ("disposal/target", Item::bytes(target.id().as_bytes())),
+    ];
+    said.extend(basis.map(|basis| ("disposal/basis", Item::text(basis))));
+    said
 }
 
 fn vector(name: &'static str, what: &'static str, operations: &[&Operation]) -> Vector {
@@ -115,6 +126,11 @@ pub fn vectors() -> Vec<Vector> {
     let stepping = operation(2, 1, 250, vec![(grade, text("fatal"))], &[&minor]);
     let after = operation(3, 1, 350, vec![(grade, text("general"))], &[&stepping]);
     let aside_stepping = operation(INGEST, 0, 500, says("quarantined", &stepping), &[]);
+    let disposed = operation(6, 0, 800, disposes(&major, grade, Some("archives.27")), &[]);
+    let disposed_whole = operation(6, 0, 800, disposes(&late, "", Some("archives.27")), &[]);
+    let without_basis = operation(6, 0, 800, disposes(&major, grade, None), &[]);
+    let undone = operation(INGEST, 0, 900, says("quarantined", &disposed), &[]);
+    let of_a_fact = operation(6, 0, 800, disposes(&set_aside, "", Some("archives.27")), &[]);
     let withheld = major.with_body(major.body().map(|b| b.withhold(&[grade]))).unwrap();
     vec![
         vector(
@@ -184,6 +200,31 @@ pub fn vectors() -> Vec<Vector> {
             "unknown-superseded",
             "An unknown id has no effect, and the state is provisional.",
             &[&corrected],
+        ),
+        vector(
+            "disposed",
+            "A grade whose bytes are still held was disposed of: withheld, unequal to the same grade by another.",
+            &[&major, &again, &disposed],
+        ),
+        vector(
+            "disposed-whole-body",
+            "Every value of an operation goes; its paths keep their place.",
+            &[&early, &late, &disposed_whole],
+        ),
+        vector(
+            "disposal-without-basis",
+            "A disposal without a legal basis takes nothing away.",
+            &[&minor, &major, &without_basis],
+        ),
+        vector(
+            "disposal-quarantined",
+            "A disposal that was set aside takes nothing away.",
+            &[&minor, &major, &disposed, &undone],
+        ),
+        vector(
+            "disposal-of-a-fact",
+            "Nothing of a disposition can be disposed of.",
+            &[&minor, &major, &set_aside, &of_a_fact],
         ),
         vector("nothing", "No operation.", &[]),
     ]

@@ -4,6 +4,7 @@ import chains as chain_lists
 import completeness
 from bag import Bag
 from brackets import Brackets
+from disposals import Disposals
 from findings import ANCHORED, WITNESSED, Findings
 from hashing import uuid_text
 from operations import read_proquint
@@ -17,7 +18,8 @@ class Report:
         bag = Bag(files, trust, findings)
         record = Record(bag, trust, findings)
         chains = chain_lists.read(bag, record, findings)
-        exhibits = completeness.Exhibits(bag, record, findings)
+        disposals = Disposals(record, findings)
+        exhibits = completeness.Exhibits(bag, record, disposals, findings)
         brackets = Brackets(bag, record, trust, findings)
         completeness.check_gaps(record, findings)
         rolls = completeness.check_rolls(record, findings)
@@ -37,11 +39,8 @@ class Report:
         self.not_checked = sorted([*brackets.not_checked, *bag.not_checked()])
         self.not_supplied = exhibits.not_supplied
         self.awaiting = record.awaiting()
-        self.withheld, self.operations = [], []
+        self.withheld, self.disposed, self.operations = disposals.withheld, disposals.disposed, []
         for one in record.shown():
-            for field in one.body.written() if one.body is not None else []:
-                if field.value is None:
-                    self.withheld.append([one.id.hex(), field.path])
             low, high = brackets.lower.get(one.commitment), brackets.upper.get(one.commitment)
             self.operations.append({
                 "id": one.id.hex(),
@@ -68,6 +67,8 @@ class Report:
                 "operations": self.operations, "withheld": self.withheld, "late": self.late,
                 "awaiting": self.awaiting, "not_checked": self.not_checked,
             })
+            if self.disposed:
+                found["disposed"] = self.disposed
         return found
 
     def as_json(self):
@@ -77,7 +78,7 @@ class Report:
                 {"code": code, "about": about, "detail": detail} for code, about, detail in self.findings.listed
             ],
             "time": self.time, "tree_size": self.tree_size, "complete_by_roll": self.complete_by_roll,
-            "operations": self.operations, "withheld": self.withheld, "late": self.late,
+            "operations": self.operations, "withheld": self.withheld, "disposed": self.disposed, "late": self.late,
             "quarantined": self.quarantined, "not_supplied": self.not_supplied,
             "not_checked": self.not_checked, "awaiting_signature": self.awaiting, "counts": self.counts,
         }
@@ -89,6 +90,7 @@ class Report:
         lines.append("complete by roll" if self.complete_by_roll else "completeness not claimed")
         lines += [f"not checked: {one}" for one in self.not_checked]
         lines += [f"not supplied: {one}" for one in self.not_supplied]
+        lines += [f"lawfully withheld: {one} {path}" for one, path in self.disposed]
         lines += [f"awaiting signature: {one} by {signer}" for one, signer in self.awaiting]
         lines.append(", ".join(f"{name} {count}" for name, count in self.counts.items()))
         return "\n".join(lines)

@@ -151,23 +151,30 @@ def check_receipts(bag, record, chains, brackets, findings):
 class Exhibits:
     """Evidence and documents: the bytes that are here, and what the operations say of them."""
 
-    def __init__(self, bag, record, findings):
-        self.not_supplied = []
-        sealed, documents, items = {}, {}, {}  # hash: sizes; hash: operation; item id text: hashes
+    def __init__(self, bag, record, disposals, findings):
+        # hash: sizes; hashes; item id text: seals, each a hash (None if it is gone) and the disposal that took it away
+        sealed, documents, items, disposed = {}, set(), {}, {}
         for one in record.shown():
             for field in one.body.written() if one.body is not None else []:
                 parts = field.path.split("/")
-                if field.value is None or len(parts) != 3:
+                if len(parts) != 3:
                     continue
-                value = field.item()
+                evidence = parts[0] == "evidence" and parts[2] == "sha256"
+                value = None if field.value is None else field.item()
                 if not isinstance(value, bytes) or len(value) != 32:
+                    if evidence:
+                        items.setdefault(parts[1], []).append((None, disposals.of_value(one, field.path)))
                     continue
-                if parts[0] == "evidence" and parts[2] == "sha256":
+                if evidence:
                     size = one.body.shown(f"evidence/{parts[1]}/size")
                     sealed.setdefault(value, []).append(size)
-                    items.setdefault(parts[1], set()).add(value)
+                    items.setdefault(parts[1], []).append((value, disposals.of_file(one, value)))
                 elif parts[2] in ("pdf_sha256", "signed_pdf_sha256") and parts[0] in ("document", "signature"):
-                    documents[value] = one
+                    documents.add(value)
+                else:
+                    continue
+                if disposals.of_file(one, value):
+                    disposed[value] = one
         supplied = set()
         for folder, named in (("evidence", sealed), ("documents", documents)):
             for name, path, raw in bag.below(folder):
@@ -181,11 +188,13 @@ class Exhibits:
                     findings.add("evidence.not_sealed", path)
                 else:
                     supplied.add(digest)
+                    if digest in disposed:
+                        findings.add("disposal.still_there", path, disposed[digest].id.hex())
                     sizes = [one for one in sealed.get(digest, []) if one is not None]
                     if folder == "evidence" and any(one != len(raw) for one in sizes):
                         findings.add("evidence.size", path)
         self.supplied = len(supplied)
-        self.not_supplied = sorted(one.hex() for one in {*sealed, *documents} - supplied)
+        self.not_supplied = sorted(one.hex() for one in {*sealed, *documents} - supplied - {*disposed})
         self._frozen(record, items, supplied, findings)
         self._documents(record, findings)
 
@@ -202,8 +211,9 @@ class Exhibits:
                     if not isinstance(item, bytes) or len(item) != 16:
                         continue
                     text = uuid_text(item)
-                    hashes = items.get(text, set())
-                    if not hashes or not hashes <= supplied:
+                    seals = items.get(text, [])
+                    there = [digest in supplied or by and by.index < one.index for digest, by in seals]
+                    if not seals or not all(there):
                         findings.add("freeze.missing", one.path, text)
 
     @staticmethod

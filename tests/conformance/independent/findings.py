@@ -9,14 +9,14 @@ _CODES = {
         attest.malformed attest.signature attest.stream attestation.consistency attestation.name
         attestation.signature bag.ambiguous_name bag.changed bag.declaration bag.fetch bag.manifest bag.missing
         bag.signature bag.too_many_files bag.unlisted bag.unsafe_path chain.broken chain.length chain.malformed
-        chain.missing checkpoint.malformed checkpoint.signature closing.malformed evidence.name
+        chain.missing checkpoint.malformed checkpoint.signature closing.malformed disposal.malformed evidence.name
         evidence.not_sealed evidence.size heads.other key_log.broken key_log.proof key_log.unplaced
         operation.inclusion operation.key_revoked operation.key_too_early operation.malformed operation.name operation.none
         operation.other_case operation.signature operation.tenant paper.words receipt.signature roll.author
         roll.malformed""",
     DIVERGED: """
         attestation.split_view bracket.anchor_went_back bracket.reversed closing.missing closing.other
-        document.chain fork freeze.missing paper.other receipt.link receipt.promise roll.key_log roll.missing
+        disposal.still_there document.chain fork freeze.missing paper.other receipt.link receipt.promise roll.key_log roll.missing
         roll.other roll.size roll.unnamed stream.gap""",
     UNANCHORED: """
         attest.key_unknown bag.signer_not_enrolled bag.signer_unknown checkpoint.key_not_enrolled checkpoint.key_unknown

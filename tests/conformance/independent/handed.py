@@ -13,7 +13,7 @@ from refusal import Refused, need
 
 PACK = "application/vnd.fieldseal.pack.v0+cbor"
 MOST_PACK_FILES, MOST_PACK = 2_000, 32 << 20
-ENROLMENT = "fieldseal:enrol:1:"
+ENROLMENT, MOST_ENROLMENT = "fieldseal:enrol:1:", 8 << 10
 RESCUE = b"FSRV0\n"
 
 
@@ -23,7 +23,7 @@ class Pack:
     def __init__(self, raw, key_log):
         try:
             found = cbor.decode(raw)
-            need(type(found) is dict, "pack_form")
+            need(type(found) is dict and set(found) <= {0, 1, 2}, "pack_form")
             self.raw = cbor.field(found, 0, "bytes")
             signature, key_id = cbor.field(found, 1, "bytes"), cbor.field(found, 2, "bytes", 32)
         except Refused as wrong:
@@ -54,7 +54,8 @@ class Pack:
         names = []
         for one in listed:
             need(type(one) is list and len(one) == 2 and cbor.is_text(one[0]) and cbor.is_bytes(one[1]), "field")
-            need(re.fullmatch(r"[a-z0-9._/-]+", one[0], re.ASCII) and ".." not in one[0], "name", one[0])
+            need(re.fullmatch(r"[a-z0-9._/-]{1,200}", one[0], re.ASCII) and ".." not in one[0], "name", one[0])
+            need(all(part not in ("", ".") for part in one[0].split("/")), "name", one[0])
             names.append(one[0])
         need(all(a < b for a, b in zip(names, names[1:])), "order")
         return names
@@ -68,14 +69,18 @@ class Enrolment:
             raise Refused("enrolment_text", str(wrong)) from None
 
     def _read(self, text):
+        need(len(text.encode("utf-8")) <= MOST_ENROLMENT, "too long")
+        text = text.strip()
         need(text.startswith(ENROLMENT), "prefix")
         inside = text[len(ENROLMENT):]
         need(re.fullmatch(r"[A-Za-z0-9_-]+", inside, re.ASCII), "base64url")
         raw = strict_base64(inside.translate(str.maketrans("-_", "+/")) + "=" * (-len(inside) % 4))
         found = json.loads(raw.decode("utf-8"))
         need(type(found) is dict, "no object")
-        names = ("url", "tls_sha256", "tenant", "root", "log_vkey", "code", "label")
+        found = {"label": "", "role": "tablet", **found}
+        names = ("url", "tls_sha256", "tenant", "root", "log_vkey", "code", "label", "role")
         need(all(isinstance(found.get(name), str) for name in names), "a field is missing or no text")
+        need(found["role"] in ("tablet", "supervisor"), "role")
         self.url, self.code, self.label = found["url"], found["code"], found["label"]
         need(self.url.startswith("https://"), "not https")
         self.tls_sha256 = hex_bytes(found["tls_sha256"])

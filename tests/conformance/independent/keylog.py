@@ -1,5 +1,7 @@
 """The key log: who may sign what, from the root entry on."""
 
+import re
+
 import body as bodies
 import cbor
 import keys
@@ -98,6 +100,23 @@ def _check_fields(entry):
         holds(entry.target and not purposes, "target and no keys")
     elif entry.action == "succession":
         holds(entry.name is not None and entry.attrs_root and not purposes, "name, attributes and no keys")
+
+
+class Succession:
+    """The end of one generation of a log and the beginning of the next: log.md, Generations."""
+
+    def __init__(self, old, entry, attributes):
+        name, _, generation = old.rpartition("/")
+        need(entry.action == "succession", "succession", "another action")
+        need(re.fullmatch(r"0|[1-9][0-9]*", generation, re.ASCII), "succession", "no generation")
+        need(entry.name == f"{name}/{int(generation) + 1}", "succession", "not the next generation")
+        need(attributes is not None, "succession", "no attributes")
+        said = bodies.parse(attributes)
+        need(said.root == entry.attrs_root, "attributes")
+        self.old, self.new = old, entry.name
+        self.size, self.root = said.shown("log/size"), said.shown("log/root")
+        need(cbor.is_uint(self.size) and cbor.is_bytes(self.root, 32), "succession", "size or root")
+        self.leaf = H("fieldseal/v0/succession", old, self.new, self.size, self.root)
 
 
 class KeyLog:

@@ -4,7 +4,9 @@ import heapq
 import re
 
 import cbor
+from disposals import Disposal
 from hashing import H
+from refusal import Refused
 
 _ONE = r"[^/]+"
 
@@ -25,10 +27,10 @@ _CLASSES = [
     ("last", _rows("enterprise/*/*")),
     ("sealed", _rows(
         "evidence/*/* document/*/* signature/*/* custody/*/* credentials/*/* return/*/* freeze/*/* resolution/*/* "
-        "lease/*/* (closing|roll|attest|disposition)/.+"
+        "lease/*/* (closing|roll|attest|disposition|disposal)/.+"
     )),
 ]
-_FACTS = ("attest/", "disposition/", "closing/", "roll/")
+_FACTS = ("attest/", "disposition/", "disposal/", "closing/", "roll/")
 
 
 def class_of(path):
@@ -56,9 +58,12 @@ class State:
         self.provisional = any(
             earlier not in known for copies in self.by_id.values() for earlier in copies[0].header.supersedes
         )
+        disposals = list(self._disposals(quarantined))
         writes = {}
         for copies in self.by_id.values():
             for path, value in self._shown(copies).items():
+                if any(one.target == copies[0].id and one.covers(copies[0].header.kind, path) for one in disposals):
+                    value = None  # also where its bytes are still held
                 write = _Write(copies[0], value, copies[0].id in quarantined)
                 writes.setdefault(path, {})[write.id] = write
         self.paths = {path: _resolve(class_of(path), of_path) for path, of_path in sorted(writes.items(), key=_bytes)}
@@ -72,6 +77,14 @@ class State:
                 if found.get(field.path) is None:
                     found[field.path] = field.value
         return found
+
+    def _disposals(self, quarantined):
+        for copies in self.by_id.values():
+            if copies[0].header.kind == "disposal" and copies[0].id not in quarantined:
+                try:
+                    yield Disposal(self._shown(copies))
+                except Refused:
+                    continue  # a malformed one has no effect
 
     def _quarantined(self, ingest):
         """A disposition follows `supersedes` between those of its target; among concurrent heads quarantine wins."""

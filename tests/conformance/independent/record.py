@@ -9,7 +9,7 @@ from operations import Attest, Operation, equivocations
 from refusal import Refused, need
 
 # merge.md, Kinds: the least set of signers.
-LEAST_SIGNERS = {kind: ("officer", "second_officer") for kind in ("credentials.show", "document.issue")}
+LEAST_SIGNERS = {"credentials.show": ("officer",), "document.issue": ("officer",), "disposal": ("supervisor",)}
 
 
 class Record:

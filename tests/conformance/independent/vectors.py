@@ -19,7 +19,7 @@ from bundle import Report
 from findings import ANCHORED, WITNESSED
 from hashing import H, hash_bytes, hex_bytes, pae, sha256, uuid_bytes, uuid_text
 from header import Header
-from keylog import KeyLog
+from keylog import Entry, KeyLog, Succession
 from merge import State
 from refusal import Refused, need
 from trust import Trust
@@ -296,6 +296,22 @@ def _trust(given):
     return {"root_key_id": found.root_key_id.hex(), "log": found.log.name}
 
 
+def _succession(given):
+    frame = cbor.decode(hex_bytes(given["frame"]))
+    need(type(frame) is dict, "field", "frame")
+    attributes = cbor.field(frame, 2, "bytes", optional=True)
+    found = Succession(given["old"], Entry(cbor.field(frame, 0, "bytes")), attributes)
+    return {"new": found.new, "size": found.size, "root": found.root.hex(), "leaf": found.leaf.hex()}
+
+
+def _dsse(given):
+    return handed.dsse(given["json"], given["suite"], hex_bytes(given["public"]))
+
+
+def _store_escrow(given):
+    return {"key": sealed.open_store_escrow(hex_bytes(given["file"]), hex_bytes(given["escrow_secret"])).hex()}
+
+
 def _pack(given):
     found = handed.Pack(hex_bytes(given["file"]), hex_bytes(given["key_log"]))
     return {"hash": found.hash.hex(), "files": found.files}
@@ -329,6 +345,7 @@ TYPES = {
     "index-receipt": _index_receipt, "trust": _trust,
     "tiles": _tiles, "tile-path": _tile_path, "merge-state": _merge_state,
     "pack": _pack, "enrolment-text": _enrolment_text, "rescue": _rescue, "vault": _vault,
+    "succession": _succession, "dsse": _dsse, "store-escrow": _store_escrow,
 }
 
 

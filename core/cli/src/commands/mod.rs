@@ -5,6 +5,7 @@ mod batch;
 pub mod device;
 pub mod fsck;
 pub mod import;
+pub mod operation;
 pub mod pack;
 pub mod root;
 pub mod supervisor;
@@ -25,6 +26,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
         Command::Import { command } => import::run(shell, command),
         Command::Fsck { dir } => fsck::run(shell, &dir),
         Command::Pack { command } => pack::run(shell, command),
+        Command::Operation(args) => operation::run(shell, args),
         Command::Verify(args) => verify::run(shell, args),
     }
 }

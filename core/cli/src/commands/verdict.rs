@@ -2,6 +2,7 @@
 
 use fieldseal_core::catalogue::{Param, trust};
 use fieldseal_proof::bundle::{ItemReport, Report, TimeBracket, Verdict};
+use fieldseal_proof::ids::OpId;
 use jiff::Timestamp;
 
 use crate::shell::{Shell, Tone};
@@ -27,8 +28,19 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
     }
     out.push(String::new());
     out.extend(report.items.iter().flat_map(|item| item_lines(shell, item)));
-    let withheld = report.withheld.iter().map(|(id, path)| format!("{path} ({id})"));
-    section(&mut out, shell, "verify.withheld", withheld.collect());
+    let value = |(id, path): &(OpId, String)| format!("{path} ({id})");
+    section(
+        &mut out,
+        shell,
+        "verify.withheld",
+        report.withheld.iter().map(value).collect(),
+    );
+    section(
+        &mut out,
+        shell,
+        "verdict.withheld",
+        report.disposed.iter().map(value).collect(),
+    );
     section(&mut out, shell, "verdict.not_checked", report.not_checked.clone());
     let not_proven = trust::not_proven(shell.lang, report.complete_by_roll);
     section(&mut out, shell, "not_proven.title", not_proven);
@@ -61,7 +73,8 @@ fn headline(shell: &Shell, report: &Report) -> Vec<String> {
 
 fn counts(shell: &Shell, report: &Report) -> Vec<String> {
     let awaiting = report.operations.iter().filter(|o| !o.awaiting.is_empty()).count();
-    let absent = report.items.iter().filter(|i| i.path.is_none()).count();
+    let missing = |i: &&ItemReport| i.path.is_none() && i.disposed_by.is_none();
+    let absent = report.items.iter().filter(missing).count();
     let counts = [
         ("operations", Param::Count(report.operations.len() as u64)),
         ("items", Param::Count(report.items.len() as u64)),
@@ -91,9 +104,10 @@ fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
         (class, _) => shell.text(&format!("verify.class.{class}"), &[]),
     };
     let title = item.title.as_deref().unwrap_or(&item.id);
-    let supplied = match item.path {
-        Some(_) => String::new(),
-        None => format!(" · {}", shell.text("verify.not_supplied", &[])),
+    let supplied = match (&item.path, item.disposed_by) {
+        (Some(_), _) => String::new(),
+        (None, Some(disposal)) => format!(" · {} ({disposal})", shell.text("verdict.withheld", &[])),
+        (None, None) => format!(" · {}", shell.text("verify.not_supplied", &[])),
     };
     vec![
         format!("{} · {how}{supplied}", shell.tone(Tone::Strong, title)),

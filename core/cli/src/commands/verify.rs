@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fieldseal_core::bundle::{open, read_trust};
 use fieldseal_proof::bundle::{self, Extras, Report, TimeBracket, Verdict};
+use fieldseal_proof::ids::OpId;
 use serde_json::{Value, json};
 
 use super::verdict;
@@ -86,7 +87,7 @@ pub fn for_scripts(report: &Report) -> Value {
         .map(|item| {
             json!({
                 "id": item.id, "class": item.class, "sha256": item.sha256, "path": item.path,
-                "operation": item.sealed_by.to_string(), "acquisition": item.acquisition, "title": item.title,
+                "operation": item.sealed_by.to_string(), "disposed_by": item.disposed_by.map(|id| id.to_string()), "acquisition": item.acquisition, "title": item.title,
                 "bracket": bracket(&item.bracket), "clock_ms": item.clock_ms,
             })
         })
@@ -102,11 +103,9 @@ pub fn for_scripts(report: &Report) -> Value {
             })
         })
         .collect();
-    let withheld: Vec<Value> = report
-        .withheld
-        .iter()
-        .map(|(id, path)| json!({ "operation": id.to_string(), "path": path }))
-        .collect();
+    let value = |(id, path): &(OpId, String)| json!({ "operation": id.to_string(), "path": path });
+    let withheld: Vec<Value> = report.withheld.iter().map(value).collect();
+    let disposed: Vec<Value> = report.disposed.iter().map(value).collect();
     let late: Vec<String> = report.late.iter().map(ToString::to_string).collect();
     json!({
         "verdict": report.verdict.as_str(),
@@ -119,6 +118,6 @@ pub fn for_scripts(report: &Report) -> Value {
         "origin": report.origin, "tree_size": report.tree_size, "complete_by_roll": report.complete_by_roll,
         "witnesses": report.witnesses, "same_operator_witnesses": report.same_operator_witnesses,
         "items": items, "operations": operations, "attests": attests,
-        "withheld": withheld, "late": late, "not_checked": report.not_checked,
+        "withheld": withheld, "disposed": disposed, "late": late, "not_checked": report.not_checked,
     })
 }

@@ -8,7 +8,7 @@ use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{
     Anchor, BodyRoot, BootId, CaseId, DeviceId, IncarnationId, InspectionId, Link, OpId, TenantId,
 };
-use fieldseal_proof::operation::{ClockClaim, Header, Operation, link_origin};
+use fieldseal_proof::operation::{ClockClaim, Header, Operation, RequiredSigner, link_origin};
 use fieldseal_proof::suite::{Ed25519Signer, P256Signer, Signer};
 
 use super::Result;
@@ -116,6 +116,8 @@ pub struct Author {
     pub link: Link,
     pub anchor: Option<Anchor>,
     pub supersedes: Vec<OpId>,
+    /// Required signers of the next operation.
+    pub signers: Vec<RequiredSigner>,
     counters: BTreeMap<Place, u64>,
     clock: u64,
 }
@@ -132,6 +134,7 @@ impl Author {
             link: link_origin(&tenant(), &device),
             anchor: None,
             supersedes: Vec::new(),
+            signers: Vec::new(),
             counters: BTreeMap::new(),
             clock: MORNING,
         }
@@ -163,6 +166,7 @@ impl Author {
             },
             anchor: self.anchor,
             supersedes: self.supersedes.clone(),
+            signers: self.signers.clone(),
             ..header(self.device, self.incarnation, kind)
         }
     }
@@ -185,6 +189,7 @@ impl Author {
         self.seq += 1;
         self.link = operation.link();
         self.supersedes.clear();
+        self.signers.clear();
         self.clock += 60_000;
         *self.counters.entry(place).or_default() += 1;
     }

@@ -1,18 +1,20 @@
 //! Bundles in which somebody acted wrongly, or oddly and yet rightly: rolls, closings, attests, keys and their times.
 
+use fieldseal_proof::hash::sha256;
 use fieldseal_proof::roll;
 
 use super::actors::ed25519;
-use super::bag::{close, payload};
+use super::bag::{Files, close, payload};
 use super::bundles::{Maker, Told, find, leave_out, operation_path};
-use super::story::{Story, Twist, tell};
-use super::{Result, Vector};
+use super::story::{PHOTO, Story, Twist, tell};
+use super::{Result, Vector, hex};
 
 pub fn vectors(maker: &Maker) -> Result<Vec<Vector>> {
     let mut out = rolls_and_closings(maker)?;
     out.extend(people(maker)?);
     out.extend(keys(maker)?);
     out.extend(odd_but_right(maker)?);
+    out.extend(disposals(maker)?);
     Ok(out)
 }
 
@@ -27,7 +29,7 @@ fn each(maker: &Maker, list: &[Wrong]) -> Result<Vec<Vector>> {
 }
 
 /// An operation of this kind without some of its values, under good manifests.
-fn withheld(maker: &Maker, kind: &str, paths: &[&str]) -> Result<super::bag::Files> {
+fn withheld(maker: &Maker, kind: &str, paths: &[&str]) -> Result<Files> {
     let operation = find(&maker.story, kind)?;
     maker.resigned(|files| {
         let body = operation.body().map(|body| body.withhold(paths));
@@ -197,7 +199,7 @@ fn keys(maker: &Maker) -> Result<Vec<Vector>> {
             ),
         ],
     )?;
-    let late_head = |f: &mut super::bag::Files| {
+    let late_head = |f: &mut Files| {
         // Entry 3 enrols the first tablet; a later head covers it as well, but says nothing about when.
         f.remove("data/key-log/4.tlog-proof");
         Ok(())
@@ -240,8 +242,7 @@ fn odd_but_right(maker: &Maker) -> Result<Vec<Vector>> {
             &[Twist::OfficersEnrolledLate],
             |story| {
                 let waiting = [ids(story, "credentials.show", 0), ids(story, "document.issue", 0)].concat();
-                let both = |id: String| [(id.clone(), "officer"), (id, "second_officer")];
-                Told { awaiting: waiting.into_iter().flat_map(both).collect(), ..Told::default() }
+                Told { awaiting: waiting.into_iter().map(|id| (id, "officer")).collect(), ..Told::default() }
             },
         )?,
         maker.good(
@@ -251,10 +252,105 @@ fn odd_but_right(maker: &Maker) -> Result<Vec<Vector>> {
             |story| Told { late: ids(story, "note.record", 0), ..Told::default() },
         )?,
         maker.good(
+            "pack-asks-for-more",
+            "The header names the roles that the rule pack asks for: of one of them nobody attested.",
+            &[Twist::PackAsksForMore],
+            |story| Told {
+                awaiting: ids(story, "credentials.show", 0).into_iter().map(|id| (id, "inspector_general")).collect(),
+                ..Told::default()
+            },
+        )?,
+        maker.good(
             "written-after-the-closing-and-returned",
             "The inspection was returned after it was closed: what came in between is not late any more.",
             &[Twist::WritesAfterClosing, Twist::Returned],
             plain,
+        )?,
+    ])
+}
+
+/// What a supervisor disposed of: a value, a photograph, a whole body.
+fn disposals(maker: &Maker) -> Result<Vec<Vector>> {
+    let gone = |twists: &[Twist], value: bool, photo: bool| -> Result<(Story, Files)> {
+        let story = tell(twists)?;
+        let mut files = payload(&story)?;
+        let mut of = story.shipped.iter().map(|(o, _)| o).filter(|o| o.header().kind == "finding.record");
+        let (first, second) = (of.next().ok_or("no finding")?, of.next().ok_or("no second finding")?);
+        if value {
+            let body = first.body().map(|body| body.withhold(&["finding/8b1c/text"]));
+            files.insert(operation_path(first), first.with_body(body)?.frame());
+        }
+        files.insert(operation_path(second), second.with_body(None)?.frame());
+        if photo {
+            files.remove(&format!("data/evidence/{}.jpg", hex(sha256(PHOTO))));
+        }
+        Ok((story, close(files, &ed25519("bundle")?)?))
+    };
+    let told = |story: &Story| -> Told {
+        let ids = |kind: &str| -> Vec<String> {
+            story.shipped.iter().filter(|(o, _)| o.header().kind == kind).map(|(o, _)| o.id().to_string()).collect()
+        };
+        let findings = ids("finding.record");
+        Told {
+            disposed: vec![(findings[0].clone(), "finding/8b1c/text"), (findings[1].clone(), "")],
+            awaiting: ids("disposal").into_iter().map(|id| (id, "supervisor")).collect(),
+            ..Told::default()
+        }
+    };
+    let good = |name, what, twists: &[Twist]| -> Result<Vector> {
+        let (story, files) = gone(twists, true, true)?;
+        maker.stands_as(&story, &files, name, what, &told(&story))
+    };
+    let bad = |name, what, verdict, findings: &[&'static str], twists: &[Twist], value, photo| -> Result<Vector> {
+        maker.vector(&gone(twists, value, photo)?.1, name, what, verdict, findings)
+    };
+    let plain = &[Twist::Disposed];
+    Ok(vec![
+        good(
+            "disposed",
+            "A value, a photograph and a whole body that disposals took away: lawfully withheld, never missing.",
+            plain,
+        )?,
+        good(
+            "disposed-before-the-freeze",
+            "The frozen set names a photograph that was disposed of before.",
+            &[Twist::Disposed, Twist::Freeze],
+        )?,
+        bad(
+            "disposed-after-the-freeze",
+            "A photograph was frozen, and disposed of afterwards.",
+            "DIVERGED",
+            &["freeze.missing"],
+            &[Twist::Freeze, Twist::DisposedAfterFreeze],
+            true,
+            true,
+        )?,
+        bad(
+            "disposed-value-shown",
+            "A value that a disposal took away is shown.",
+            "DIVERGED",
+            &["disposal.still_there"],
+            plain,
+            false,
+            true,
+        )?,
+        bad(
+            "disposed-photograph-supplied",
+            "A photograph that a disposal took away is in the bundle.",
+            "DIVERGED",
+            &["disposal.still_there"],
+            plain,
+            true,
+            false,
+        )?,
+        bad(
+            "disposal-without-basis",
+            "Disposals that name no legal basis.",
+            "INVALID",
+            &["disposal.malformed"],
+            &[Twist::DisposedWithoutBasis],
+            true,
+            true,
         )?,
     ])
 }

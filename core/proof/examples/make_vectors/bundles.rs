@@ -40,6 +40,8 @@ pub(super) struct Told {
     pub no_roll: bool,
     /// Operation and path.
     pub withheld: Vec<(String, &'static str)>,
+    /// The same of what disposals took away.
+    pub disposed: Vec<(String, &'static str)>,
     pub late: Vec<String>,
     /// Operation and missing signer.
     pub awaiting: Vec<(String, &'static str)>,
@@ -55,6 +57,10 @@ fn told(vector: Vector, story: &Story, told: &Told) -> Vector {
         let early = *index < story.times.iter().map(|t| t.1).nth(1).unwrap_or(0);
         let hours = if early { 3_600_000 } else { 7_200_000 };
         json!({"id": o.id().to_string(), "index": index, "not_before": MORNING - 60_000, "not_after": MORNING + hours})
+    };
+    let vector = match told.disposed.is_empty() {
+        true => vector,
+        false => vector.gives("disposed", json!(told.disposed)),
     };
     vector
         .gives("time", "claimed")
@@ -136,7 +142,12 @@ impl Maker {
 
     /// These files under the usual trust: a bundle that stands.
     pub fn stands(&self, files: &Files, name: &str, what: &str, tell: &Told) -> Result<Vector> {
-        Ok(told(self.vector(files, name, what, "ANCHORED", &[])?, &self.story, tell))
+        self.stands_as(&self.story, files, name, what, tell)
+    }
+
+    /// Files of another story under the usual trust: a bundle that stands.
+    pub fn stands_as(&self, story: &Story, files: &Files, name: &str, what: &str, tell: &Told) -> Result<Vector> {
+        Ok(told(self.vector(files, name, what, "ANCHORED", &[])?, story, tell))
     }
 
     /// A good bundle of a story told otherwise, with what it tells.

@@ -4,10 +4,11 @@ use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::checkpoint::{AttestationKind, anchor};
 use fieldseal_proof::ids::{DeviceId, IncarnationId, KeyLogHead, OpId};
-use fieldseal_proof::roll::{Roll, StreamEnd, closing_fields};
+use fieldseal_proof::roll::{Roll, StreamEnd};
 use serde_json::json;
 
 use super::actors::{case, id, inspection, seed};
+use super::story::closing_fields;
 use super::{Result, Vector, hex};
 
 /// Named values of a body.

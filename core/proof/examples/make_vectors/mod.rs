@@ -13,6 +13,7 @@ mod facts;
 mod forgery;
 mod headers;
 mod key_logs;
+mod kinds;
 mod notes;
 mod operations;
 mod receipts;
@@ -101,11 +102,12 @@ impl Vector {
 
 /// All vectors, in the order of the pages.
 pub fn all() -> Result<Vec<Vector>> {
-    let makers: [fn() -> Result<Vec<Vector>>; 11] = [
+    let makers: [fn() -> Result<Vec<Vector>>; 12] = [
         alphabet::vectors,
         bodies::vectors,
         headers::vectors,
         operations::vectors,
+        kinds::vectors,
         chains::vectors,
         attests::vectors,
         key_logs::vectors,

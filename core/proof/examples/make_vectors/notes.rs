@@ -19,6 +19,16 @@ pub fn vectors() -> Result<Vec<Vector>> {
     Ok(out)
 }
 
+/// A note with the line of a witness (cosignature/v1).
+pub fn cosigned(note: &SignedNote, name: &str, witness: &dyn Signer, unix_seconds: u64) -> Result<SignedNote> {
+    let key = VerifierKey::cosigner(name, witness.public().clone())?;
+    let message = format!("cosignature/v1\ntime {unix_seconds}\n{}", note.text());
+    let signature = witness.sign_raw(message.as_bytes())?;
+    let data = [&key.hash().to_be_bytes()[..], &unix_seconds.to_be_bytes(), &signature].concat();
+    let line = format!("— {name} {}\n", base64(&data));
+    Ok(SignedNote::parse(&[&note.to_bytes(), line.as_bytes()].concat())?)
+}
+
 /// The log's verifier key.
 pub fn log_vkey() -> Result<String> {
     Ok(VerifierKey::ed25519(ORIGIN, ed25519("log")?.public().clone())?.to_vkey())
@@ -279,9 +289,9 @@ fn cosignatures() -> Result<Vec<Vector>> {
     let (witness, name) = (ed25519("witness")?, "example.net/witness");
     let key = VerifierKey::cosigner(name, witness.public().clone())?;
     let seconds = MORNING / 1000;
-    let mut note = SignedNote::sign(&checkpoint.text(), ORIGIN, &ed25519("log")?)?;
+    let note = SignedNote::sign(&checkpoint.text(), ORIGIN, &ed25519("log")?)?;
     let plain = text_of(&note)?;
-    note.cosign(name, &witness, seconds)?;
+    let note = cosigned(&note, name, &witness, seconds)?;
     let given = |v: Vector, note: String| v.with("note", note).with("vkey", key.to_vkey());
     let bad = |name, what, note: String, reason| given(Vector::invalid("cosignature", name, PAGE, what, reason), note);
     let line = |seconds: u64, signature: &[u8]| {

@@ -21,7 +21,12 @@ fn given(vector: Vector, frame: &[u8], key: &PublicKey) -> Vector {
 }
 
 fn good(name: &str, what: &str, operation: &Operation, key: &PublicKey) -> Vector {
-    given(Vector::valid("operation", name, PAGE, what), &operation.frame(), key)
+    good_on(PAGE, name, what, operation, key)
+}
+
+/// A good operation, for a rule of this page.
+pub fn good_on(page: &'static str, name: &str, what: &str, operation: &Operation, key: &PublicKey) -> Vector {
+    given(Vector::valid("operation", name, page, what), &operation.frame(), key)
         .gives("id", operation.id().to_string())
         .gives("commitment", operation.commitment().to_string())
         .gives("link", operation.link().to_string())

@@ -8,13 +8,14 @@ use fieldseal_proof::ids::{CaseId, Commitment, DocumentId, EvidenceId, OfficerId
 use fieldseal_proof::key_log::{Entry, KeyLog, head_leaf};
 use fieldseal_proof::merkle::MemoryTree;
 use fieldseal_proof::note::SignedNote;
-use fieldseal_proof::operation::Operation;
-use fieldseal_proof::roll::{Held, Roll, StreamEnd, closing_fields};
+use fieldseal_proof::operation::{Operation, RequiredSigner};
+use fieldseal_proof::roll::{Held, Roll, StreamEnd};
 use fieldseal_proof::suite::Signer;
 
 use super::Result;
 use super::actors::{Author, MORNING, ORIGIN, Place, case, ed25519, fields, id, inspection, p256};
 use super::key_logs::{Ledger, ceremony};
+use super::notes::cosigned;
 
 /// The original bytes of the one piece of evidence, and of the one document.
 pub const PHOTO: &[u8] = b"\xff\xd8\xff\xe0 a photograph of a blocked escape route";
@@ -98,6 +99,14 @@ pub enum Twist {
     Returned,
     /// The second tablet writes into the inspection after the closing.
     WritesAfterClosing,
+    /// A supervisor disposes of the finding's text, of the photograph and of the whole body of a finding.
+    Disposed,
+    /// The same after the freeze.
+    DisposedAfterFreeze,
+    /// A disposal names no legal basis.
+    DisposedWithoutBasis,
+    /// What the pack asks for stands in the header: the document needs two officers, the credentials also a third person.
+    PackAsksForMore,
 }
 
 /// A device's chain as shipped.
@@ -225,10 +234,18 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
         c.author.anchor = Some(known);
     }
 
+    let more = |roles: &[&str]| -> Vec<RequiredSigner> {
+        let asked = roles.iter().filter(|_| is(Twist::PackAsksForMore));
+        let mut roles: Vec<&str> = asked.copied().collect();
+        // Ascending by encoded bytes: the shorter text first.
+        roles.sort_by_key(|role| role.len());
+        roles.into_iter().map(|role| RequiredSigner::Role(role.to_owned())).collect()
+    };
     let enterprise = Value::bytes(id("enterprise"));
     let begin = fields([("inspection/enterprise", enterprise), ("party/name", Value::text("某某化工有限公司"))]);
     write(&mut one, &mut log, Place::Inspection, "inspection.begin", begin)?;
     let shown = fields([("credentials/c1/shown_to", Value::text("张负责"))]);
+    one.author.signers = more(&["inspector_general", "officer", "second_officer"]);
     let credentials = write(&mut one, &mut log, Place::Inspection, "credentials.show", shown)?;
     let before_finding = one.author.link;
     let finding =
@@ -242,6 +259,7 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
     }
     write(&mut two, &mut log, Place::Inspection, "finding.record", other)?;
     times.push(log.time(MORNING + 3_600_000)?);
+    one.author.signers = more(&["officer", "second_officer"]);
     let issued = issue(&mut one, &mut log, is(Twist::DocumentChainLies))?;
     let targets = vec![credentials.id(), issued.id()];
     let first = attest(&one, "officer one", targets.clone(), &ed25519("officer one")?)?;
@@ -309,9 +327,15 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
     if let Some(from) = opening {
         chains_more.push(second_life(&mut ledger, &one, &mut heads, &mut log, from)?);
     }
+    if is(Twist::Disposed) || is(Twist::DisposedWithoutBasis) {
+        dispose(&mut two, &mut log, !is(Twist::DisposedWithoutBasis))?;
+    }
     if is(Twist::Freeze) {
         let frozen = Value::Array(vec![Value::bytes(id("photo"))]);
         write(&mut two, &mut log, Place::Case, "evidence.freeze", fields([("freeze/f1/evidence", frozen)]))?;
+    }
+    if is(Twist::DisposedAfterFreeze) {
+        dispose(&mut two, &mut log, true)?;
     }
 
     revoke(&mut ledger, &ed25519("tablet one")?, &mut heads, &mut log)?;
@@ -384,8 +408,8 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
     }
     times.push(log.time(if is(Twist::TimeTurnedRound) { MORNING - 120_000 } else { MORNING + 7_200_000 })?);
     let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: log.tree.size(), root: log.tree.root() };
-    let mut note = SignedNote::sign(&checkpoint.text(), ORIGIN, &ed25519("log")?)?;
-    note.cosign("example.net/witness", &ed25519("witness")?, (MORNING + 7_260_000) / 1000)?;
+    let note = SignedNote::sign(&checkpoint.text(), ORIGIN, &ed25519("log")?)?;
+    let note = cosigned(&note, "example.net/witness", &ed25519("witness")?, (MORNING + 7_260_000) / 1000)?;
     let mut chains = vec![one, two, server];
     chains.extend(chains_more);
     Ok(Story {
@@ -399,6 +423,38 @@ pub fn tell(twists: &[Twist]) -> Result<Story> {
         times,
         deadline_ms: if is(Twist::PromiseBroken) { MORNING + 60_000 } else { MORNING + 86_400_000 },
     })
+}
+
+/// The body fields of a closing operation.
+pub fn closing_fields(held: &[Held]) -> Vec<(String, Value)> {
+    let end = |counter: u64, id: &OpId| Value::Array(vec![Value::Uint(counter), Value::bytes(id.as_bytes())]);
+    held.iter().map(|(d, i, counter, id)| (format!("closing/held/{d}/{i}"), end(*counter, id))).collect()
+}
+
+/// One disposal each of a value, of a file and of a whole body.
+fn dispose(two: &mut Chain, log: &mut Log, basis: bool) -> Result<()> {
+    let of = |kind: &str, nth: usize| {
+        let mut all = log.shipped.iter().filter(|(o, _)| o.header().kind == kind);
+        all.nth(nth).map(|(o, _)| o.id()).ok_or("no such operation")
+    };
+    let list = |value: Value| Value::Array(vec![value]);
+    let acts = [
+        (of("finding.record", 0)?, "disposal/paths", list(Value::text("finding/8b1c/text"))),
+        (of("evidence.seal", 0)?, "disposal/blobs", list(Value::bytes(sha256(PHOTO)))),
+        (of("finding.record", 1)?, "disposal/paths", list(Value::text(""))),
+    ];
+    for (target, what, gone) in acts {
+        let mut said = fields([
+            (what, gone),
+            ("disposal/retention", Value::text("2026-05-31")),
+            ("disposal/target", Value::bytes(target.as_bytes())),
+        ]);
+        if basis {
+            said.push(("disposal/basis".to_owned(), Value::text("archives.27")));
+        }
+        write(two, log, Place::Case, "disposal", said)?;
+    }
+    Ok(())
 }
 
 fn seal_photo(one: &mut Chain, log: &mut Log, size_lies: bool) -> Result<Operation> {

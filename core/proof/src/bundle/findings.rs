@@ -29,6 +29,7 @@ INVALID chain.missing there is no list of this chain
 INVALID checkpoint.malformed it is missing or not a checkpoint
 INVALID checkpoint.signature the signature of the trusted log key does not hold
 INVALID closing.malformed the closing cannot be read or is withheld
+INVALID disposal.malformed a field of the disposal is missing, withheld or malformed
 INVALID evidence.name the file is not named after its own hash
 INVALID evidence.not_sealed no operation of the bundle seals these bytes
 INVALID evidence.size it has another size than was sealed
@@ -54,6 +55,7 @@ DIVERGED bracket.anchor_went_back it names an older time than an earlier operati
 DIVERGED bracket.reversed it was attested as logged before the time it names as known
 DIVERGED closing.missing its author held an operation that the bundle lacks
 DIVERGED closing.other its author held another operation than the bundle has there
+DIVERGED disposal.still_there a value or a file that a disposal took away is here
 DIVERGED document.chain the document prints another chain head than its operation continues
 DIVERGED fork the device signed two operations where it may sign one
 DIVERGED freeze.missing the frozen set names evidence whose bytes are not here

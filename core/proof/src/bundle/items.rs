@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ground;
+use super::disposals::Disposals;
 use super::findings::Findings;
 use super::operations::{Included, Operations};
 use super::report::{AttestReport, ItemReport, TimeBracket};
 use crate::attest::{self, Attestation, Place};
+use crate::disposal;
 use crate::dsse::{OPERATION, pae};
 use crate::ids::{EvidenceId, OpId, to_hex};
 use crate::key_log::Purpose;
@@ -22,6 +24,7 @@ const SEALED: [(&str, &str, &str); 3] = [
 pub(super) fn check_items(
     ground: &Ground,
     operations: &Operations,
+    disposals: &Disposals,
     brackets: &BTreeMap<OpId, TimeBracket>,
     findings: &mut Findings,
 ) -> Vec<ItemReport> {
@@ -60,11 +63,19 @@ pub(super) fn check_items(
                 findings.add("evidence.size", path);
             }
             claimed.extend(sha256.clone());
+            let disposal = match &sha256 {
+                Some(hash) => disposals.of_file(op, hash),
+                None => disposals.of_value(op, included, &field.path),
+            };
+            if let (Some((path, _)), true) = (file, disposal.is_some()) {
+                findings.add_with("disposal.still_there", op, path);
+            }
             out.push(ItemReport {
                 id: id.to_owned(),
                 class,
                 path: file.map(|(path, _)| (*path).to_owned()),
                 sha256,
+                disposed_by: disposal.map(|(id, _)| id),
                 sealed_by: *op,
                 acquisition: text("acquisition"),
                 title: text("title").or_else(|| text("type")),
@@ -98,19 +109,23 @@ fn check_documents(operations: &Operations, findings: &mut Findings) {
     }
 }
 
-/// Every piece of evidence that a freeze names is sealed, and the bytes of each of its seals are here.
+/// Every piece of evidence that a freeze names is sealed, and the bytes of each of its seals are here, or were disposed of
+/// before the freeze.
 fn check_frozen(operations: &Operations, items: &[ItemReport], findings: &mut Findings) {
-    let mut there: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut seals: BTreeMap<&str, Vec<&ItemReport>> = BTreeMap::new();
     for item in items.iter().filter(|i| i.class == "evidence") {
-        *there.entry(&item.id).or_insert(true) &= item.path.is_some();
+        seals.entry(&item.id).or_default().push(item);
     }
+    let disposed_at = |item: &ItemReport| item.disposed_by.and_then(|id| Some(operations.by_id.get(&id)?.index));
     for (op, included) in operations.of_kind("evidence.freeze") {
         let fields = included.operation.body().into_iter().flat_map(|b| b.fields());
         let lists = fields.filter(|f| f.path.starts_with("freeze/") && f.path.ends_with("/evidence"));
         for list in lists.filter_map(|f| included.field(&f.path)) {
             let ids = list.as_array().unwrap_or_default().iter().filter_map(|v| v.as_bytes()?.try_into().ok());
             for id in ids.map(|id| EvidenceId::from_bytes(id).to_string()) {
-                if there.get(id.as_str()) != Some(&true) {
+                let there =
+                    |item: &&ItemReport| item.path.is_some() || disposed_at(item).is_some_and(|at| at < included.index);
+                if !seals.get(id.as_str()).is_some_and(|of| of.iter().all(there)) {
                     findings.add_with("freeze.missing", op, id);
                 }
             }
@@ -166,6 +181,7 @@ pub(super) fn check_attests(
 pub fn least_signers(kind: &str) -> &'static [&'static str] {
     match kind {
         "credentials.show" | "document.issue" => &["officer"],
+        disposal::KIND => &["supervisor"],
         _ => &[],
     }
 }

@@ -2,6 +2,7 @@
 
 mod bag;
 mod completeness;
+mod disposals;
 mod findings;
 mod items;
 mod operations;
@@ -21,6 +22,7 @@ pub use time::CheckedStamp;
 pub use trust::{Trust, Witness};
 
 use self::bag::Bag;
+use self::disposals::Disposals;
 use self::findings::Findings;
 use self::operations::Operations;
 use crate::checkpoint::Checkpoint;
@@ -72,7 +74,9 @@ pub fn verify(source: &dyn BundleSource, trust: &Trust, extras: &Extras) -> Repo
     completeness::check_receipts(ground, &lists, ops, &upper, findings);
 
     let attests = items::check_attests(ground, &heads, ops, findings);
-    let items = items::check_items(ground, ops, &brackets, findings);
+    let disposals = Disposals::check(ops, findings);
+    let (withheld, disposed) = disposals.not_shown(ops);
+    let items = items::check_items(ground, ops, &disposals, &brackets, findings);
     items::check_heads(ground, ops, findings);
     if let Some(paper) = &extras.paper {
         check_paper(paper, ops, findings);
@@ -114,7 +118,8 @@ pub fn verify(source: &dyn BundleSource, trust: &Trust, extras: &Extras) -> Repo
         operations,
         items,
         attests,
-        withheld: ops.withheld.clone(),
+        withheld,
+        disposed,
         late: complete.late,
         not_checked,
         files: ground.bag.good.len(),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Ground;
 use super::findings::Findings;
 use crate::attest;
-use crate::body::FieldValue;
 use crate::cbor::Value;
 use crate::ids::{Commitment, DeviceId, IncarnationId, KeyId, Link, OpId, from_hex};
 use crate::key_log::{EnrolledKey, head_leaf};
@@ -37,8 +36,6 @@ pub(super) struct Included<'k> {
 /// All operations that passed, by id.
 pub(super) struct Operations<'k> {
     pub by_id: BTreeMap<OpId, Included<'k>>,
-    /// Fields that exist and are kept back.
-    pub withheld: Vec<(OpId, String)>,
 }
 
 impl Operations<'_> {
@@ -84,7 +81,7 @@ impl Included<'_> {
 
 /// Reads and checks `data/operations/` with `data/proofs/`.
 pub(super) fn check<'k>(ground: &'k Ground, findings: &mut Findings) -> Operations<'k> {
-    let mut out = Operations { by_id: BTreeMap::new(), withheld: Vec::new() };
+    let mut out = Operations { by_id: BTreeMap::new() };
     let mut case = None;
     for (path, name) in ground.bag.under("data/operations/") {
         let read = ground.bag.read(path, MAX_FRAME as u64);
@@ -108,13 +105,6 @@ pub(super) fn check<'k>(ground: &'k Ground, findings: &mut Findings) -> Operatio
             findings.add("operation.other_case", path);
         }
         if let Some(included) = included(ground, operation, path, findings) {
-            match included.operation.body() {
-                None => out.withheld.push((id, String::new())),
-                Some(body) => {
-                    let kept_back = body.fields().iter().filter(|f| matches!(f.value, FieldValue::Withheld(_)));
-                    out.withheld.extend(kept_back.map(|f| (id, f.path.clone())));
-                }
-            }
             out.by_id.insert(id, included);
         }
     }

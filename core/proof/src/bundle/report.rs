@@ -138,6 +138,8 @@ pub struct ItemReport {
     pub sha256: Option<String>,
     /// The file in the bundle; absent when the bytes were not supplied.
     pub path: Option<String>,
+    /// The disposal that took its bytes or its hash away: what is not here is lawfully withheld.
+    pub disposed_by: Option<OpId>,
     /// Operation that sealed it.
     pub sealed_by: OpId,
     /// How it was acquired (evidence) or its type (documents).
@@ -196,8 +198,10 @@ pub struct Report {
     pub items: Vec<ItemReport>,
     /// Officers' signatures.
     pub attests: Vec<AttestReport>,
-    /// Fields that exist and are kept back: operation and path.
+    /// Values that exist and are kept back, in log order: operation and path, empty for a whole body.
     pub withheld: Vec<(OpId, String)>,
+    /// Values that were lawfully disposed of, in the same form.
+    pub disposed: Vec<(OpId, String)>,
     /// Operations that came after a closing: shown, set aside.
     pub late: Vec<OpId>,
     /// Files that no check rests on.

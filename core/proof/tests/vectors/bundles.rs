@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fieldseal_proof::bundle::{BundleSource, Extras, Report, SourceError, Trust, Witness, verify};
-use fieldseal_proof::ids::from_hex;
+use fieldseal_proof::ids::{OpId, from_hex};
 use fieldseal_proof::note::VerifierKey;
 use serde_json::{Value, json};
 
@@ -97,7 +97,11 @@ fn facts(report: &Report, out: &mut Value) {
     out["tree_size"] = json!(report.tree_size);
     out["complete_by_roll"] = json!(report.complete_by_roll);
     out["operations"] = operations.collect();
-    out["withheld"] = report.withheld.iter().map(|(id, path)| json!([id.to_string(), path])).collect();
+    let value = |(id, path): &(OpId, String)| json!([id.to_string(), path]);
+    out["withheld"] = report.withheld.iter().map(value).collect();
+    if !report.disposed.is_empty() {
+        out["disposed"] = report.disposed.iter().map(value).collect();
+    }
     let awaiting =
         report.operations.iter().flat_map(|o| o.awaiting.iter().map(move |who| json!([o.id.to_string(), who])));
     out["awaiting"] = awaiting.collect();

@@ -59,6 +59,7 @@ pub fn check(kind: &str, input: &Value) -> Checked {
         "chain" => objects::chain(input),
         "attest" => objects::attest(input),
         "key-log" => objects::key_log(input),
+        "succession" => objects::succession(input),
         "roll" => objects::roll(input),
         "closing" => objects::closing(input),
         "note" => proofs::note(input),

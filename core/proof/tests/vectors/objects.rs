@@ -8,11 +8,12 @@ use fieldseal_proof::encoding::from_proquints;
 use fieldseal_proof::fork;
 use fieldseal_proof::hash::h;
 use fieldseal_proof::ids::{DeviceId, IncarnationId, OpId, TenantId, to_hex};
-use fieldseal_proof::key_log::{KeyLog, head_leaf};
+use fieldseal_proof::key_log::{Entry, KeyLog, KeyLogFrame, head_leaf};
 use fieldseal_proof::operation::{
     Header, Operation, RequiredSigner, VerifiedOperation, link_next, link_origin, link_words,
 };
 use fieldseal_proof::roll::{Roll, read_closing};
+use fieldseal_proof::succession::Succession;
 use fieldseal_proof::suite::{PublicKey, Suite};
 use serde_json::{Value, json};
 
@@ -220,6 +221,14 @@ pub fn key_log(input: &Input<'_>) -> Checked {
         "leaf": head_leaf(log.size(), &log.head()).to_string(),
         "keys": keys.collect::<Vec<_>>(),
     }))
+}
+
+pub fn succession(input: &Input<'_>) -> Checked {
+    let frame = KeyLogFrame::decode(&input.bytes("frame")?).map_err(refuse)?;
+    let entry = Entry::decode(&frame.entry).map_err(refuse)?;
+    let attrs = frame.attrs.ok_or("no succession without its attributes")?;
+    let found = Succession::read(input.text("old")?, &entry, &attrs).ok_or("no succession of this log")?;
+    Ok(json!({"new": found.new, "size": found.size, "root": to_hex(&found.root), "leaf": found.leaf().to_string()}))
 }
 
 pub fn roll(input: &Input<'_>) -> Checked {

@@ -21,6 +21,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("malformed-signature", &["malformed signature"]),
     ("mismatch", &["the signature does not match"]),
     ("not-words", &["not words"]),
+    ("succession", &["no succession"]),
     ("path-order", &["out of order or twice there"]),
     ("empty-path", &["the field at the empty path is missing"]),
     ("value", &["the value at"]),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldseal_proof::ids::OpId;
+use fieldseal_proof::ids::{OfficerId, OpId};
 use fieldseal_proof::operation::RequiredSigner;
 
 use super::People;
@@ -33,7 +33,7 @@ pub fn awaiting(state: &State, operation: &OpId, asked: &[String], people: &Peop
         .iter()
         .filter(|a| matches!(a.meaning.as_str(), "made" | "approved"))
         .collect();
-    let enrolled_as = |officer, role: &str| people.get(officer).is_some_and(|person| person.role == role);
+    let enrolled_as = |officer: &OfficerId, role: &str| people.get(officer).is_some_and(|person| person.role == role);
     let made = |a: &&&AttestFact| a.meaning == "made" && enrolled_as(&a.officer, "officer");
     let first = attests.iter().find(made).map(|a| a.officer);
     let met = |role: &String| match role.as_str() {

@@ -255,11 +255,14 @@ fn result(app: &App, words: Words, case: CaseId, job: &str, done: &Arc<Done>) ->
         name: done.tag_manifest_sha256.clone(),
         command: format!("fieldseal verify {case}.zip --trust trust"),
         rows: rows(app, words, report),
-        withheld: report
-            .withheld
-            .iter()
-            .map(|(id, path)| format!("{path} ({id})"))
-            .collect(),
+        withheld: {
+            let kept_back = report.withheld.iter().map(|(id, path)| format!("{path} ({id})"));
+            let lawfully = words.t("verdict.withheld");
+            let disposed = report.disposed.iter();
+            kept_back
+                .chain(disposed.map(|(id, path)| format!("{path} ({id}) · {lawfully}")))
+                .collect()
+        },
         not_checked: report.not_checked.clone(),
         not_proven: NotProven::new(words, report.complete_by_roll),
     }
@@ -268,7 +271,11 @@ fn result(app: &App, words: Words, case: CaseId, job: &str, done: &Arc<Done>) ->
 /// 事项 · 结论 · 依据 · 自行核对.
 fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
     let awaiting = report.operations.iter().filter(|op| !op.awaiting.is_empty()).count();
-    let absent = report.items.iter().filter(|item| item.path.is_none()).count();
+    let absent = report
+        .items
+        .iter()
+        .filter(|item| item.path.is_none() && item.disposed_by.is_none())
+        .count();
     let failed = |codes: &[&str]| {
         report
             .findings

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use fieldseal_demo::samples::{SampleSet, Spec};
 use fieldseal_demo::story::cast::{SUPERVISOR, TABLETS};
-use fieldseal_demo::story::{Stage, ceremony, office};
+use fieldseal_demo::story::{Stage, arrived, ceremony, office};
 use fieldseal_proof::operation::Operation;
 use serde_json::Value;
 
@@ -54,7 +54,8 @@ impl World {
             &samples.enterprises_csv,
         ));
         told(ceremony::enrol(&stage));
-        let inspections = told(office::assign(&stage, most));
+        let enterprises = &samples.enterprises[..most.min(samples.enterprises.len())];
+        let inspections = told(office::assign(&stage, enterprises, |_| "2026-11-24".into()));
         let world = Self {
             stage,
             samples,
@@ -260,12 +261,8 @@ impl World {
     /// How often each leaf stands in the published log.
     pub fn leaves(&self) -> BTreeMap<Vec<u8>, usize> {
         let mut leaves = BTreeMap::new();
-        for file in widest(&self.at("server/tiles/tile/entries")) {
-            let bytes = fs::read(&file).expect("a bundle of entries can be read");
-            for entry in bytes.chunks(34) {
-                assert_eq!(entry[..2], [0, 32], "an entry is 32 bytes long");
-                *leaves.entry(entry[2..].to_vec()).or_insert(0) += 1;
-            }
+        for leaf in told(arrived::leaves(&self.stage)) {
+            *leaves.entry(leaf.to_vec()).or_insert(0) += 1;
         }
         leaves
     }
@@ -307,25 +304,6 @@ pub fn text(value: &Value) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("{value} is no text"))
         .to_owned()
-}
-
-/// The bundles of entries; of a partial one the widest.
-fn widest(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let partial = path.extension().is_some_and(|extension| extension == "p");
-        if path.is_file() {
-            files.push(path);
-        } else if !partial {
-            files.extend(widest(&path));
-        } else if !path.with_extension("").is_file() {
-            let width = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u64>().ok();
-            let widths = fs::read_dir(&path).into_iter().flatten().flatten();
-            files.extend(widths.map(|entry| entry.path()).max_by_key(width));
-        }
-    }
-    files
 }
 
 fn said(words: &[&str], finished: &Finished) -> Said {

@@ -35,8 +35,10 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
         format!("发现 {} 处 found: {}", findings.len(), findings.len())
     });
     let orphans = server.ledger.orphans().await.map_err(Failure::open)?;
+    let blobs = server.ledger.registers(space::BLOB, Vec::new(), usize::MAX >> 1).await;
+    let blobs = blobs.map_err(Failure::open)?.len();
     let mut report = Report::done(
-        json!({ "leaves": size, "awaited": orphans, "findings": findings }),
+        json!({ "leaves": size, "operations": arrived, "blobs": blobs, "awaited": orphans, "findings": findings }),
         lines,
     );
     report.code = u8::from(!clean);

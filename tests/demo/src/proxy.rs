@@ -36,6 +36,11 @@ pub enum Mode {
         /// Bytes that still reach the server.
         client_bytes: u64,
     },
+    /// The same once: when a connection has had its bytes, it breaks, and the network is [`Mode::Down`] from then on.
+    DownAfter {
+        /// Bytes that still reach the server.
+        client_bytes: u64,
+    },
     /// Breaks every open connection and closes every new one at once.
     Down,
     /// A black hole: connections open and nothing moves, in neither direction, until the mode changes.
@@ -49,7 +54,7 @@ pub struct Counts {
     pub connections: u64,
     /// Connections that were closed at once because the proxy was down or the server was not there.
     pub refused: u64,
-    /// Connections that were broken, by [`Mode::CutAfter`] or by going [`Mode::Down`].
+    /// Connections that were broken, by [`Mode::CutAfter`], [`Mode::DownAfter`] or by going [`Mode::Down`].
     pub cut: u64,
     /// Connections that are open now.
     pub open: u64,
@@ -189,7 +194,7 @@ impl Drop for Proxy {
 
 fn allowance(mode: Mode) -> Option<u64> {
     match mode {
-        Mode::CutAfter { client_bytes } => Some(client_bytes),
+        Mode::CutAfter { client_bytes } | Mode::DownAfter { client_bytes } => Some(client_bytes),
         Mode::Pass | Mode::Down | Mode::Stall => None,
     }
 }
@@ -336,6 +341,10 @@ impl Shared {
                 *allowance -= pass as u64;
             }
             let cut = connection.allowance == Some(0);
+            if cut && matches!(state.mode, Mode::DownAfter { .. }) {
+                // Before the client can find out: its next connection is refused.
+                state.mode = Mode::Down;
+            }
             drop(state);
             let sent = server.write_all(&buffer[..pass]);
             if sent.is_ok() {

@@ -18,7 +18,8 @@ pub struct Steps<W: Write> {
     colour: bool,
     total: usize,
     number: usize,
-    began: Option<Instant>,
+    began: Option<(String, Instant)>,
+    acts: Vec<(String, Duration)>,
     start: Instant,
 }
 
@@ -39,6 +40,7 @@ impl<W: Write> Steps<W> {
             total,
             number: 0,
             began: None,
+            acts: Vec::new(),
             start: Instant::now(),
         }
     }
@@ -47,7 +49,7 @@ impl<W: Write> Steps<W> {
     pub fn begin(&mut self, title: &str) {
         self.end();
         self.number += 1;
-        self.began = Some(Instant::now());
+        self.began = Some((title.to_owned(), Instant::now()));
         let width = self.total.to_string().len();
         let (bold, plain) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
         let head = format!("[{:>width$}/{}]", self.number, self.total);
@@ -64,7 +66,8 @@ impl<W: Write> Steps<W> {
 
     /// Ends the running step with its time. Called by [`Self::begin`] too.
     pub fn end(&mut self) {
-        if let Some(began) = self.began.take() {
+        if let Some((title, began)) = self.began.take() {
+            self.acts.push((title, began.elapsed()));
             let (faint, plain) = if self.colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
             let text = format!(
                 "{}{faint}done in {}{plain}",
@@ -73,6 +76,11 @@ impl<W: Write> Steps<W> {
             );
             self.line(&text);
         }
+    }
+
+    /// The steps that have ended, with the time of each.
+    pub fn acts(&self) -> &[(String, Duration)] {
+        &self.acts
     }
 
     /// How long the whole has taken so far.
@@ -130,6 +138,7 @@ mod tests {
         steps.say("2 photographs\n1 video");
         steps.begin("second");
         steps.end();
+        assert_eq!(steps.acts().len(), 2);
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "[ 1/12] first");

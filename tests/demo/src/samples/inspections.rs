@@ -10,10 +10,11 @@
 //!    "items": [{"item": "e3", "result": "violation"}],
 //!    "findings": [{"item": "e3", "violation": "emergency_equipment", "grade": "general", "place": "…",
 //!                  "text": "…", "rectify": "…", "rectify_days": 15, "photos": 2}],
-//!    "statement": ["…"], "video": false}]}
+//!    "statement": ["…"], "video": false, "audio": false}]}
 //! ```
 //!
 //! `enterprise` is the row in `enterprises.csv` from 0, `tablet` is 0 or 1, `day` counts from the first day in the field.
+//! The story works it off: `story/plan.rs`.
 
 use serde_json::{Value, json};
 
@@ -113,8 +114,8 @@ const ROLES: &[&str] = &["总经理", "生产厂长", "安全管理员"];
 
 /// Plans one inspection for each enterprise, on two tablets over several days.
 ///
-/// The first has findings, a video and a statement; the second is one where the person in charge refuses to sign; the
-/// third finds nothing. The rest varies with the seed.
+/// The first and the fourth (one a tablet) have findings, a video and a statement; at the second the person in charge
+/// refuses to sign; the third finds nothing. The rest varies with the seed.
 pub fn plan(seed: u64, enterprises: &[Enterprise]) -> Value {
     let mut rng = Rng::new(seed ^ 0x1459);
     let inspections: Vec<Value> = enterprises
@@ -127,7 +128,7 @@ pub fn plan(seed: u64, enterprises: &[Enterprise]) -> Value {
 
 fn inspection(rng: &mut Rng, number: usize, enterprise: &Enterprise) -> Value {
     let count = match number {
-        0 => 3,
+        0 | 3 => 3,
         2 => 0,
         _ => 1 + rng.below(3) as usize,
     };
@@ -167,7 +168,7 @@ fn inspection(rng: &mut Rng, number: usize, enterprise: &Enterprise) -> Value {
         .collect();
     let hour = 8 + number % 2 * 5 + rng.below(3) as usize;
     let statement: &[&str] = match number {
-        0 => &[
+        0 | 3 => &[
             "问：今天的检查你是否全程在场？答：在场。",
             "问：现场发现的问题是否属实？答：属实，配电柜是上周检修后没有关好。",
             "问：你还有什么需要说明的？答：没有，会按期整改。",
@@ -186,7 +187,8 @@ fn inspection(rng: &mut Rng, number: usize, enterprise: &Enterprise) -> Value {
         "items": items,
         "findings": findings,
         "statement": statement,
-        "video": number == 0,
+        "video": number == 0 || number == 3,
+        "audio": number == 0,
     })
 }
 
@@ -214,7 +216,14 @@ mod tests {
         }
         assert_eq!(inspections[1]["signature"], "refused");
         assert_eq!(inspections[2]["findings"].as_array().unwrap().len(), 0);
-        assert_eq!(inspections[0]["statement"].as_array().unwrap().len(), 3);
+        for whole in [0, 3] {
+            assert_eq!(inspections[whole]["statement"].as_array().unwrap().len(), 3);
+            assert_eq!(inspections[whole]["video"], true);
+        }
+        let films_by = |tablet: u64| {
+            inspections.iter().filter(|one| one["tablet"] == tablet && one["video"] == true).count()
+        };
+        assert_eq!([films_by(0), films_by(1)], [1, 1]);
     }
 
     #[test]

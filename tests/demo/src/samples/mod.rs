@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use enterprises::Enterprise;
 use exif::{Exif, Moment, Place};
 use photo::PhotoSpec;
 pub use rng::Rng;
@@ -49,8 +50,8 @@ impl Default for Spec {
     fn default() -> Self {
         Self {
             seed: 20_260_316,
-            photos: 8,
-            pixels: (1600, 1200),
+            photos: 20,
+            pixels: (1280, 960),
             video_bytes: 6 << 20,
             audio_seconds: 14,
         }
@@ -114,6 +115,8 @@ pub struct SampleSet {
     pub enterprises_csv: PathBuf,
     /// The plan of inspections as JSON.
     pub inspections_json: PathBuf,
+    /// The enterprises, as the table and the plan number them.
+    pub enterprises: Vec<Enterprise>,
 }
 
 impl SampleSet {
@@ -148,20 +151,26 @@ pub fn write(root: &Path, spec: &Spec) -> io::Result<SampleSet> {
         });
     }
 
-    let path = root.join("media/playable/site_walk.avi");
-    let video = video::VideoSpec {
-        seed: spec.seed,
-        at_least: spec.video_bytes,
-        ..video::VideoSpec::default()
-    };
-    let bytes = video.write(&mut BufWriter::new(File::create(&path)?))?;
-    media.push(Sample {
-        path,
-        kind: Kind::Video,
-        mime: "video/x-msvideo",
-        bytes,
-        exif: None,
-    });
+    for (name, seed, at_least) in [
+        ("site_walk.avi", spec.seed, spec.video_bytes),
+        ("second_walk.avi", spec.seed + 1, spec.video_bytes / 2),
+        ("after_work.avi", spec.seed + 2, spec.video_bytes),
+    ] {
+        let path = root.join("media/playable").join(name);
+        let video = video::VideoSpec {
+            seed,
+            at_least,
+            ..video::VideoSpec::default()
+        };
+        let bytes = video.write(&mut BufWriter::new(File::create(&path)?))?;
+        media.push(Sample {
+            path,
+            kind: Kind::Video,
+            mime: "video/x-msvideo",
+            bytes,
+            exif: None,
+        });
+    }
 
     let path = root.join("media/playable/statement.wav");
     let wav = audio::wav(&audio::voice(spec.seed, spec.audio_seconds));
@@ -185,6 +194,7 @@ pub fn write(root: &Path, spec: &Spec) -> io::Result<SampleSet> {
         media,
         enterprises_csv,
         inspections_json,
+        enterprises: list,
     })
 }
 
@@ -346,7 +356,7 @@ mod tests {
             (Kind::PhotoWithoutExif, 1),
             (Kind::GalleryPhoto, 1),
             (Kind::TruncatedPhoto, 1),
-            (Kind::Video, 1),
+            (Kind::Video, 3),
             (Kind::Audio, 1),
         ] {
             assert_eq!(set.of(kind).count(), count, "{kind:?}");

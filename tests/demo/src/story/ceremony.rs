@@ -70,13 +70,14 @@ pub fn found(stage: &mut Stage) -> Told<String> {
     ))
 }
 
-/// The administrator's card: where the server really is, and, for the tablets, the address they reach it under (the proxy).
+/// The administrator's card: where the server really is, and, for tablets and laptop, the address they reach it under (a proxy).
 fn write_card(stage: &Stage) -> Told<()> {
     let card = fs::read_to_string(stage.path("server/card.json")).map_err(|e| e.to_string())?;
     let card: serde_json::Value = serde_json::from_str(&card).map_err(|e| e.to_string())?;
     for (name, at) in [
         ("card.json", stage.server_at()),
         ("card-for-tablets.json", stage.proxy.addr()),
+        ("card-for-laptop.json", stage.laptop.addr()),
     ] {
         let mut card = card.clone();
         card["url"] = format!("https://{at}").into();
@@ -134,7 +135,7 @@ pub fn enrol(stage: &Stage) -> Told<String> {
     let invited = admin(
         stage,
         "admin-invite",
-        "card.json",
+        "card-for-laptop.json",
         &["invite", "--label", "方予安的笔记本", "--role", "supervisor"],
     )?;
     let enrolment = text(&invited, "text")?;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::cast::{SUPERVISOR, TABLETS};
 use super::ceremony::admin;
+use super::days::day;
 use super::field::{Hand, disagree, same_stranger};
 use super::network::{drain, sync};
 use super::office::supervisor;
@@ -52,7 +53,8 @@ pub fn leave_work(stage: &Stage, closed: &str) -> Told<()> {
     let enterprise = enterprises.last().ok_or("there is no enterprise")?;
     let tablets = super::office::tablet_ids(stage)?;
     let id = text(enterprise, "id")?;
-    let mut words = vec!["--enterprise", &id, "--planned", "2026-12-03", "--device"];
+    let planned = day(8);
+    let mut words = vec!["--enterprise", &id, "--planned", &planned, "--device"];
     words.extend(tablets.iter().map(String::as_str));
     words.push("--officers");
     words.extend(
@@ -65,9 +67,9 @@ pub fn leave_work(stage: &Stage, closed: &str) -> Told<()> {
     for tablet in TABLETS {
         until_known(stage, tablet, &inspection)?;
     }
-    disagree(stage, &inspection, "2026-12-03")?;
-    same_stranger(stage, NEWCOMER, "2026-12-04")?;
-    let late = Hand::new(stage, TABLETS[1], "2026-12-05", (8, 0));
+    disagree(stage, &inspection, &day(8))?;
+    same_stranger(stage, NEWCOMER, &day(8))?;
+    let late = Hand::new(stage, TABLETS[1], &day(9), (8, 0));
     late.as_officer(0, "check", &[closed, "r2", "violation"])?;
     for tablet in TABLETS {
         drain(stage, tablet)?;

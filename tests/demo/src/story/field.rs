@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::cast::{TABLETS, Tablet};
+use super::days::day;
 use super::stage::{Stage, Told, text};
 
 /// A tablet at a moment of its own clock.
 pub struct Hand<'a> {
-    stage: &'a Stage,
-    tablet: Tablet,
-    dir: String,
+    pub(super) stage: &'a Stage,
+    pub(super) tablet: Tablet,
+    pub(super) dir: String,
     day: String,
     minute: Cell<u32>,
 }
@@ -32,10 +33,15 @@ impl<'a> Hand<'a> {
     }
 
     /// What the tablet's clock port says now; every act takes two minutes of the story.
-    fn clock(&self) -> String {
+    pub(super) fn clock(&self) -> String {
         let now = self.minute.get();
         self.minute.set(now + 2);
         format!("{}T{:02}:{:02}:00+08:00", self.day, now / 60 % 24, now % 60)
+    }
+
+    /// Nothing happens before this hour and minute.
+    pub(super) fn not_before(&self, start: (u32, u32)) {
+        self.minute.set(self.minute.get().max(start.0 * 60 + start.1));
     }
 
     /// A command of one of its two officers.
@@ -182,13 +188,13 @@ pub fn inspect(hand: &Hand<'_>, inspection: &str, media: &Media, strokes: &Path)
     statement.extend(lines);
     hand.as_officer(0, "statement", &statement)?;
     for (finding, words, due) in [
-        (&findings[0], "设置明显的安全警示标志", "2026-12-05"),
-        (&findings[1], "清理疏散通道并保持畅通", "2026-12-12"),
+        (&findings[0], "设置明显的安全警示标志", day(15)),
+        (&findings[1], "清理疏散通道并保持畅通", day(22)),
     ] {
         hand.as_officer(
             0,
             "order",
-            &[inspection, "--finding", finding, "--text", words, "--due", due],
+            &[inspection, "--finding", finding, "--text", words, "--due", &due],
         )?;
     }
     for kind in ["inspection_record", "rectification_order", "electronic_data_list"] {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::stage::{Stage, Told, copy_folder};
+use super::stage::{Stage, Told, copy_folder, list};
 
 /// Verifies a bundle; gives exit code and report.
 pub fn verify(stage: &Stage, bundle: &Path) -> Told<(i32, Value)> {
@@ -16,48 +16,113 @@ pub fn verify(stage: &Stage, bundle: &Path) -> Told<(i32, Value)> {
     Ok((finished.code().unwrap_or(-1), report))
 }
 
-/// What is done to a copy, the exit code it must get, and a finding that must be named.
+/// What a person reads of the verdict, in English: for the first piece of evidence the bracket and, beside it, what the tablet's
+/// clock claims. The tablet's clock was set to days past, so the two must disagree, and the sentences must say so.
+pub fn read_aloud(stage: &Stage, report: &Value) -> Told<Vec<String>> {
+    let items = list(report, "items")?;
+    let first = items.iter().find(|item| item["class"] == "evidence").ok_or("the bundle holds no evidence")?;
+    let low = first["bracket"]["not_before"]["unix_ms"].as_u64();
+    let clock = first["clock_ms"].as_u64();
+    if low.is_none() || clock >= low {
+        return Err(format!("the tablet's clock should claim a time before the bracket: {first}"));
+    }
+    let (bundle, trust) = (stage.arg("bundle"), stage.arg("trust"));
+    let read = stage.read_fieldseal("verify-read", "en", &["verify", &bundle, "--trust", &trust])?;
+    let text = read.text();
+    let hash = first["sha256"].as_str().unwrap_or_default();
+    let mut lines = text.lines().skip_while(|line| !line.contains(hash)).skip(1);
+    let sentences: Vec<String> = lines.by_ref().take(2).map(|line| line.trim().to_owned()).collect();
+    let told = |words: &[&str]| words.iter().all(|word| sentences.iter().any(|line| line.contains(word)));
+    if read.code() != Some(0) || !told(&["Sealed not before", "server's own claim", "Device clock (claim)", "before the lower bound"]) {
+        return Err(format!("the verdict should say beside the bracket where the tablet's clock stands:\n{text}"));
+    }
+    Ok(sentences)
+}
+
+/// What is done to a copy, the verdict and exit code that it must get, and a finding that must be named.
 struct Attack {
     name: &'static str,
-    code: i32,
+    verdict: (&'static str, i32),
     finding: &'static str,
     act: fn(&Path) -> Told<()>,
 }
 
-const ATTACKS: [Attack; 6] = [
+const INVALID: (&str, i32) = ("INVALID", 2);
+
+/// First one bit each, which already the bag's hashes find. Then the same by a bearer who makes manifests and signature anew:
+/// what the records themselves say must find it.
+const ATTACKS: [Attack; 10] = [
     Attack {
         name: "one bit of a photograph",
-        code: 2,
+        verdict: INVALID,
         finding: "bag.changed",
-        act: |b| flip(&largest(&b.join("data/evidence"))?),
+        act: |b| flip(&photograph(b)?, Bit::Middle),
     },
     Attack {
         name: "one bit of a record",
-        code: 2,
+        verdict: INVALID,
         finding: "bag.changed",
-        act: |b| flip(&largest(&b.join("data/operations"))?),
+        act: |b| flip(&record(b)?, Bit::Middle),
     },
     Attack {
         name: "one bit of a manifest",
-        code: 2,
+        verdict: INVALID,
         finding: "bag.",
-        act: |b| flip(&b.join("manifest-sha256.txt")),
+        act: |b| flip(&b.join("manifest-sha256.txt"), Bit::Middle),
     },
     Attack {
         name: "one bit of a proof",
-        code: 2,
+        verdict: INVALID,
         finding: "bag.changed",
-        act: |b| flip(&largest(&b.join("data/proofs"))?),
+        act: |b| flip(&proof(b)?, Bit::Hash),
+    },
+    Attack {
+        name: "one bit of a photograph, renamed to its new hash, all signed again",
+        verdict: INVALID,
+        finding: "evidence.not_sealed",
+        act: |b| {
+            let path = photograph(b)?;
+            flip(&path, Bit::Middle)?;
+            rename_to_hash(&path)?;
+            sign_again(b)
+        },
+    },
+    Attack {
+        name: "one bit of a record's signature, all signed again",
+        verdict: INVALID,
+        finding: "operation.signature",
+        act: |b| {
+            flip(&record(b)?, Bit::Signature)?;
+            sign_again(b)
+        },
+    },
+    Attack {
+        name: "one bit of a record's words, all signed again",
+        verdict: INVALID,
+        finding: "operation.malformed",
+        act: |b| {
+            flip(&record(b)?, Bit::Words)?;
+            sign_again(b)
+        },
+    },
+    Attack {
+        name: "one bit of a proof, all signed again",
+        verdict: INVALID,
+        finding: "operation.inclusion",
+        act: |b| {
+            flip(&proof(b)?, Bit::Hash)?;
+            sign_again(b)
+        },
     },
     Attack {
         name: "an item left out, everything signed again",
-        code: 3,
+        verdict: ("DIVERGED", 3),
         finding: "roll.missing",
         act: leave_out,
     },
     Attack {
         name: "signed again by its bearer",
-        code: 4,
+        verdict: ("UNANCHORED", 4),
         finding: "bag.signer_unknown",
         act: sign_again,
     },
@@ -76,47 +141,120 @@ pub fn attack(stage: &Stage) -> Told<Vec<String>> {
             all.iter()
                 .any(|f| f["code"].as_str().is_some_and(|c| c.starts_with(attack.finding)))
         });
-        if code != attack.code || !named {
+        let (verdict, exit) = attack.verdict;
+        if code != exit || report["verdict"] != verdict || !named {
             return Err(format!(
-                "{}: expected exit {} with {}, got {code}: {report}",
-                attack.name, attack.code, attack.finding
+                "{}: expected {verdict}, exit {exit} with {}, got {code}: {report}",
+                attack.name, attack.finding
             ));
         }
-        said.push(format!(
-            "{} → {} (exit {code}, {})",
-            attack.name,
-            report["verdict"].as_str().unwrap_or_default(),
-            attack.finding
-        ));
+        said.push(format!("{} → {verdict} (exit {code}, {})", attack.name, attack.finding));
     }
     Ok(said)
 }
 
-fn largest(folder: &Path) -> Told<PathBuf> {
-    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let sized = entries
-        .filter_map(|e| e.ok())
-        .filter_map(|e| Some((e.metadata().ok()?.len(), e.path())));
-    sized
-        .max()
-        .map(|(_, path)| path)
-        .ok_or_else(|| format!("{} is empty", folder.display()))
+fn json_of(bundle: &Path, path: &str) -> Told<Value> {
+    let text = fs::read_to_string(bundle.join(path)).map_err(|e| format!("{path}: {e}"))?;
+    serde_json::from_str(&text).map_err(|e| format!("{path}: {e}"))
 }
 
-fn flip(path: &Path) -> Told<()> {
+/// A photograph, by the media type that the case's view names.
+fn photograph(bundle: &Path) -> Told<PathBuf> {
+    let view = json_of(bundle, "data/views/case.json")?;
+    let of_type = |one: &&Value| one["media_type"].as_str().is_some_and(|media| media.starts_with("image/"));
+    let evidence = view["evidence"].as_array().ok_or("the view lists no evidence")?;
+    let hash = evidence.iter().find(of_type).and_then(|one| one["sha256"].as_str());
+    let hash = hash.ok_or("the bundle holds no photograph")?;
+    let entries = fs::read_dir(bundle.join("data/evidence")).map_err(|e| e.to_string())?;
+    let mut paths = entries.filter_map(|e| Some(e.ok()?.path()));
+    let found = paths.find(|path| path.file_stem().is_some_and(|stem| stem.to_string_lossy() == hash));
+    found.ok_or_else(|| format!("the photograph {hash} is not in the bundle"))
+}
+
+/// The record of a finding.
+fn record(bundle: &Path) -> Told<PathBuf> {
+    Ok(bundle.join(format!("data/operations/{}.cbor", finding(bundle)?)))
+}
+
+/// The proof that belongs to it.
+fn proof(bundle: &Path) -> Told<PathBuf> {
+    Ok(bundle.join(format!("data/proofs/{}.tlog-proof", finding(bundle)?)))
+}
+
+fn finding(bundle: &Path) -> Told<String> {
+    let index = json_of(bundle, "data/index.json")?;
+    let operations = index["operations"].as_object().ok_or("the index lists no operations")?;
+    let finding = operations.iter().find(|(_, about)| about["kind"] == "finding.record");
+    finding.map(|(id, _)| id.clone()).ok_or_else(|| "the bundle holds no finding".into())
+}
+
+/// Which bit is changed.
+enum Bit {
+    /// One in the middle.
+    Middle,
+    /// One of a record's signature.
+    Signature,
+    /// One in the longest Chinese text.
+    Words,
+    /// One of the first base64 hash of a proof.
+    Hash,
+}
+
+fn flip(path: &Path, bit: Bit) -> Told<()> {
     let mut bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let at = match bit {
+        Bit::Middle => Some(bytes.len() / 2),
+        Bit::Signature => signature(&bytes),
+        Bit::Words => words(&bytes),
+        Bit::Hash => base64_line(&bytes),
+    };
+    let at = at.ok_or_else(|| format!("{} holds nothing of the kind", path.display()))?;
+    // Of a base64 letter the lowest bit gives another letter; of a UTF-8 byte in its middle, another character.
+    bytes[at] ^= 1;
     fs::write(path, bytes).map_err(|e| e.to_string())
+}
+
+/// The first byte of the signature in an operation's frame: after the header's bytes, under the key 1, 64 bytes long.
+fn signature(frame: &[u8]) -> Option<usize> {
+    let mut headed = frame.windows(3).enumerate();
+    headed.find(|(_, three)| *three == [0x01, 0x58, 0x40]).map(|(at, _)| at + 3)
+}
+
+/// The last byte of a Chinese character in the longest run of them.
+fn words(bytes: &[u8]) -> Option<usize> {
+    let runs = bytes.split(u8::is_ascii);
+    let longest = runs.max_by_key(|run| run.len())?;
+    let start = longest.as_ptr() as usize - bytes.as_ptr() as usize;
+    let text = std::str::from_utf8(longest).ok()?;
+    let first = text.chars().next()?;
+    Some(start + first.len_utf8() - 1)
+}
+
+/// A letter of the first line that is a hash in base64.
+fn base64_line(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if line.len() == 44 && line.ends_with(b"=") {
+            // Of letters that a bit turns into another letter.
+            return line.iter().position(|byte| matches!(byte, b'b'..=b'y')).map(|inside| at + inside);
+        }
+        at += line.len() + 1;
+    }
+    None
+}
+
+/// Gives a file the name that its bytes hash to.
+fn rename_to_hash(path: &Path) -> Told<()> {
+    let output = Command::new("sha256sum").arg(path).output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let hash = said.split_whitespace().next().ok_or("sha256sum said nothing")?;
+    let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+    fs::rename(path, path.with_file_name(format!("{hash}.{extension}"))).map_err(|e| e.to_string())
 }
 
 /// Leaves out one operation with its proof, in the way a bearer would hide it: manifests and signature made anew.
 fn leave_out(bundle: &Path) -> Told<()> {
-    let index = fs::read_to_string(bundle.join("data/index.json")).map_err(|e| e.to_string())?;
-    let index: Value = serde_json::from_str(&index).map_err(|e| e.to_string())?;
-    let operations = index["operations"].as_object().ok_or("the index lists no operations")?;
-    let finding = operations.iter().find(|(_, about)| about["kind"] == "finding.record");
-    let (id, _) = finding.ok_or("the bundle holds no finding")?;
+    let id = finding(bundle)?;
     fs::remove_file(bundle.join(format!("data/operations/{id}.cbor"))).map_err(|e| e.to_string())?;
     fs::remove_file(bundle.join(format!("data/proofs/{id}.tlog-proof"))).map_err(|e| e.to_string())?;
     sign_again(bundle)

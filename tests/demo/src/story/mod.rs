@@ -1,24 +1,29 @@
 //! The main job, told through the shipped programs: two tablets without a network, one ledger, a bundle that a stranger verifies.
 
+pub mod arrived;
 pub mod cast;
 pub mod ceremony;
 pub mod console;
+mod days;
 pub mod disaster;
 pub mod field;
 pub mod hearing;
 pub mod mass;
 pub mod network;
 pub mod office;
+mod plan;
 pub mod stage;
+mod summary;
+mod tally;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use self::cast::{AGENCY, TABLETS};
+use self::cast::TABLETS;
+use self::days::day;
 use self::field::{Hand, Media};
+use self::plan::{Plan, Supply, Worked};
 use self::stage::text;
 pub use self::stage::{Stage, Told};
 use crate::proxy::Mode;
@@ -26,10 +31,16 @@ use crate::samples::{Kind, SampleSet};
 use crate::steps::Steps;
 
 /// How many steps the story has; real input is one more.
-pub const STEPS: usize = 12;
+pub const STEPS: usize = 13;
 
 /// A credit code that nobody imported: of an invented enterprise, both check digits right.
 const STRANGER: &str = "91530100MA6K5XJ37C";
+/// Photographs of the first inspection; the others are handed round among the rest.
+const PHOTOS: usize = 8;
+/// Inspections that are done command by command; the others are batches from the plan.
+const BY_HAND: [usize; 2] = [0, 1];
+/// An inspection that stays open: a tablet is killed over it, and the server is restored under it.
+const OPEN: usize = 2;
 
 /// What the listener gets at the end.
 pub struct Ending {
@@ -49,8 +60,8 @@ pub fn tell<W: Write>(
     data: Option<&Path>,
     steps: &mut Steps<W>,
 ) -> Told<Ending> {
-    let media = media(samples)?;
-    steps.begin("The ceremony: root key offline, administrator, server with one command");
+    let props = Props::of(samples)?;
+    steps.begin("The ceremony: root key offline, administrator, server");
     steps.say(&ceremony::found(stage)?);
     steps.begin("Rule packs and enterprises");
     steps.say(&ceremony::supply(stage, packs, &samples.enterprises_csv)?);
@@ -58,7 +69,7 @@ pub fn tell<W: Write>(
     steps.say(&ceremony::enrol(stage)?);
 
     steps.begin("The supervisor assigns; the tablets fetch and lose the network");
-    let assigned = office::assign(stage, 12)?;
+    let assigned = office::assign(stage, &samples.enterprises, |n| props.plan.day(n))?;
     // The first goes to both tablets, the others in turn.
     for (tablet, own) in TABLETS
         .into_iter()
@@ -71,19 +82,15 @@ pub fn tell<W: Write>(
     steps.say(&format!("{} inspections assigned; the network is down", assigned.len()));
 
     steps.begin("Days in the field, without a network");
-    let sealed = field_days(stage, &assigned, &media, steps)?;
+    let worked = field_days(stage, &assigned, &props, steps)?;
     steps.begin("A tablet is killed in the middle of writing");
-    steps.say(&network::kill_while_writing(stage, &assigned[2])?);
+    steps.say(&network::kill_while_writing(stage, &assigned[OPEN], &day(5))?);
 
-    steps.begin("The network comes back and is cut in the middle of a film");
-    let film = fs::metadata(&media.video).map_err(|e| e.to_string())?.len();
-    steps.say(&network::cut_in_the_film(stage, film)?);
-    let b7 = network::drain(stage, TABLETS[1])?;
-    network::drain(stage, TABLETS[0])?;
-    steps.say(&format!(
-        "tablet B7 sent {} operations and {} files",
-        b7.operations, b7.blobs
-    ));
+    steps.begin("The network comes back, and is cut in the middle of a film");
+    reconnect(stage, &assigned, &props, steps)?;
+    steps.begin("Everything arrives once");
+    let once = arrived::once(stage)?;
+    steps.say(&once);
 
     steps.begin("The supervisor decides, joins, sends back, freezes and exports");
     let case = decide(stage, &assigned, steps)?;
@@ -94,36 +101,36 @@ pub fn tell<W: Write>(
         "{verdict} (exit {code}); time: {}; counts {}",
         report["time"], report["counts"]
     ));
-    say_bracket(&report, steps);
     if code != 0 {
         return Err(format!("the bundle should be ANCHORED: {}", report["findings"]));
     }
-    steps.begin("Copies are tampered with");
-    for line in hearing::attack(stage)? {
-        steps.say(&line);
+    for sentence in hearing::read_aloud(stage, &report)? {
+        steps.say(&sentence);
     }
+    steps.begin("Copies are tampered with");
+    let attacks = hearing::attack(stage)?;
+    attacks.iter().for_each(|line| steps.say(line));
     steps.begin("Backup, wipe, restore");
-    steps.say(&disaster::restore(stage, &assigned[2], &media)?);
+    let healed = disaster::restore(stage, &assigned[OPEN], &props.received, &day(9))?;
+    steps.say(&healed);
 
+    let mut mass = Vec::new();
     if let Some(data) = data {
         steps.begin("Real input: public inspections and media");
-        for line in mass::run(stage, data, packs)? {
-            steps.say(&line);
-        }
+        mass = mass::run(stage, data, packs)?;
+        mass.iter().for_each(|line| steps.say(line));
     }
 
-    steps.begin("What is where");
-    let lines = vec![
-        format!(
-            "{AGENCY}: {} inspections, {sealed} pieces of evidence sealed on site, case {case}",
-            assigned.len()
-        ),
-        format!("bundle     {}", stage.path("bundle").display()),
-        format!("trust      {}", stage.path("trust").display()),
-        format!("documents  {}", stage.path("documents").display()),
-        format!("tampered   {}", stage.path("tampered").display()),
-        format!("logs       {}", stage.path("logs").display()),
-    ];
+    steps.begin("What was done, and where it is");
+    let lines = summary::lines(stage, &summary::Facts {
+        assigned: assigned.len(),
+        worked,
+        case: &case,
+        verdict: &verdict,
+        attacks: &attacks,
+        mass: &mass,
+        acts: steps.acts(),
+    });
     lines.iter().for_each(|line| steps.say(line));
     steps.end();
     let closed = assigned[0].clone();
@@ -151,42 +158,108 @@ pub fn what_next(stage: &Stage, people: &[console::SignIn]) -> String {
     )
 }
 
-fn media(samples: &SampleSet) -> Told<Media> {
-    let one = |kind: Kind| {
-        samples
-            .of(kind)
-            .next()
-            .map(|s| s.path.clone())
-            .ok_or_else(|| format!("no sample of kind {}", kind.name()))
-    };
-    let mut photos: Vec<PathBuf> = samples.of(Kind::Photo).map(|s| s.path.clone()).collect();
-    photos.extend(samples.of(Kind::TruncatedPhoto).map(|s| s.path.clone()));
-    Ok(Media {
-        photos,
-        gallery: one(Kind::GalleryPhoto)?,
-        video: one(Kind::Video)?,
-        audio: one(Kind::Audio)?,
-    })
+/// What the officers have with them.
+struct Props {
+    media: Media,
+    supply: Supply,
+    /// A film of the work after an order.
+    after_work: PathBuf,
+    /// A photograph that somebody sends later.
+    received: PathBuf,
+    plan: Plan,
+}
+
+impl Props {
+    fn of(samples: &SampleSet) -> Told<Self> {
+        let all = |kind: Kind| samples.of(kind).map(|sample| sample.path.clone()).collect::<Vec<_>>();
+        let nth = |kind: Kind, n: usize| {
+            let found = samples.of(kind).nth(n).map(|sample| sample.path.clone());
+            found.ok_or_else(|| format!("no sample {n} of kind {}", kind.name()))
+        };
+        let mut photos = all(Kind::Photo);
+        let more = photos.split_off(PHOTOS.min(photos.len()));
+        photos.extend(all(Kind::TruncatedPhoto));
+        let audio = nth(Kind::Audio, 0)?;
+        Ok(Self {
+            supply: Supply::new(more, nth(Kind::Video, 1)?, audio.clone())?,
+            after_work: nth(Kind::Video, 2)?,
+            received: nth(Kind::PhotoWithoutExif, 0)?,
+            plan: Plan::read(&samples.inspections_json)?,
+            media: Media {
+                photos,
+                gallery: nth(Kind::GalleryPhoto, 0)?,
+                video: nth(Kind::Video, 0)?,
+                audio,
+            },
+        })
+    }
 }
 
 /// Several days on the tablets' clock port only; the checkpoints carry real time.
-fn field_days<W: Write>(stage: &Stage, assigned: &[String], media: &Media, steps: &mut Steps<W>) -> Told<usize> {
+fn field_days<W: Write>(stage: &Stage, assigned: &[String], props: &Props, steps: &mut Steps<W>) -> Told<Worked> {
     let strokes = stage.path("strokes.json");
     fs::write(&strokes, field::strokes().to_string()).map_err(|e| e.to_string())?;
-    let first = Hand::new(stage, TABLETS[0], "2026-11-24", (9, 10));
-    let mut sealed = field::inspect(&first, &assigned[0], media, &strokes)?;
-    steps.say("day 1, tablet A3: a whole inspection with findings, film, statement, order, three signed documents");
-    let second = Hand::new(stage, TABLETS[1], "2026-11-25", (10, 0));
-    sealed += field::inspect_refused(&second, &assigned[1], media)?;
-    steps.say("day 2, tablet B7: the person in charge refuses to sign; reason, witness and evidence stand in place");
-    field::disagree(stage, &assigned[0], "2026-11-26")?;
-    steps.say("day 3: both tablets answer the same item of the same inspection differently");
-    field::same_stranger(stage, STRANGER, "2026-11-27")?;
-    steps.say("day 4: both tablets create the same unknown enterprise");
-    Ok(sealed)
+    let mut all = Worked::default();
+    for on in 0..props.plan.days() {
+        for (n, tablet) in TABLETS.into_iter().enumerate() {
+            let hand = Hand::new(stage, tablet, &day(on), (9, 10));
+            let mut worked = match on {
+                0 => by_hand(&hand, n, assigned, props, &strokes)?,
+                _ => Worked::default(),
+            };
+            let due = props.plan.of(n, on, &BY_HAND);
+            worked.add(plan::work(&hand, &props.plan, &due, &[OPEN], assigned, &props.supply)?);
+            all.add(worked);
+            steps.say(&format!(
+                "day {}, tablet {}: {} inspections, {} findings, {} files sealed",
+                on + 1,
+                tablet.name,
+                worked.inspections,
+                worked.findings,
+                worked.evidence
+            ));
+        }
+    }
+    let next = props.plan.days();
+    field::disagree(stage, &assigned[0], &day(next))?;
+    steps.say("then both tablets answer the same item of the same inspection differently");
+    field::same_stranger(stage, STRANGER, &day(next + 1))?;
+    steps.say("and both create the same unknown enterprise");
+    Ok(all)
+}
+
+/// The two inspections that are done command by command, one a tablet.
+fn by_hand(hand: &Hand<'_>, tablet: usize, assigned: &[String], props: &Props, strokes: &Path) -> Told<Worked> {
+    let (findings, evidence) = match tablet {
+        0 => (2, field::inspect(hand, &assigned[0], &props.media, strokes)?),
+        // Here the person in charge refuses to sign; reason, witness and evidence stand in place.
+        _ => (1, field::inspect_refused(hand, &assigned[1], &props.media)?),
+    };
+    Ok(Worked {
+        inspections: 1,
+        lines: 0,
+        findings,
+        evidence,
+    })
+}
+
+fn reconnect<W: Write>(stage: &Stage, assigned: &[String], props: &Props, steps: &mut Steps<W>) -> Told<()> {
+    stage.proxy.set(Mode::Pass);
+    for tablet in TABLETS {
+        let sent = network::drain(stage, tablet)?;
+        steps.say(&format!(
+            "tablet {} sent {} operations and {} files",
+            tablet.name, sent.operations, sent.blobs
+        ));
+    }
+    let hand = Hand::new(stage, TABLETS[0], &day(6), (10, 0));
+    steps.say(&network::cut_in_the_film(stage, &hand, &assigned[0], &props.after_work)?);
+    // Each hears what the other has sent.
+    TABLETS.iter().try_for_each(|tablet| network::drain(stage, *tablet).map(drop))
 }
 
 fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) -> Told<String> {
+    office::supervisor(stage, "sync", &["--wait", "60"])?;
     let case = office::case_of(stage, &assigned[0])?;
     office::sync_until(stage, "the disagreement", || {
         let shown = office::supervisor(stage, "show", &[&case])?;
@@ -196,60 +269,31 @@ fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) ->
         let known = office::supervisor(stage, "enterprises", &[])?;
         Ok(!stage::list(&known, "duplicates")?.is_empty())
     })?;
-    steps.say(&office::decide(stage, &case)?);
-    steps.say(&office::join(stage)?);
-    office::supervisor(
-        stage,
-        "return",
-        &[&assigned[1], "--reason", "缺少现场负责人身份信息，请补充"],
-    )?;
-    office::supervisor(stage, "sync", &[])?;
+    for line in office::on_the_road(stage, &case, &assigned[1])? {
+        steps.say(&line);
+    }
     network::drain(stage, TABLETS[0])?;
-    let closing = Hand::new(stage, TABLETS[0], "2026-11-28", (8, 30));
+    let closing = Hand::new(stage, TABLETS[0], &day(7), (8, 30));
     closing.as_officer(0, "close", &[&assigned[0]])?;
     network::drain(stage, TABLETS[0])?;
     office::supervisor(stage, "sync", &[])?;
-    steps.say("tablet A3 closes the inspection over everything that both tablets hold of it");
+    steps.say("tablet a3 closes the inspection over everything that both tablets hold of it");
     office::supervisor(stage, "freeze", &[&case, "--reason", "拟作出处理决定，固定证据"])?;
     office::supervisor(stage, "sync", &[])?;
     network::drain(stage, TABLETS[1])?;
-    let hand = Hand::new(stage, TABLETS[1], "2026-11-28", (9, 0));
+    let hand = Hand::new(stage, TABLETS[1], &day(7), (9, 0));
     let returned = hand.run("show", &[&assigned[1]])?;
     if returned["returns"].as_array().is_none_or(Vec::is_empty) {
         return Err(format!(
             "tablet B7 does not see that the inspection was sent back: {returned}"
         ));
     }
-    steps.say("one inspection sent back for correction; tablet B7 sees why");
-    let seen = office::supervisor(stage, "show", &[&case])?;
-    let bounded = |e: &&Value| e["bracket"]["not_after"]["unix_ms"].is_u64();
-    let evidence = stage::list(&seen, "evidence")?;
-    if evidence.is_empty() || !evidence.iter().all(|e| bounded(&e)) {
-        return Err(format!(
-            "the supervisor should see when each piece of evidence was sealed at the latest: {evidence:?}"
-        ));
-    }
-    steps.say(&format!(
-        "she sees {} pieces of evidence, each with custody and time bracket",
-        evidence.len()
-    ));
+    steps.say("tablet b7 sees that its inspection was sent back, and why");
+    steps.say(&office::see_evidence(stage, &case)?);
     let exported = office::export(stage, &case)?;
     steps.say(&format!(
         "evidence frozen; bundle of {} files, {} bytes",
         exported["files"], exported["bytes"]
     ));
     Ok(case)
-}
-
-/// The bracket of the first sealed item beside the tablet's clock: they visibly disagree.
-fn say_bracket<W: Write>(report: &Value, steps: &mut Steps<W>) {
-    if let Some(item) = report["items"]
-        .as_array()
-        .and_then(|items| items.iter().find(|i| i["class"] == "evidence"))
-    {
-        steps.say(&format!(
-            "{}: bracket {} — the tablet's clock claims {}",
-            item["title"], item["bracket"], item["clock_ms"]
-        ));
-    }
 }

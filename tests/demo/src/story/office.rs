@@ -4,8 +4,11 @@ use std::fs;
 
 use serde_json::Value;
 
+use super::arrived;
 use super::cast::{SUPERVISOR, TABLETS};
 use super::stage::{Stage, Told, list, text};
+use crate::proxy::Mode;
+use crate::samples::enterprises::Enterprise;
 
 /// A command of the supervisor.
 pub fn supervisor(stage: &Stage, verb: &str, words: &[&str]) -> Told<Value> {
@@ -27,19 +30,24 @@ pub fn tablet_ids(stage: &Stage) -> Told<Vec<String>> {
     TABLETS.iter().map(|t| one(t.name)).collect()
 }
 
-/// Assigns one inspection per enterprise of the registry (at most `most`), the first to both tablets; gives their ids.
-pub fn assign(stage: &Stage, most: usize) -> Told<Vec<String>> {
-    let known = supervisor(stage, "enterprises", &[])?;
+/// Assigns one inspection for each enterprise, the first to both tablets, the others in turn; gives their ids.
+pub fn assign(stage: &Stage, enterprises: &[Enterprise], planned: impl Fn(usize) -> String) -> Told<Vec<String>> {
+    sync_until(stage, "the imported enterprises", || {
+        let known = supervisor(stage, "enterprises", &[])?;
+        let items = list(&known, "items")?;
+        let is_there = |one: &Enterprise| items.iter().any(|item| item["name"] == one.name.as_str());
+        Ok(enterprises.iter().all(is_there))
+    })?;
     let tablets = tablet_ids(stage)?;
     let officers: Vec<&str> = TABLETS.iter().flat_map(|t| t.officers.map(|o| o.certificate)).collect();
     let mut assigned = Vec::new();
-    for (n, enterprise) in list(&known, "items")?.iter().take(most).enumerate() {
-        let id = text(enterprise, "id")?;
+    for (n, enterprise) in enterprises.iter().enumerate() {
+        let planned = planned(n);
         let mut words = vec![
             "--enterprise",
-            &id,
+            &enterprise.name,
             "--planned",
-            "2026-11-24",
+            &planned,
             "--place",
             "生产车间、仓库和罐区",
             "--device",
@@ -133,6 +141,74 @@ pub fn join(stage: &Stage) -> Told<String> {
         "two records of one enterprise joined ({}); both ids stay",
         pair["code"].as_str().unwrap_or("similar")
     ))
+}
+
+/// What she does on the road, while her laptop reaches no server: decides, joins and sends back, all signed at once on the
+/// laptop; the server hears of it when there is a network again.
+pub fn on_the_road(stage: &Stage, case: &str, returned: &str) -> Told<Vec<String>> {
+    let before = arrived::leaves(stage)?.len();
+    stage.laptop.set(Mode::Down);
+    let mut said = vec![decide(stage, case)?, join(stage)?];
+    let reason = "缺少现场负责人身份信息，请补充";
+    supervisor(stage, "return", &[returned, "--reason", reason])?;
+    let dir = stage.arg("supervisor");
+    let offline = stage.try_fieldseal("supervisor-sync", "", &["supervisor", "sync", "--dir", &dir])?;
+    let report: Value = serde_json::from_str(offline.text().trim()).unwrap_or(Value::Null);
+    let waiting = report["waiting"]["operations"].as_u64().unwrap_or(0);
+    if offline.code() != Some(75) || report["state"] != "offline" || waiting < 3 {
+        return Err(format!("the laptop should be offline and keep three decisions: {report}"));
+    }
+    let between = arrived::leaves(stage)?.len();
+    stage.laptop.set(Mode::Pass);
+    let sent = supervisor(stage, "sync", &["--wait", "60"])?;
+    let after = arrived::leaves(stage)?.len();
+    if between != before || after < before + 3 || sent["waiting"]["operations"] != 0 {
+        return Err(format!(
+            "three decisions should reach the log only with the network: {before}, {between}, {after} leaves; {sent}"
+        ));
+    }
+    said.push(format!(
+        "one inspection sent back for correction; all three without a network: {waiting} operations waited on the laptop and then reached the log ({before} → {after} leaves)"
+    ));
+    Ok(said)
+}
+
+/// She sees each piece of evidence with its way since it was sealed and with both ends of its bracket.
+pub fn see_evidence(stage: &Stage, case: &str) -> Told<String> {
+    // The operator states the time of a size of the log after it was published, so the laptop may have to ask again.
+    sync_until(stage, "an upper bound for each piece of evidence", || {
+        let shown = supervisor(stage, "show", &[case])?;
+        let evidence = list(&shown, "evidence")?;
+        Ok(!evidence.is_empty() && evidence.iter().all(|one| bound(one, "not_after").is_some()))
+    })?;
+    let shown = supervisor(stage, "show", &[case])?;
+    let evidence = list(&shown, "evidence")?;
+    let mut events = 0;
+    for one in evidence {
+        let custody = list(one, "custody")?;
+        // Both tablets held a time note of the server before they went out, so there is a lower bound too.
+        let (Some(low), Some(high)) = (bound(one, "not_before"), bound(one, "not_after")) else {
+            return Err(format!("she should see both ends of the bracket: {one}"));
+        };
+        if custody.is_empty() || low > high {
+            return Err(format!("she should see its custody, and a bracket that is not turned round: {one}"));
+        }
+        events += custody.len();
+    }
+    let first = &evidence[0];
+    Ok(format!(
+        "she sees {} pieces of evidence with {events} custody events, each with both ends of its bracket ({}: {} … {}, by {})",
+        evidence.len(),
+        first["title"].as_str().unwrap_or_default(),
+        first["bracket"]["not_before"]["unix_ms"],
+        first["bracket"]["not_after"]["unix_ms"],
+        first["bracket"]["not_after"]["basis"].as_str().unwrap_or_default(),
+    ))
+}
+
+fn bound(evidence: &Value, end: &str) -> Option<u64> {
+    let bound = &evidence["bracket"][end];
+    bound["unix_ms"].as_u64().filter(|_| bound["basis"].is_string())
 }
 
 /// Exports the bundle of a case.

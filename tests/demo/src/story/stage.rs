@@ -5,9 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use super::tally::Tally;
 
 use crate::process::{Finished, Running, run};
 use crate::proxy::Proxy;
@@ -27,20 +30,25 @@ pub struct Stage {
     pub binaries: Binaries,
     /// Between the tablets and the server.
     pub proxy: Proxy,
+    /// Between the supervisor's laptop and the server.
+    pub laptop: Proxy,
+    tally: Mutex<Tally>,
     server: Option<Running>,
     server_at: SocketAddr,
 }
 
 impl Stage {
-    /// An empty stage; the proxy stands before a server that is not there yet.
+    /// An empty stage; the proxies stand before a server that is not there yet.
     pub fn new(out: &Path, binaries: Binaries) -> Told<Self> {
         fs::create_dir_all(out.join("logs")).map_err(|e| format!("{}: {e}", out.display()))?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-        let proxy = Proxy::start(nowhere).map_err(|e| format!("the proxy did not start: {e}"))?;
+        let proxy = || Proxy::start(nowhere).map_err(|e| format!("the proxy did not start: {e}"));
         Ok(Self {
             out: out.to_owned(),
             binaries,
-            proxy,
+            proxy: proxy()?,
+            laptop: proxy()?,
+            tally: Mutex::default(),
             server: None,
             server_at: nowhere,
         })
@@ -60,12 +68,45 @@ impl Stage {
     pub fn try_fieldseal(&self, name: &str, pin: &str, words: &[&str]) -> Told<Finished> {
         let mut command = Command::new(&self.binaries.fieldseal);
         command.arg("--json").args(words).env("FIELDSEAL_PIN", pin);
+        let finished = run(&mut command, name, &self.path("logs"), DEADLINE).map_err(|e| e.to_string())?;
+        self.tally().hear(words, &finished.text());
+        Ok(finished)
+    }
+
+    /// Runs `fieldseal` for a person to read: no JSON, in this language.
+    pub fn read_fieldseal(&self, name: &str, lang: &str, words: &[&str]) -> Told<Finished> {
+        let mut command = Command::new(&self.binaries.fieldseal);
+        command.args(["--lang", lang]).args(words).env("NO_COLOR", "1");
         run(&mut command, name, &self.path("logs"), DEADLINE).map_err(|e| e.to_string())
+    }
+
+    /// What the programs have acknowledged so far.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `fieldseal`, which must succeed, and gives its JSON.
     pub fn fieldseal(&self, name: &str, pin: &str, words: &[&str]) -> Told<Value> {
         answer(words, &self.try_fieldseal(name, pin, words)?)
+    }
+
+    /// Runs a batch of `fieldseal` to its end; lines that failed are told with what they were.
+    pub fn batch(&self, name: &str, pin: &str, words: &[&str]) -> Told<Batch> {
+        let finished = self.try_fieldseal(name, pin, words)?;
+        let said: Result<Vec<Value>, _> = finished.text().lines().map(serde_json::from_str).collect();
+        let mut said = said.map_err(|e| format!("{name} answered with something that is no JSON: {e}"))?;
+        let summary = said.pop().unwrap_or(Value::Null);
+        match (finished.code(), summary["done"].as_u64()) {
+            (Some(0 | 1), Some(done)) => {
+                let (failed, answers) = said.into_iter().partition(|line| !line["error"].is_null());
+                Ok(Batch { answers, failed, done })
+            }
+            _ => Err(format!(
+                "{name} ended with {}: {summary}\n{}",
+                finished.status,
+                String::from_utf8_lossy(&finished.stderr)
+            )),
+        }
     }
 
     /// Starts `fieldseal` without waiting for its end.
@@ -83,7 +124,7 @@ impl Stage {
         answer(words, &finished)
     }
 
-    /// Starts the server on its folder and points the proxy at it.
+    /// Starts the server on its folder and points the proxies at it.
     pub fn serve(&mut self, folder: &str) -> Told<()> {
         let mut command = Command::new(&self.binaries.server);
         let dir = self.arg(folder);
@@ -108,6 +149,7 @@ impl Stage {
             .parse()
             .map_err(|_| format!("the server said {line:?}, which names no address"))?;
         self.proxy.set_upstream(self.server_at);
+        self.laptop.set_upstream(self.server_at);
         self.server = Some(running);
         Ok(())
     }
@@ -136,6 +178,26 @@ impl Stage {
     /// Hands the running server over to whoever keeps it up.
     pub fn take_server(&mut self) -> Option<Running> {
         self.server.take()
+    }
+}
+
+/// What the lines of a batch were answered.
+pub struct Batch {
+    /// Answers of the lines that were done.
+    pub answers: Vec<Value>,
+    /// Answers of those that were not.
+    pub failed: Vec<Value>,
+    /// How many were done.
+    pub done: u64,
+}
+
+impl Batch {
+    /// The same, if no line failed.
+    pub fn whole(self, name: &str) -> Told<Self> {
+        match self.failed.first() {
+            None => Ok(self),
+            Some(first) => Err(format!("{} lines of {name} failed, the first: {first}", self.failed.len())),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::stage::{Stage, Told, copy_folder, list};
+use super::stage::{Stage, Told, copy_folder, list, text};
 
 /// Verifies a bundle; gives exit code and report.
 pub fn verify(stage: &Stage, bundle: &Path) -> Told<(i32, Value)> {
@@ -28,13 +28,13 @@ pub fn read_aloud(stage: &Stage, report: &Value) -> Told<Vec<String>> {
     }
     let (bundle, trust) = (stage.arg("bundle"), stage.arg("trust"));
     let read = stage.read_fieldseal("verify-read", "en", &["verify", &bundle, "--trust", &trust])?;
-    let text = read.text();
+    let said = read.text();
     let hash = first["sha256"].as_str().unwrap_or_default();
-    let mut lines = text.lines().skip_while(|line| !line.contains(hash)).skip(1);
+    let mut lines = said.lines().skip_while(|line| !line.contains(hash)).skip(1);
     let sentences: Vec<String> = lines.by_ref().take(2).map(|line| line.trim().to_owned()).collect();
     let told = |words: &[&str]| words.iter().all(|word| sentences.iter().any(|line| line.contains(word)));
     if read.code() != Some(0) || !told(&["Sealed not before", "server's own claim", "Device clock (claim)", "before the lower bound"]) {
-        return Err(format!("the verdict should say beside the bracket where the tablet's clock stands:\n{text}"));
+        return Err(format!("the verdict should say beside the bracket where the tablet's clock stands:\n{said}"));
     }
     Ok(sentences)
 }
@@ -51,7 +51,7 @@ const INVALID: (&str, i32) = ("INVALID", 2);
 
 /// First one bit each, which already the bag's hashes find. Then the same by a bearer who makes manifests and signature anew:
 /// what the records themselves say must find it.
-const ATTACKS: [Attack; 10] = [
+const ATTACKS: [Attack; 11] = [
     Attack {
         name: "one bit of a photograph",
         verdict: INVALID,
@@ -103,6 +103,15 @@ const ATTACKS: [Attack; 10] = [
         act: |b| {
             flip(&record(b)?, Bit::Words)?;
             sign_again(b)
+        },
+    },
+    Attack {
+        name: "a record struck from the manifest, all signed again",
+        verdict: INVALID,
+        finding: "bag.unlisted",
+        act: |b| {
+            strike(b)?;
+            sign(b)
         },
     },
     Attack {
@@ -161,10 +170,19 @@ fn json_of(bundle: &Path, path: &str) -> Told<Value> {
 /// A photograph, by the media type that the case's view names.
 fn photograph(bundle: &Path) -> Told<PathBuf> {
     let view = json_of(bundle, "data/views/case.json")?;
-    let of_type = |one: &&Value| one["media_type"].as_str().is_some_and(|media| media.starts_with("image/"));
-    let evidence = view["evidence"].as_array().ok_or("the view lists no evidence")?;
-    let hash = evidence.iter().find(of_type).and_then(|one| one["sha256"].as_str());
-    let hash = hash.ok_or("the bundle holds no photograph")?;
+    let fields = list(&view, "fields")?;
+    let value = |path: &str| {
+        let field = fields.iter().find(|field| field["path"] == path);
+        field.map_or(&Value::Null, |field| &field["values"][0]["value"])
+    };
+    let image = |field: &&Value| {
+        let named = field["path"].as_str().is_some_and(|path| path.ends_with("/media_type"));
+        let media = field["values"][0]["value"].as_str();
+        named && media.is_some_and(|media| media.starts_with("image/"))
+    };
+    let path = fields.iter().find(image).and_then(|field| field["path"].as_str());
+    let path = path.ok_or("the bundle holds no photograph")?.replace("/media_type", "/sha256");
+    let hash = text(value(&path), "bytes")?;
     let entries = fs::read_dir(bundle.join("data/evidence")).map_err(|e| e.to_string())?;
     let mut paths = entries.filter_map(|e| Some(e.ok()?.path()));
     let found = paths.find(|path| path.file_stem().is_some_and(|stem| stem.to_string_lossy() == hash));
@@ -260,18 +278,38 @@ fn leave_out(bundle: &Path) -> Told<()> {
     sign_again(bundle)
 }
 
+/// Takes the line of a record out of the manifest.
+fn strike(bundle: &Path) -> Told<()> {
+    let (path, id) = (bundle.join("manifest-sha256.txt"), finding(bundle)?);
+    let manifest = fs::read_to_string(&path).map_err(|e| e.to_string())?;
+    let kept = manifest.split_inclusive('\n').filter(|line| !line.ends_with(&format!("{id}.cbor\n")));
+    fs::write(&path, kept.collect::<String>()).map_err(|e| e.to_string())
+}
+
 /// Rewrites both manifests with sha256sum and signs with a key of the bearer's own, with ssh-keygen.
 fn sign_again(bundle: &Path) -> Told<()> {
+    shell(
+        bundle,
+        "find data -type f | LC_ALL=C sort | xargs -d '\\n' sha256sum > manifest-sha256.txt",
+    )?;
+    sign(bundle)
+}
+
+/// Makes the manifest of the tag files anew and signs it.
+fn sign(bundle: &Path) -> Told<()> {
     let script = "
-        find data -type f | LC_ALL=C sort | xargs -d '\\n' sha256sum > manifest-sha256.txt
         sha256sum README.md bag-info.txt bagit.txt manifest-sha256.txt > tagmanifest-sha256.txt
         rm -f tagmanifest-sha256.txt.sig ../bearer ../bearer.pub
         ssh-keygen -q -t ed25519 -N '' -C bearer -f ../bearer
         ssh-keygen -q -Y sign -f ../bearer -n fieldseal.bundle tagmanifest-sha256.txt
     ";
+    shell(bundle, script)
+}
+
+fn shell(folder: &Path, script: &str) -> Told<()> {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", script])
-        .current_dir(bundle)
+        .current_dir(folder)
         .output()
         .map_err(|e| e.to_string())?;
     if output.status.success() {

@@ -1,44 +1,38 @@
 //! Real input: hundreds of public inspections and a folder of real media, through the same programs. Every input is sealed or
 //! listed with a reason, and the counts must add up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::cast::{TABLETS, Tablet};
+use super::arrived;
 use super::ceremony::admin;
 use super::hearing;
 use super::network::{drain, fetch};
 use super::office::{supervisor, sync_until, tablet_ids};
-use super::stage::{Stage, Told, list, text};
+use super::plan::Pins;
+use super::stage::{Batch, Stage, Told, list, text};
 use crate::proxy::Mode;
 
 /// How many inspections are taken; the job asks for at least 200.
 const INSPECTIONS: u64 = 240;
 
 /// What the mass of real input came to, a line each.
-pub fn run(stage: &Stage, data: &Path, packs: &Path) -> Told<Vec<String>> {
+pub fn run(stage: &mut Stage, data: &Path, packs: &Path) -> Told<Vec<String>> {
     let mut said = Vec::new();
     let imported = import(stage, data, packs)?;
     said.push(counts(stage, &imported)?);
     let lines = assign(stage)?;
     said.push(format!("{lines} inspections assigned to two tablets"));
-    let media = media_files(&data.join("media"))?;
+    let media = Media::below(&data.join("media"))?;
     stage.proxy.set(Mode::Down);
-    let (written, sealed) = write(stage, &media)?;
+    let batches = write(stage, &media.files())?;
     stage.proxy.set(Mode::Pass);
-    said.push(format!(
-        "{written} lines written without a network; {sealed} of {} media files sealed, broken ones as they are",
-        media.len()
-    ));
-    if sealed != media.len() {
-        return Err(format!(
-            "{} media files, {sealed} sealed: the counts do not add up",
-            media.len()
-        ));
-    }
+    said.extend(media.sealed(&batches)?);
     let sent = TABLETS.map(|tablet| drain(stage, tablet));
     let [a, b] = sent;
     let (a, b) = (a?, b?);
@@ -47,7 +41,9 @@ pub fn run(stage: &Stage, data: &Path, packs: &Path) -> Told<Vec<String>> {
         a.operations + b.operations,
         a.blobs + b.blobs
     ));
-    said.push(judge(stage)?);
+    let (line, cases) = judge(stage)?;
+    said.push(line);
+    said.push(held(stage, &cases, &media)?);
     for (noun, dir) in [
         ("supervisor", stage.arg("supervisor")),
         ("device", stage.arg("tablets/a3")),
@@ -56,6 +52,98 @@ pub fn run(stage: &Stage, data: &Path, packs: &Path) -> Told<Vec<String>> {
         stage.fieldseal("pack", "", &[noun, "pack", "--dir", &dir, "cn-work-safety"])?;
     }
     Ok(said)
+}
+
+/// Real media files with the SHA-256 of each, by coreutils.
+struct Media(BTreeMap<PathBuf, String>);
+
+impl Media {
+    fn below(folder: &Path) -> Told<Self> {
+        let files = media_files(folder)?;
+        let output = Command::new("sha256sum").arg("--zero").args(&files).output().map_err(|e| e.to_string())?;
+        if !output.status.success() {
+            return Err(format!("sha256sum: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        // A hash, a space, a space or an asterisk, the name.
+        let hashed = said.split_terminator('\0').filter_map(|line| Some((line.get(66..)?.into(), line.get(..64)?.to_owned())));
+        let hashed: BTreeMap<PathBuf, String> = hashed.collect();
+        match hashed.len() == files.len() && files.iter().all(|file| hashed.contains_key(file)) {
+            true => Ok(Self(hashed)),
+            false => Err(format!("{} files, {} hashes", files.len(), hashed.len())),
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Every file was sealed under the hash that it has, or refused with a reason; the two add up to what there is.
+    fn sealed(&self, batches: &[Written]) -> Told<Vec<String>> {
+        let (mut sealed, mut refused, mut lines) = (BTreeSet::new(), Vec::new(), 0);
+        for batch in batches {
+            lines += batch.answers.done;
+            for answer in &batch.answers.answers {
+                let Some(sha256) = answer["sha256"].as_str() else { continue };
+                let file = batch.file_of(answer).ok_or_else(|| format!("a capture that nobody asked for: {answer}"))?;
+                if self.0.get(&file).map(String::as_str) != Some(sha256) {
+                    return Err(format!("{} was sealed under {sha256}, which is not its hash", file.display()));
+                }
+                sealed.insert(file);
+            }
+            for answer in &batch.answers.failed {
+                // Only a capture may be refused: a record of a visit that fails is a fault.
+                let file = batch.file_of(answer).ok_or_else(|| format!("a line of the batch failed: {answer}"))?;
+                refused.push((file, text(&answer["error"], "text")?));
+            }
+        }
+        let strange = refused.iter().any(|(file, _)| sealed.contains(file) || !self.0.contains_key(file));
+        if strange || sealed.len() + refused.len() != self.0.len() {
+            return Err(format!(
+                "{} media files, {} sealed, {} refused: the counts do not add up",
+                self.0.len(),
+                sealed.len(),
+                refused.len()
+            ));
+        }
+        let mut said = vec![format!(
+            "{lines} lines written without a network; media: {} files = {} sealed under their own SHA-256 (broken ones as they are) + {} refused",
+            self.0.len(),
+            sealed.len(),
+            refused.len()
+        )];
+        said.extend(refused.iter().map(|(file, why)| format!("refused: {}: {why}", file.display())));
+        Ok(said)
+    }
+}
+
+/// What the server holds of the media: each hash among the evidence of the cases, and its bytes in the store.
+fn held(stage: &mut Stage, cases: &BTreeSet<String>, media: &Media) -> Told<String> {
+    let mut named = BTreeSet::new();
+    for case in cases {
+        let shown = supervisor(stage, "show", &[case])?;
+        named.extend(list(&shown, "evidence")?.iter().filter_map(|one| one["sha256"].as_str().map(str::to_owned)));
+    }
+    let tally: BTreeSet<String> = stage.tally().hashes().keys().cloned().collect();
+    let wanted: BTreeSet<&String> = media.0.values().filter(|hash| tally.contains(*hash)).collect();
+    if let Some(lost) = wanted.iter().find(|hash| !named.contains(**hash)) {
+        return Err(format!("{lost} was sealed and no case names it"));
+    }
+    stage.stop_server()?;
+    let checked = arrived::fsck(stage);
+    stage.serve("server")?;
+    let checked = checked?;
+    // Every stored file is reread and hashed; two of one hash would be one.
+    if checked["blobs"].as_u64() != Some(tally.len() as u64) {
+        return Err(format!("{} different files were sealed, the server holds {}", tally.len(), checked["blobs"]));
+    }
+    Ok(format!(
+        "the server names all {} different media of {} files in {} cases, and holds {} files in all, as many as were ever sealed; fsck: nothing found",
+        wanted.len(),
+        media.0.len(),
+        cases.len(),
+        checked["blobs"]
+    ))
 }
 
 fn import(stage: &Stage, data: &Path, packs: &Path) -> Told<Value> {
@@ -158,7 +246,7 @@ fn assign(stage: &Stage) -> Told<u64> {
         "--names",
         &names,
     ];
-    let done = batch(stage, "supervisor-batch", officer.pin, &words)?;
+    let done = stage.batch("supervisor-batch", officer.pin, &words)?.whole("supervisor-batch")?.done;
     let assignments = fs::read_to_string(stage.path("osha/assignments.jsonl")).map_err(|e| e.to_string())?;
     supervisor(stage, "sync", &[])?;
     for (tablet, id) in TABLETS.into_iter().zip(tablet_ids(stage)?) {
@@ -180,32 +268,44 @@ fn assign(stage: &Stage) -> Told<u64> {
     Ok(done)
 }
 
-/// Both tablets write their inspections, with the media handed round; gives lines done and files sealed.
-fn write(stage: &Stage, media: &[PathBuf]) -> Told<(u64, usize)> {
-    let pins: BTreeMap<&str, &str> = TABLETS
-        .iter()
-        .flat_map(|t| t.officers)
-        .map(|o| (o.certificate, o.pin))
-        .collect();
-    let pins_file = stage.path("osha/pins.json");
-    fs::write(&pins_file, json!(pins).to_string()).map_err(|e| e.to_string())?;
-    let (mut done, mut sealed) = (0, 0);
+/// A batch that was run, with the lines that were asked for.
+struct Written {
+    asked: Vec<Value>,
+    answers: Batch,
+}
+
+impl Written {
+    /// The file of the capture that an answer answers.
+    fn file_of(&self, answer: &Value) -> Option<PathBuf> {
+        let line = usize::try_from(answer["line"].as_u64()?).ok()?;
+        let asked = self.asked.get(line.checked_sub(1)?)?;
+        (asked["command"] == "capture").then(|| asked["file"].as_str().map(PathBuf::from))?
+    }
+}
+
+/// Both tablets write their inspections, with the media handed round.
+fn write(stage: &Stage, media: &[PathBuf]) -> Told<Vec<Written>> {
+    let pins = Pins::lay_down(stage)?;
+    let mut written = Vec::new();
     for (n, tablet) in TABLETS.into_iter().enumerate() {
         let file = stage.path(&format!("osha/tablet-{}.jsonl", n + 1));
         let lines = fs::read_to_string(&file).map_err(|e| e.to_string())?;
         let own: Vec<&PathBuf> = media.iter().skip(n).step_by(TABLETS.len()).collect();
-        fs::write(&file, with_captures(&lines, tablet, &own)?).map_err(|e| e.to_string())?;
+        let lines = with_captures(&lines, tablet, &own)?;
+        fs::write(&file, &lines).map_err(|e| e.to_string())?;
+        let asked = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>();
         let dir = stage.arg(&format!("tablets/{}", tablet.name));
         let (file, names) = (file.display().to_string(), stage.arg("osha/names.json"));
-        let pins = pins_file.display().to_string();
+        let pins = pins.0.display().to_string();
         let words = [
             "device", "batch", "--dir", &dir, &file, "--names", &names, "--pins", &pins,
         ];
-        done += batch(stage, &format!("{}-batch", tablet.name), tablet.officers[0].pin, &words)?;
-        sealed += own.len();
+        written.push(Written {
+            asked: asked.map_err(|e| e.to_string())?,
+            answers: stage.batch(&format!("{}-batch", tablet.name), tablet.officers[0].pin, &words)?,
+        });
     }
-    fs::remove_file(&pins_file).map_err(|e| e.to_string())?;
-    Ok((done, sealed))
+    Ok(written)
 }
 
 /// The batch with a capture line for each file, handed round among its inspections; before the closing, because what comes
@@ -259,30 +359,8 @@ fn capture(begun: &Value, tablet: Tablet, file: &Path) -> Value {
     })
 }
 
-/// Runs a batch in which no line may fail; gives how many lines were done.
-fn batch(stage: &Stage, name: &str, pin: &str, words: &[&str]) -> Told<u64> {
-    let finished = stage.try_fieldseal(name, pin, words)?;
-    let said = finished.text();
-    let summary: Value = said
-        .lines()
-        .last()
-        .and_then(|l| serde_json::from_str(l).ok())
-        .unwrap_or(Value::Null);
-    if finished.code() != Some(0) {
-        let wrong: Vec<&str> = said.lines().filter(|l| l.contains("\"error\"")).take(3).collect();
-        return Err(format!(
-            "{name} ended with {}: {summary}\n{}",
-            finished.status,
-            wrong.join("\n")
-        ));
-    }
-    summary["done"]
-        .as_u64()
-        .ok_or_else(|| format!("{name} said no summary: {summary}"))
-}
-
 /// The supervisor sees them all; a case with media is exported and verified.
-fn judge(stage: &Stage) -> Told<String> {
+fn judge(stage: &Stage) -> Told<(String, BTreeSet<String>)> {
     sync_until(stage, "evidence of the imported inspections", || {
         let cases = supervisor(stage, "cases", &[])?;
         let osha = |c: &&Value| c["title"].as_str().is_some_and(|t| t.starts_with("OSHA"));
@@ -312,12 +390,16 @@ fn judge(stage: &Stage) -> Told<String> {
     supervisor(stage, "export", &[&case, "--out", &out.display().to_string()])?;
     let (code, report) = hearing::verify(stage, &out)?;
     match code {
-        0 if report["counts"]["items"].as_u64() > Some(0) => Ok(format!(
-            "the supervisor sees {} of them; one with media exported: {} with {} items",
-            osha.len(),
-            report["verdict"],
-            report["counts"]["items"]
-        )),
+        0 if report["counts"]["items"].as_u64() > Some(0) => {
+            let line = format!(
+                "the supervisor sees {} of them; one with media exported: {} with {} items",
+                osha.len(),
+                report["verdict"],
+                report["counts"]["items"]
+            );
+            let with_media = osha.iter().filter(|case| case["evidence"].as_u64() > Some(0));
+            Ok((line, with_media.map(|case| text(case, "case")).collect::<Told<_>>()?))
+        }
         _ => Err(format!(
             "the bundle of {case} should be ANCHORED: {}",
             report["findings"]

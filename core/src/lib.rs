@@ -21,3 +21,4 @@ pub mod random;
 pub mod store;
 pub mod sync;
 pub mod vault;
+pub mod watch;

@@ -14,7 +14,8 @@ use fieldseal_proof::suite::Suite;
 
 use crate::error::{FieldsealError, Problem};
 use crate::guard::guarded;
-use crate::host::{ForeignClock, ForeignKeys, HostClock, HostKeys};
+use crate::host::{Cancel, ForeignClock, ForeignKeys, HostClock, HostKeys, ProgressListener};
+use crate::stream::Looker;
 
 /// How long a call waits for another process of the same device, unless the options say otherwise.
 const WAIT_MS: u64 = 10_000;
@@ -36,12 +37,12 @@ pub struct DeviceOptions {
     pub font_folders: Vec<String>,
 }
 
-/// Suite of the operation key, where no platform key store makes it.
+/// Suite of the operation key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
 pub enum KeySuite {
     /// Ed25519.
     Ed25519,
-    /// ECDSA on P-256.
+    /// ECDSA on P-256: the only one that a platform's key store has.
     P256,
 }
 
@@ -173,7 +174,7 @@ pub struct Device {
     pub(crate) options: DeviceOptions,
     started: Started,
     #[cfg(feature = "render")]
-    pub(crate) renderer: std::sync::Mutex<Option<Arc<fieldseal_render::Renderer>>>,
+    pub(crate) renderer: crate::documents::HeldRenderer,
 }
 
 /// Reads an enrolment text, from a QR code or typed, without making anything.
@@ -185,19 +186,20 @@ pub fn read_enrolment_text(text: String) -> Result<Card, FieldsealError> {
 #[uniffi::export]
 impl Device {
     /// Makes a device in an empty folder from an enrolment text: keys, store, vault, its first operation. The first sync
-    /// sends its request. With a platform key store the suite is P-256 whatever is asked for.
+    /// sends its request. Without a suite the key store's own is taken: P-256 of a platform's, Ed25519 of the device's folder.
+    /// Another suite than a platform has is refused with `key_suite`.
     #[uniffi::constructor]
     pub fn enrol(
         folder: String,
         text: String,
         label: Option<String>,
-        suite: KeySuite,
+        suite: Option<KeySuite>,
         options: DeviceOptions,
     ) -> Result<Arc<Self>, FieldsealError> {
         guarded(|| {
-            let suite = match suite {
-                KeySuite::Ed25519 => Suite::Ed25519,
-                KeySuite::P256 => Suite::P256,
+            let suite = match (suite, &options.keys) {
+                (Some(KeySuite::Ed25519), _) | (None, None) => Suite::Ed25519,
+                (Some(KeySuite::P256), _) | (None, Some(_)) => Suite::P256,
             };
             let folder = Path::new(&folder);
             let ports = ports(&options)?;
@@ -270,10 +272,24 @@ impl Device {
         })
     }
 
-    /// Reads everything again and compares it with what was signed. Takes as long as reading all evidence does.
-    pub fn check_everything(&self) -> Result<DeviceCheck, FieldsealError> {
+    /// Takes note of the battery's charge in percent, as the platform says it. The next sync tells the server, with clock and
+    /// free storage, so that a supervisor sees a tablet that is about to go out.
+    pub fn tell_battery(&self, percent: u8) {
+        self.device.tell_battery(percent);
+    }
+
+    /// Reads everything again and compares it with what was signed. Takes as long as reading all evidence does; the listener
+    /// is told its bytes under `check`. After a cancel it returns once the piece of 64 KiB under way is read.
+    #[uniffi::method(default(listener = None, cancel = None))]
+    pub fn check_everything(
+        &self,
+        listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<Cancel>>,
+    ) -> Result<DeviceCheck, FieldsealError> {
         guarded(|| {
-            let found = self.device.fsck()?;
+            let mut looker = Looker::new("check", listener, cancel);
+            let found = self.device.fsck(&mut |moved| looker.moved(moved));
+            let found = looker.settle("check_cancelled", found.map_err(FieldsealError::from))?;
             let faults = found.store.faults.iter().chain(&found.file_faults);
             Ok(DeviceCheck {
                 clean: found.is_clean(),
@@ -286,20 +302,42 @@ impl Device {
         })
     }
 
-    /// Writes everything that the server has not receipted into a new file, for a stick. Nothing on the device changes.
-    pub fn rescue(&self, path: String) -> Result<Rescued, FieldsealError> {
+    /// Writes everything that only this device has into a new file, for a stick: requests, operations and drafts first, then
+    /// the files, the small ones first. What does not read or does not fit is left out and named, and the rest goes on. Nothing
+    /// on the device changes. The listener is told the files' bytes under `rescue`; a file that was cancelled is removed.
+    #[uniffi::method(default(listener = None, cancel = None))]
+    pub fn rescue(
+        &self,
+        path: String,
+        listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<Cancel>>,
+    ) -> Result<Rescued, FieldsealError> {
         guarded(|| {
             let path = PathBuf::from(path);
             let unwritable = |error: std::io::Error| core::DeviceError::of_file(&path, error);
             let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
-            let mut file = std::io::BufWriter::new(file.map_err(unwritable)?);
-            let report = self.device.rescue(&mut file)?;
-            let file = file.into_inner().map_err(|error| unwritable(error.into_error()))?;
+            let mut file = file.map_err(unwritable)?;
+            let mut looker = Looker::new("rescue", listener, cancel);
+            let report = self.device.rescue(&mut file, &mut |moved| looker.moved(moved));
+            let report = looker.settle("rescue_cancelled", report.map_err(FieldsealError::from));
+            if matches!(report, Err(FieldsealError::Stopped { .. })) {
+                // Whoever stops it wants no half of it; a file that broke off by itself stays, because its records read.
+                let _ = std::fs::remove_file(&path);
+            }
+            let report = report?;
             file.sync_all().map_err(unwritable)?;
+            let left_out = report.left_out.into_iter().map(|left| LeftOut {
+                what: left.what,
+                size: left.size,
+                code: left.code.to_owned(),
+            });
             Ok(Rescued {
                 operations: report.operations,
+                drafts: report.drafts,
+                requests: report.requests,
                 files: report.blobs,
                 bytes: report.bytes,
+                left_out: left_out.collect(),
             })
         })
     }
@@ -310,10 +348,27 @@ impl Device {
 pub struct Rescued {
     /// Operations.
     pub operations: u64,
+    /// Edits that nobody has signed.
+    pub drafts: u64,
+    /// Enrolment requests that the server does not have.
+    pub requests: u64,
     /// Evidence files.
     pub files: u64,
     /// Bytes of the whole file.
     pub bytes: u64,
+    /// What the device has and the file has not: say so, and keep the device.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Something that did not come along in a rescue file.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct LeftOut {
+    /// SHA-256 of an evidence file, or `drafts`, or `requests`.
+    pub what: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Why, as a code of the catalogue.
+    pub code: String,
 }
 
 impl Device {
@@ -324,7 +379,7 @@ impl Device {
             options,
             started: started(&report),
             #[cfg(feature = "render")]
-            renderer: std::sync::Mutex::default(),
+            renderer: crate::documents::HeldRenderer::default(),
         }))
     }
 }

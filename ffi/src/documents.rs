@@ -1,19 +1,26 @@
 //! Documents: printed on the device, signed on glass over exactly the PDF that was shown, or refused.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{Printed, Typesetting};
 use fieldseal_core::domain::Strokes;
+use fieldseal_core::watch::Moved;
 use fieldseal_proof::ids::{BlobHash, DocumentId, EvidenceId, InspectionId, to_hex};
 use fieldseal_render::{FontSet, RenderRequest, RenderedDocument, Renderer};
 
 use crate::device::Device;
 use crate::error::FieldsealError;
 use crate::guard::guarded;
+use crate::host::{Cancel, ProgressListener};
+use crate::stream::Looker;
 use crate::work::id_opt;
 
+/// How often somebody who waits for the typesetter looks whether the user still wants it.
+const LOOKED: Duration = Duration::from_millis(20);
 /// Where systems keep their fonts: Linux, Android, macOS.
 const FONT_FOLDERS: [&str; 3] = ["/usr/share/fonts", "/system/fonts", "/System/Library/Fonts"];
 
@@ -65,13 +72,26 @@ pub struct StrokePoint {
 
 #[uniffi::export]
 impl Device {
-    /// Prints a document of an inspection and issues it. Its number is burnt, also when printing fails afterwards.
-    pub fn issue_document(&self, inspection: String, kind: String) -> Result<Issued, FieldsealError> {
+    /// Prints a document of an inspection and issues it. Its number is burnt, also when printing fails afterwards. The listener
+    /// is told the steps `fonts`, `typesetting` and `sealing`; a cancel before the last of them ends it within a tenth of a
+    /// second, and nothing is issued.
+    #[uniffi::method(default(listener = None, cancel = None))]
+    pub fn issue_document(
+        &self,
+        inspection: String,
+        kind: String,
+        listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<Cancel>>,
+    ) -> Result<Issued, FieldsealError> {
         guarded(|| {
             let inspection: InspectionId = inspection.parse()?;
-            let renderer = self.renderer()?;
+            let mut steps = Steps(Looker::new("typesetting", listener, cancel));
+            let (fonts, folders) = (Arc::clone(&self.renderer), self.options.font_folders.clone());
+            let renderer = steps.run("fonts", move || renderer(&fonts, &folders))?;
             let prepared = self.device.prepare_document(inspection, &kind)?;
-            let rendered = render(&renderer, &prepared.typesetting)?;
+            let (typesetter, typesetting) = (Arc::clone(&renderer), prepared.typesetting.clone());
+            let rendered = steps.run("typesetting", move || render(&typesetter, &typesetting))?;
+            steps.begin("sealing")?;
             let printed = Printed {
                 pdf: &rendered.pdf,
                 pages: rendered.pages as u64,
@@ -105,7 +125,10 @@ impl Device {
             let points = |stroke: Stroke| stroke.points.into_iter().map(|p| [p.x, p.y, p.t_ms]).collect();
             let strokes = Strokes::new(strokes.into_iter().map(points).collect())?;
             let copy = match self.device.signed_copy(document, &role, &name, &strokes)? {
-                Some(typesetting) => Some(render(&*self.renderer()?, &typesetting)?),
+                Some(typesetting) => {
+                    let renderer = renderer(&self.renderer, &self.options.font_folders)?;
+                    Some(render(&renderer, &typesetting)?)
+                }
                 None => None,
             };
             let pdf = copy.as_ref().map(|copy| copy.pdf.as_slice());
@@ -137,26 +160,69 @@ impl Device {
     }
 }
 
-impl Device {
-    /// The typesetter with its fonts, which take a moment to read: read once.
-    fn renderer(&self) -> Result<Arc<Renderer>, FieldsealError> {
-        let mut held = self.renderer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(renderer) = &*held {
-            return Ok(Arc::clone(renderer));
+/// The typesetter with its fonts, once they were read.
+pub(crate) type HeldRenderer = Arc<Mutex<Option<Arc<Renderer>>>>;
+
+/// The typesetter with its fonts, which take a moment to read: read once.
+fn renderer(held: &HeldRenderer, font_folders: &[String]) -> Result<Arc<Renderer>, FieldsealError> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(renderer) = &*held {
+        return Ok(Arc::clone(renderer));
+    }
+    let folders: Vec<PathBuf> = match font_folders.is_empty() {
+        true => FONT_FOLDERS
+            .iter()
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_dir())
+            .collect(),
+        false => font_folders.iter().map(PathBuf::from).collect(),
+    };
+    let fonts = FontSet::discover(&folders).map_err(|error| failed(&error))?;
+    let renderer = Arc::new(Renderer::new(fonts));
+    *held = Some(Arc::clone(&renderer));
+    Ok(renderer)
+}
+
+/// The steps of printing. The typesetter cannot be interrupted, so it works beside, and who waits for it may leave.
+struct Steps(Looker);
+
+impl Steps {
+    /// Tells that a step begins, unless the user wishes to stop.
+    fn begin(&mut self, step: &str) -> Result<(), FieldsealError> {
+        let steps = &mut self.0;
+        let going_on = steps.tell(step, Moved::default()).is_continue() && !steps.is_cancelled();
+        steps.settle("document_cancelled", Ok(()))?;
+        match going_on {
+            true => Ok(()),
+            false => Err(FieldsealError::new("document_cancelled", &[])),
         }
-        let folders = match self.options.font_folders.is_empty() {
-            true => FONT_FOLDERS
-                .iter()
-                .map(PathBuf::from)
-                .filter(|folder| folder.is_dir())
-                .collect(),
-            false => self.options.font_folders.iter().map(PathBuf::from).collect::<Vec<_>>(),
-        };
-        let fonts = FontSet::discover(&folders);
-        let fonts = fonts.map_err(|error| failed(&error))?;
-        let renderer = Arc::new(Renderer::new(fonts));
-        *held = Some(Arc::clone(&renderer));
-        Ok(renderer)
+    }
+
+    /// Waits for the work of a step, or for the wish to stop; what is left of the work then ends by itself and is not used.
+    fn run<T: Send + 'static>(
+        &mut self,
+        step: &str,
+        work: impl FnOnce() -> Result<T, FieldsealError> + Send + 'static,
+    ) -> Result<T, FieldsealError> {
+        self.begin(step)?;
+        let (done, waiting) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("fieldseal-print".into())
+            .spawn(move || {
+                // Nobody listens any more when the user left.
+                let _ = done.send(guarded(work));
+            });
+        thread.map_err(|error| FieldsealError::host("thread", &error.to_string()))?;
+        loop {
+            match waiting.recv_timeout(LOOKED) {
+                Ok(outcome) => return outcome,
+                Err(RecvTimeoutError::Timeout) if self.0.is_cancelled() => {
+                    return Err(FieldsealError::new("document_cancelled", &[]));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(FieldsealError::host("print", "its thread ended")),
+            }
+        }
     }
 }
 

@@ -171,13 +171,14 @@ impl From<Problem> for FieldsealError {
         match problem.code.as_str() {
             "offline" | "server_unreachable" | "server_busy" | "captive_portal" | "db_locked" | "pin_wait"
             | "awaiting_approval" => Self::Later { problem },
-            "storage_full" | "storage_short" | "disk_full" => Self::Storage { problem },
-            "cancelled" | "capture_cancelled" | "sync_cancelled" => Self::Stopped { problem },
+            "storage_full" | "storage_short" | "disk_full" | "recorded_unsealed" => Self::Storage { problem },
+            "cancelled" | "capture_cancelled" | "sync_cancelled" | "check_cancelled" | "rescue_cancelled"
+            | "document_cancelled" => Self::Stopped { problem },
             "host_failed" | "internal_fault" | "internal" | "seal_failed" | "io_failed" | "db_damaged" | "db_newer"
             | "blob_changed" | "blob_missing" | "key_store_other" | "key_refused" | "server_answer"
-            | "wrong_server" | "token_refused" | "render_failed" | "not_enrolled" | "already_enrolled" => {
-                Self::Failed { problem }
-            }
+            | "wrong_server" | "token_refused" | "render_failed" | "not_enrolled" | "already_enrolled"
+            | "pack_unreadable" | "store_unreadable" | "db_failed" | "keys_damaged" | "escrow_unusable"
+            | "no_randomness" => Self::Failed { problem },
             _ => Self::Refused { problem },
         }
     }
@@ -244,6 +245,16 @@ mod tests {
             "storage_short",
             "cancelled",
             "capture_cancelled",
+            "check_cancelled",
+            "rescue_cancelled",
+            "document_cancelled",
+            "recorded_unsealed",
+            "pack_unreadable",
+            "store_unreadable",
+            "db_failed",
+            "keys_damaged",
+            "escrow_unusable",
+            "no_randomness",
             "host_failed",
             "internal_fault",
             "key_store_other",

@@ -13,13 +13,14 @@ use std::thread::JoinHandle;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::device::{self as core, FieldDevice};
 use fieldseal_core::domain::Position;
+use fieldseal_core::vault::recording_bytes;
 use fieldseal_proof::ids::{BlobHash, EvidenceId, FindingId, InspectionId};
 
 use crate::device::Device;
 use crate::error::{FieldsealError, Problem};
 use crate::guard::guarded;
 use crate::host::{ByteSource, Cancel, ProgressListener};
-use crate::stream::{Cut, HostReader, Watched};
+use crate::stream::{Cut, HostReader, Looker, Watched};
 use crate::work::id_opt;
 
 /// Pieces that may wait for the vault before a push blocks.
@@ -98,6 +99,18 @@ pub struct EvidenceAbout {
     /// How many bytes are expected, if somebody knows: asked of the storage first, and told to the listener.
     #[uniffi(default = None)]
     pub expected_bytes: Option<u64>,
+    /// What the camera writes in a second, if somebody knows: with the length, how many bytes to expect.
+    #[uniffi(default = None)]
+    pub bytes_per_second: Option<u64>,
+}
+
+impl EvidenceAbout {
+    /// How many bytes are expected; 0 while nobody knows.
+    fn expected(&self) -> u64 {
+        let rated = self.duration_ms.zip(self.bytes_per_second);
+        let rated = rated.map(|(duration_ms, rate)| recording_bytes(duration_ms, Some(rate)));
+        self.expected_bytes.or(rated).unwrap_or(0)
+    }
 }
 
 /// Evidence that is sealed now.
@@ -113,6 +126,8 @@ pub struct Captured {
     pub size: u64,
     /// Media type by content.
     pub media_type: String,
+    /// Storage ran out while it was recorded: what came until then is sealed and labelled so.
+    pub cut: bool,
     /// What is lacking or odd; it is sealed all the same.
     pub remarks: Vec<Problem>,
 }
@@ -146,7 +161,9 @@ impl Device {
         })
     }
 
-    /// Captures everything that a source of the host gives, until it is empty, and seals it.
+    /// Captures everything that a source of the host gives, until it is empty, and seals it. What is expected not to fit is
+    /// refused before the first byte; when room runs out all the same, a camera's or recorder's bytes are sealed as far as they
+    /// came, and `cut` says so.
     pub fn capture(
         &self,
         inspection: String,
@@ -156,7 +173,7 @@ impl Device {
         cancel: Option<Arc<Cancel>>,
     ) -> Result<Captured, FieldsealError> {
         guarded(|| {
-            let total = about.expected_bytes.unwrap_or(0);
+            let total = about.expected();
             let watched = Watched::new(HostReader::new(source), listener, cancel, total);
             take(&self.device, inspection.parse()?, &about, watched)
         })
@@ -195,10 +212,11 @@ impl Device {
         })
     }
 
-    /// Begins a capture whose pieces the host pushes as they come.
+    /// Begins a capture whose pieces the host pushes as they come. What is expected not to fit is refused here.
     pub fn begin_capture(&self, inspection: String, about: EvidenceAbout) -> Result<Arc<Capture>, FieldsealError> {
         guarded(|| {
             let inspection: InspectionId = inspection.parse()?;
+            self.device.storage_check(about.expected())?;
             let (pieces, receiver) = sync_channel(WAITING_PIECES);
             let cancel = Cancel::new();
             let watched = Watched::new(
@@ -254,14 +272,19 @@ impl Device {
         })
     }
 
-    /// Reads a blob anew: whether every byte is as it was sealed.
-    pub fn check_blob(&self, sha256: String) -> Result<bool, FieldsealError> {
+    /// Reads a blob anew: whether every byte is as it was sealed. The listener is told its bytes under `check`.
+    #[uniffi::method(default(listener = None, cancel = None))]
+    pub fn check_blob(
+        &self,
+        sha256: String,
+        listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<Cancel>>,
+    ) -> Result<bool, FieldsealError> {
         guarded(|| {
             let sha256: BlobHash = sha256.parse()?;
-            let missing = || FieldsealError::new("blob_missing", &[("id", Param::text(sha256.to_string()))]);
-            let row = self.device.store().blob(sha256)?.ok_or_else(missing)?;
-            let file = self.device.vault().verify(&row.file);
-            Ok(file.is_ok_and(|file| file.sha256 == sha256))
+            let mut looker = Looker::new("check", listener, cancel);
+            let whole = self.device.check_blob(sha256, &mut |moved| looker.moved(moved));
+            looker.settle("check_cancelled", whole.map_err(FieldsealError::from))
         })
     }
 }
@@ -356,7 +379,7 @@ fn take<R: Read>(
     about: &EvidenceAbout,
     mut source: Watched<R>,
 ) -> Result<Captured, FieldsealError> {
-    device.storage_check(about.expected_bytes.unwrap_or(0))?;
+    device.storage_check(about.expected())?;
     let mut remarks = Vec::new();
     // A position out of range is left out and said; the evidence is sealed all the same.
     let position = about.place.as_ref().and_then(|place| {
@@ -392,6 +415,7 @@ fn take<R: Read>(
         sha256: captured.sha256.to_string(),
         size: captured.size,
         media_type: captured.media_type,
+        cut: captured.cut,
         remarks,
     })
 }

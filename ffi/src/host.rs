@@ -79,7 +79,7 @@ pub trait ProgressListener: Send + Sync {
 /// Where something stands.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Progress {
-    /// `capture`, or the step of a sync: `enrolment`, `server`, `key_log`, `push`, `feed`, `packs`, `log`, `blobs`,
+    /// `capture`, `rescue`, `check`, `verify`; `fonts`, `typesetting`, `sealing` of a document; or the step of a sync: `enrolment`, `server`, `key_log`, `push`, `feed`, `packs`, `log`, `blobs`,
     /// `waiting`, `numbers`, `done`.
     pub step: String,
     /// Bytes that are done.
@@ -101,7 +101,8 @@ impl Progress {
     }
 }
 
-/// Ends what is under way, from any thread; the call that was given it returns within a tenth of a second.
+/// Ends what is under way, from any thread; the call that was given it returns within a tenth of a second. Reading and writing
+/// evidence looks at it after every 64 KiB, reading a bundle after every 256 KiB.
 #[derive(Default, uniffi::Object)]
 pub struct Cancel {
     set: AtomicBool,

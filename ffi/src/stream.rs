@@ -1,9 +1,13 @@
 //! Bytes of the host as the library reads them: counted, told, and stopped when the user wishes.
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fieldseal_core::watch::Moved;
+
+use crate::error::FieldsealError;
 use crate::host::{ByteSource, Cancel, HostError, Progress, ProgressListener};
 
 /// Bytes asked of a host at a time. Smaller pieces cost calls, larger ones memory.
@@ -130,6 +134,79 @@ impl<R: Read> Read for Watched<R> {
             }
         }
         Ok(count)
+    }
+}
+
+/// Looks at long work for the app: tells its listener, and ends it when the user wishes or the listener fails.
+pub(crate) struct Looker {
+    step: &'static str,
+    listener: Option<Arc<dyn ProgressListener>>,
+    cancel: Option<Arc<Cancel>>,
+    told: Option<Instant>,
+    /// Why it was ended.
+    cut: Option<Cut>,
+}
+
+impl Looker {
+    pub fn new(step: &'static str, listener: Option<Arc<dyn ProgressListener>>, cancel: Option<Arc<Cancel>>) -> Self {
+        Self {
+            step,
+            listener,
+            cancel,
+            told: None,
+            cut: None,
+        }
+    }
+
+    /// Whether the user wishes to stop.
+    #[cfg(feature = "render")]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(|cancel| cancel.is_cancelled())
+    }
+
+    /// After a piece of the work: whether it goes on.
+    pub fn moved(&mut self, moved: Moved) -> ControlFlow<()> {
+        if self.cut.is_none() && self.cancel.as_ref().is_some_and(|cancel| cancel.is_cancelled()) {
+            self.cut = Some(Cut::Cancelled);
+        }
+        let due = moved.bytes == moved.total || self.told.is_none_or(|told| told.elapsed() >= TOLD);
+        if self.cut.is_none() && due && self.tell(self.step, moved).is_break() {
+            return ControlFlow::Break(());
+        }
+        match self.cut {
+            None => ControlFlow::Continue(()),
+            Some(_) => ControlFlow::Break(()),
+        }
+    }
+
+    /// Tells the listener at once.
+    pub fn tell(&mut self, step: &str, moved: Moved) -> ControlFlow<()> {
+        self.told = Some(Instant::now());
+        let Some(listener) = &self.listener else {
+            return ControlFlow::Continue(());
+        };
+        let told = listener.moved(Progress {
+            step: step.to_owned(),
+            bytes: moved.bytes,
+            total_bytes: moved.total,
+            operations_left: 0,
+        });
+        match told {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.cut = Some(Cut::Host(error.to_string()));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// What came of the work: a wish to stop under `code`, a listener that failed as the host's failure.
+    pub fn settle<T>(&mut self, code: &str, outcome: Result<T, FieldsealError>) -> Result<T, FieldsealError> {
+        match self.cut.take() {
+            None => outcome,
+            Some(Cut::Cancelled) => Err(FieldsealError::new(code, &[])),
+            Some(Cut::Host(detail)) => Err(FieldsealError::host("progress listener", &detail)),
+        }
     }
 }
 

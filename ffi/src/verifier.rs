@@ -1,13 +1,16 @@
 //! A hearing bundle, checked on the device against trust that comes from elsewhere.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use fieldseal_core::bundle::{open, read_trust};
+use fieldseal_core::bundle::{open_watched, read_trust};
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::bundle::{self, Extras, TimeBasis};
 
 use crate::error::{FieldsealError, Problem};
 use crate::guard::guarded;
+use crate::host::{Cancel, ProgressListener};
+use crate::stream::Looker;
 
 /// The one verdict, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -76,12 +79,15 @@ pub struct Verification {
 }
 
 /// Checks a bundle (a folder or a zip) against a trust folder from outside it, with the words of a chain head read off a paper
-/// if there are any. A bad bundle is a verdict, not an error; an error means that there is nothing to judge.
-#[uniffi::export]
+/// if there are any. A bad bundle is a verdict, not an error; an error means that there is nothing to judge. The listener is
+/// told the bundle's bytes under `verify`; a check that was cancelled has no verdict.
+#[uniffi::export(default(listener = None, cancel = None))]
 pub fn verify_bundle(
     bundle_path: String,
     trust_folder: String,
     paper_words: Option<String>,
+    listener: Option<Arc<dyn ProgressListener>>,
+    cancel: Option<Arc<Cancel>>,
 ) -> Result<Verification, FieldsealError> {
     guarded(|| {
         let resolved = |path: &str| {
@@ -93,12 +99,17 @@ pub fn verify_bundle(
             return Err(FieldsealError::new("trust_inside_bundle", &[]));
         }
         let trust = read_trust(&trust_folder)?;
-        let source = open(&bundle_path)?;
+        let looker = Arc::new(Mutex::new(Looker::new("verify", listener, cancel)));
+        let looks = Arc::clone(&looker);
+        let look = move |moved| looks.lock().unwrap_or_else(PoisonError::into_inner).moved(moved);
+        let source = open_watched(&bundle_path, Arc::new(look))?;
         let extras = Extras {
             paper: paper_words,
             ..Extras::default()
         };
-        Ok(told_of(bundle::verify(&*source, &trust, &extras)))
+        let report = bundle::verify(&*source, &trust, &extras);
+        let mut looker = looker.lock().unwrap_or_else(PoisonError::into_inner);
+        looker.settle("check_cancelled", Ok(told_of(report)))
     })
 }
 

@@ -1,10 +1,12 @@
 //! Whatever way it comes and however often: everything arrives once, and everybody then holds the same.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use fieldseal_demo::proxy::Mode;
 use fieldseal_demo::samples::Kind;
 use fieldseal_demo::story::cast::{SUPERVISOR, TABLETS};
+use fieldseal_demo::story::ceremony;
 use fieldseal_demo::story::stage::copy_folder;
 use fieldseal_tests::world::{A, B, World, acknowledged, number, text, told};
 use serde_json::{Value, json};
@@ -17,11 +19,15 @@ fn statements(inspection: &str, count: usize) -> Vec<Value> {
 
 fn capture(world: &World, n: usize, inspection: &str) -> String {
     let photo = world.samples.of(Kind::Photo).nth(n).unwrap().path.display().to_string();
+    capture_file(world, n, inspection, &photo)
+}
+
+fn capture_file(world: &World, n: usize, inspection: &str, photo: &str) -> String {
     let words = [
         "capture",
         inspection,
         "--file",
-        &photo,
+        photo,
         "--acquisition",
         "camera",
         "--kind",
@@ -106,6 +112,84 @@ fn both_tablets_and_the_laptop_hold_the_same_state_and_know_it_is_in_the_log() {
     }
     world.offline(|world| world.arrived_once(&case, &ids));
     world.server_clean();
+}
+
+/// A tablet that is dying: a film of it does not read any more, its drafts are not signed, an officer was never sent. What can
+/// be had comes over, what cannot is named on both sides, and another tablet goes on with the drafts.
+#[test]
+fn a_dying_tablet_hands_over_what_it_can_and_says_what_it_cannot() {
+    let mut world = World::new("e2e-dying", 2);
+    let inspection = world.inspections[0].clone();
+    world.stage.proxy.set(Mode::Down);
+    let mut ids = vec![capture(&world, A, &inspection)];
+    let film = world.arg("film.bin");
+    fs::write(&film, vec![7; 300_000]).unwrap();
+    let known = vault_files(&world.tablet(A));
+    ids.push(capture_file(&world, A, &inspection, &film));
+    let fresh = vault_files(&world.tablet(A))
+        .into_iter()
+        .find(|file| !known.contains(file))
+        .unwrap();
+    let mut bytes = fs::read(&fresh).unwrap();
+    let at = bytes.len() - 100;
+    bytes[at] ^= 1;
+    fs::write(&fresh, bytes).unwrap();
+    world
+        .device(A, &["set", &inspection, "inspection/remark", "@三号门 没写完"])
+        .ok();
+    let dir = world.tablet(A).display().to_string();
+    let officer = [
+        "device",
+        "officer-add",
+        "--name",
+        "沈执衡",
+        "--certificate",
+        "云应急执20990417",
+        "--dir",
+        &dir,
+    ];
+    world.fieldseal("271828", &officer).ok();
+    let stick = world.arg("stick.fsr");
+    let rescue = world.device(A, &["rescue", "--out", &stick]);
+    assert_eq!(rescue.code, Some(1), "{}", rescue.stdout);
+    let rescue = rescue.json;
+    assert_eq!(
+        (&rescue["drafts"], &rescue["requests"], &rescue["blobs"]),
+        (&json!(1), &json!(1), &json!(1)),
+        "{rescue}"
+    );
+    assert_eq!(rescue["left_out"][0]["code"], "blob_changed", "{rescue}");
+    // The tablet is gone from here on.
+    world.stage.proxy.set(Mode::Pass);
+    let handed = world.supervisor(&["hand-in", &stick]).ok();
+    assert_eq!(handed["operations"], rescue["operations"], "{handed}");
+    assert_eq!(
+        (&handed["requests"], &handed["blobs"]),
+        (&json!(1), &json!(1)),
+        "{handed}"
+    );
+    assert_eq!(handed["left_out"][0]["what"], rescue["left_out"][0]["what"], "{handed}");
+    let pending = ceremony::admin(&world.stage, "admin-pending", "card.json", &["pending"]).unwrap();
+    assert_eq!(pending["items"][0]["certificate"], "云应急执20990417", "{pending}");
+    let drafts = handed["drafts_file"].as_str().unwrap().to_owned();
+    // Both tablets were assigned to it, so the other one goes on.
+    world.drain(B);
+    world.device(B, &["batch", &drafts]).ok();
+    let kept = world.device(B, &["drafts"]).ok();
+    assert_eq!(kept["items"][0]["value"], "@三号门 没写完", "{kept}");
+    world.drain_laptop();
+    let case = world.case(B, &inspection);
+    let shown = world.supervisor(&["show", &case]).ok();
+    assert_eq!(shown["evidence"].as_array().unwrap().len(), ids.len(), "{shown}");
+    world.server_clean();
+}
+
+fn vault_files(tablet: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(tablet.join("vault")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "fse"))
+        .collect()
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl KeyJson {
 
     /// The key record; the key log checks the key itself.
     pub fn record(&self) -> Result<KeyRecord, Failure> {
-        let wrong = |what: &str| Failure::usage(format!("{what:?} is not a word or key of the key log"));
+        let wrong = |what: &str| Failure::usage("usage.key_word", [("what", Param::text(what))]);
         Ok(KeyRecord {
             purpose: Purpose::from_word(&self.purpose).ok_or_else(|| wrong(&self.purpose))?,
             suite: self.suite,
@@ -197,19 +197,22 @@ pub fn sign(log: &mut KeyLog, entry: Entry, attrs: Option<Body>, signer: &dyn Si
 
 /// 16 bytes of a UUID text.
 pub fn id(text: &str) -> Result<[u8; 16], Failure> {
-    let id: ItemId = text
-        .parse()
-        .map_err(|error| Failure::usage(format!("{text}: {error}")))?;
+    let id: ItemId = text.parse().map_err(|error: fieldseal_proof::ids::IdError| {
+        let params = [("text", Param::text(text)), ("detail", Param::text(error.to_string()))];
+        Failure::usage("usage.id", params)
+    })?;
     Ok(*id.as_bytes())
 }
 
 /// Writes the folder that a stranger needs, from a key log.
 pub fn write_trust(folder: &Path, log: &KeyLog) -> Result<(), Failure> {
-    let lacking = |what: &str| Failure::usage(format!("the key log has no {what} key yet; run root delegate first"));
+    let lacking = |what: &str| Failure::usage("usage.key_lacking", [("what", Param::text(what))]);
+    let unusable =
+        |error: &dyn std::fmt::Display| Failure::usage("usage.key_form", [("detail", Param::text(error.to_string()))]);
     let newest = |purpose: Purpose| -> Result<(PublicKey, String), Failure> {
         let keys = log.server_keys(purpose);
         let key = keys.last().ok_or_else(|| lacking(purpose.as_str()))?;
-        let public = key.record.key().map_err(|error| Failure::usage(error.to_string()))?;
+        let public = key.record.key().map_err(|error| unusable(&error))?;
         Ok((public, key.name.clone().unwrap_or_default()))
     };
     let root = log.root().ok_or_else(|| lacking("root"))?;
@@ -222,7 +225,7 @@ pub fn write_trust(folder: &Path, log: &KeyLog) -> Result<(), Failure> {
     };
     let (log_key, origin) = newest(Purpose::Log)?;
     let (bundle_key, _) = newest(Purpose::Bundle)?;
-    let vkey = VerifierKey::ed25519(&origin, log_key).map_err(|error| Failure::usage(error.to_string()))?;
+    let vkey = VerifierKey::ed25519(&origin, log_key).map_err(|error| unusable(&error))?;
     files::empty_folder(folder)?;
     let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
     files::create(&folder.join("tenant.json"), &pretty(&serde_json::json!(tenant)))?;

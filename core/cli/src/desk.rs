@@ -47,10 +47,13 @@ impl DeskClock {
 
     /// Sets it by hand; it runs on from there.
     pub fn set(&self, text: &str) -> Result<(), Failure> {
-        let time: jiff::Timestamp = text
-            .parse()
-            .map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?;
-        let wall_ms = u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("a time before 1970"))?;
+        let time: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| {
+            Failure::usage(
+                "usage.time",
+                [("text", Param::text(text)), ("detail", Param::text(error.to_string()))],
+            )
+        })?;
+        let wall_ms = u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("usage.time_range", []))?;
         *self.held() = Some((wall_ms, Instant::now()));
         Ok(())
     }

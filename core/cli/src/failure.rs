@@ -30,6 +30,8 @@ pub struct Failure {
 enum Words {
     Message(Message),
     Code(String, Vec<(&'static str, Param)>),
+    /// What is wrong about the command line, which `usage` says around it.
+    Usage(&'static str, Vec<(&'static str, Param)>),
 }
 
 impl Failure {
@@ -43,9 +45,12 @@ impl Failure {
         }
     }
 
-    /// The command was used wrongly.
-    pub fn usage(detail: impl Into<String>) -> Self {
-        Self::new("usage", [("detail", Param::text(detail))])
+    /// The command was used wrongly: what is wrong, as a code `usage.…` of the catalogue.
+    pub fn usage(what: &'static str, params: impl IntoIterator<Item = (&'static str, Param)>) -> Self {
+        Self {
+            words: Words::Usage(what, params.into_iter().collect()),
+            exit: USAGE,
+        }
     }
 
     /// A file could not be read or written.
@@ -69,6 +74,7 @@ impl Failure {
         match &self.words {
             Words::Message(message) => message.code(),
             Words::Code(code, _) => code,
+            Words::Usage(..) => "usage",
         }
     }
 
@@ -77,6 +83,7 @@ impl Failure {
         match &self.words {
             Words::Message(message) => message.text(lang),
             Words::Code(code, params) => catalogue::text(lang, code, params),
+            Words::Usage(what, params) => catalogue::text(lang, "usage", &[detail(lang, what, params)]),
         }
     }
 
@@ -91,6 +98,13 @@ impl Failure {
                 .iter()
                 .map(|(name, param)| ((*name).to_owned(), param.shown(Lang::En).into()))
                 .collect(),
+            Words::Usage(what, params) => {
+                let (name, words) = detail(Lang::En, what, params);
+                [(name, words.shown(Lang::En)), ("what", (*what).to_owned())]
+                    .map(|(name, value)| (name.to_owned(), value.into()))
+                    .into_iter()
+                    .collect()
+            }
         }
     }
 
@@ -100,9 +114,13 @@ impl Failure {
     }
 }
 
+/// What is wrong about a command line, in a language, as the sentence `usage` wants it.
+fn detail(lang: Lang, what: &str, params: &[(&'static str, Param)]) -> (&'static str, Param) {
+    ("detail", Param::text(catalogue::text(lang, what, params)))
+}
+
 fn exit_of(code: &str) -> u8 {
     match code {
-        "usage" => USAGE,
         "missing_tool" | "font_missing" => MISSING,
         "storage_full" | "storage_short" | "disk_full" => NO_SPACE,
         "offline" | "server_unreachable" | "server_busy" | "server_full" | "captive_portal" | "db_locked"
@@ -148,7 +166,7 @@ impl From<Fault> for Failure {
 impl From<TransportError> for Failure {
     fn from(error: TransportError) -> Self {
         match error {
-            TransportError::Address(address) => Self::usage(format!("{address:?} is not an https address")),
+            TransportError::Address(address) => Self::usage("usage.address", [("address", Param::text(address))]),
             TransportError::SetUp(why) => Self::new(
                 "missing_tool",
                 [("what", Param::text(why)), ("command", Param::text(""))],

@@ -32,7 +32,10 @@ const PASSES: u32 = 3;
 /// A PIN that is too short, a file that exists, or no randomness.
 pub fn create(path: &Path, pin: &str) -> Result<Ed25519Signer, Failure> {
     if pin.chars().count() < SHORTEST {
-        return Err(Failure::usage(format!("the PIN needs at least {SHORTEST} characters")));
+        return Err(Failure::usage(
+            "usage.pin_short",
+            [("least", Param::Count(SHORTEST as u64))],
+        ));
     }
     let seed = Zeroizing::new(random::<32>()?);
     let signer = Ed25519Signer::from_seed(&seed).map_err(|error| Failure::form(path, error))?;
@@ -94,7 +97,7 @@ pub fn new_id() -> Result<[u8; 16], Failure> {
 }
 
 fn cipher(pin: &str, salt: &[u8]) -> Result<XChaCha20Poly1305, Failure> {
-    let failed = |error: argon2::Error| Failure::usage(error.to_string());
+    let failed = |error: argon2::Error| Failure::usage("usage.pin_hash", [("detail", Param::text(error.to_string()))]);
     let params = Params::new(MEMORY_KIB, PASSES, 1, Some(32)).map_err(failed)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`shell`] | language, output, progress, PIN |
+//! | [`meter`] | how far long work is, in bytes |
+//! | [`misused`] | a command line that does not parse |
 //! | [`failure`] | errors as people and scripts see them, exit codes |
 //! | [`commands`] | one file per noun |
 //! | [`key_file`] | a private key under a PIN |
@@ -16,22 +18,26 @@ mod desk;
 mod failure;
 mod files;
 mod key_file;
+mod meter;
+mod misused;
 mod shell;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use fieldseal_core::catalogue::Lang;
 
 fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-                let global = args::Global {
-                    json: true,
-                    ..args::Global::default()
-                };
-                return shell::Shell::new(&global).fail(&failure::Failure::usage(error.to_string()));
+            let words: Vec<String> = std::env::args_os()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect();
+            let shell = shell::Shell::new(&misused::global(&words));
+            // The parser's own page helps most, where it is the reader's language.
+            if error.use_stderr() && (shell.json || shell.lang == Lang::Zh) {
+                return shell.fail(&misused::failure(&error));
             }
             let _ = error.print();
             // Help and version are asked for; everything else is a command that was not understood.

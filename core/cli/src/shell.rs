@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::meter::Meter;
 
 /// What a command has to say: for scripts and for people.
 #[derive(Debug, Default)]
@@ -91,7 +92,7 @@ impl Shell {
         }
         let pin = std::env::var("FIELDSEAL_PIN").ok().filter(|pin| !pin.is_empty());
         pin.map(Zeroizing::new)
-            .ok_or_else(|| Failure::usage("--pin-file FILE or FIELDSEAL_PIN is needed"))
+            .ok_or_else(|| Failure::usage("usage.pin_needed", []))
     }
 
     /// One of two texts, by language. For short words; sentences live in the catalogue.
@@ -122,20 +123,27 @@ impl Shell {
         format!("\u{1b}[{code}m{words}\u{1b}[0m")
     }
 
+    /// A meter of long work, in words of the reader.
+    pub fn meter(&self, zh: &str, en: &str) -> Meter {
+        Meter::new(self.is_live(), self.lang, self.say(zh, en))
+    }
+
     /// A passing line on standard error, for people at a terminal.
     pub fn progress(&self, line: &str) {
-        if self.terminal && !self.json {
-            let mut err = std::io::stderr().lock();
-            let _ = write!(err, "\r\u{1b}[2K{line}");
-            let _ = err.flush();
+        if self.is_live() {
+            passing(line);
         }
     }
 
     /// Ends passing lines.
     pub fn progress_over(&self) {
-        if self.terminal && !self.json {
-            let _ = write!(std::io::stderr().lock(), "\r\u{1b}[2K");
+        if self.is_live() {
+            passing("");
         }
+    }
+
+    fn is_live(&self) -> bool {
+        self.terminal && !self.json
     }
 
     /// A lasting remark on standard error.
@@ -167,6 +175,13 @@ impl Shell {
         }
         ExitCode::from(failure.exit())
     }
+}
+
+/// Writes over the terminal's last line.
+pub fn passing(line: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "\r\u{1b}[2K{line}");
+    let _ = err.flush();
 }
 
 /// A failure for scripts.

@@ -223,3 +223,147 @@ fn a_killed_batch_keeps_every_line_it_answered() {
     }
     assert_eq!(tablet.json(&["fsck"])["clean"], true);
 }
+
+/// What is written for a stick holds the requests that nobody has sent, and says what it holds.
+#[test]
+fn a_rescue_file_carries_requests_that_were_never_sent() {
+    let (tablet, _) = Tablet::enrolled();
+    tablet.json(&["officer-add", "--name", "沈执衡", "--certificate", "云应急执20190417"]);
+    let rescue = tablet.json(&["rescue", "--out", "stick.fsr"]);
+    assert_eq!((&rescue["requests"], &rescue["drafts"]), (&json!(2), &json!(0)));
+    assert_eq!(rescue["left_out"], json!([]));
+    let bytes = std::fs::read(tablet.at("stick.fsr")).unwrap();
+    assert_eq!(rescue["bytes"], bytes.len());
+    assert!(bytes.windows(15).any(|at| at == b"\"kind\":\"officer"));
+    // A stick that is full is no place, and a file that is there is not written over.
+    assert_eq!(tablet.refused(&["rescue", "--out", "/dev/full"]).0, 1);
+    assert_eq!(tablet.refused(&["rescue", "--out", "stick.fsr"]).0, 1);
+}
+
+/// A camera's stream is refused before its first byte when it is known not to fit, and warned of when that is a guess.
+#[test]
+fn a_stream_that_will_not_fit_is_refused_before_it_is_read() {
+    let (tablet, _) = Tablet::enrolled();
+    let inspection = "00000000-0000-4000-8000-000000000009";
+    let capture = [
+        "capture",
+        inspection,
+        "--file",
+        "-",
+        "--acquisition",
+        "camera",
+        "--kind",
+        "audio_visual",
+        "--title",
+        "t",
+    ];
+    let run = |more: &[&str]| {
+        // Nobody writes into its standard input, so a read of it would wait for ever.
+        let mut command = tablet.command(&[&capture[..], more].concat());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let held = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(held);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let code = said["error"]["code"].as_str().unwrap().to_owned();
+        (
+            output.status.code().unwrap(),
+            code,
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let most = (1_u64 << 60).to_string();
+    let (exit, code, _) = run(&["--expect-bytes", &most]);
+    assert_eq!((exit, code.as_str()), (73, "storage_short"));
+    let (exit, code, _) = run(&["--duration-ms", "3600000", "--bytes-per-second", &most]);
+    assert_eq!((exit, code.as_str()), (73, "storage_short"));
+    // A year of video, at what cameras usually write: a guess, so it is said and the work goes on (to an inspection that is not
+    // here).
+    let (exit, code, said) = run(&["--duration-ms", "31536000000000"]);
+    assert_eq!((exit, code.as_str()), (1, "not_found"));
+    assert!(said.contains("Storage is low"), "{said}");
+}
+
+#[test]
+fn a_command_that_is_used_wrongly_is_told_in_the_readers_language() {
+    let (tablet, _) = Tablet::enrolled();
+    let text = |words: &[&str]| {
+        let output = tablet.run(words);
+        assert_eq!(output.status.code(), Some(64), "{words:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        said["error"]["text"].as_str().unwrap().to_owned()
+    };
+    let cases: [(&[&str], &str, &str); 6] = [
+        (&["show", "not-an-id"], "not-an-id 不是编号", "not-an-id is no id"),
+        (&["--clock", "yesterday", "status"], "不是时间", "is no time"),
+        (&["fly"], "没有命令 fly", "there is no command fly"),
+        (&["status", "--loud"], "没有选项 --loud", "there is no option --loud"),
+        (&["finding", "x"], "缺少", "is missing"),
+        (
+            &["sync", "--battery", "101"],
+            "不接受值“101”",
+            "does not take the value “101”",
+        ),
+    ];
+    for (words, zh, en) in cases {
+        let said = text(&[&["--lang", "zh"], words].concat());
+        assert!(said.contains(zh) && said.contains("没有执行"), "{words:?}: {said}");
+        let said = text(&[&["--lang", "en"], words].concat());
+        assert!(
+            said.contains(en) && said.contains("Nothing was done"),
+            "{words:?}: {said}"
+        );
+    }
+    // For people who read English the parser's own page helps more.
+    let output = Command::new(env!("CARGO_BIN_EXE_fieldseal"))
+        .args(["--lang", "en", "fly"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Usage:"));
+    let output = Command::new(env!("CARGO_BIN_EXE_fieldseal"))
+        .args(["fly", "--lang=zh"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("没有命令 fly"));
+}
+
+/// Progress is for people at a terminal; `script` of bsdutils is one.
+#[test]
+fn long_work_tells_its_progress_on_a_terminal_and_nowhere_else() {
+    let (tablet, _) = Tablet::enrolled();
+    tablet.json(&["enterprise-add", "--name", "云岭化工有限公司"]);
+    let program = env!("CARGO_BIN_EXE_fieldseal");
+    let shown = |words: &str| {
+        let line = format!("{program} --lang en device --dir tablet {words}");
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(tablet.folder.path())
+            .stdin(Stdio::null());
+        command
+            .output()
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Ok(said) = shown("rescue --out a.fsr") else {
+        println!("SKIPPED there is no program `script` on this machine");
+        return;
+    };
+    assert!(
+        said.contains("\r\u{1b}[2Krescue  0 B") && said.contains("The rescue file is written"),
+        "{said:?}"
+    );
+    let said = shown("fsck").unwrap();
+    assert!(said.contains("\r\u{1b}[2Kchecking  0 B"), "{said:?}");
+    assert!(!shown("fsck --json").unwrap().contains("[2K"));
+    let output = Command::new(program)
+        .args(["device", "--dir", "tablet", "rescue", "--out", "b.fsr"])
+        .current_dir(tablet.folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+}

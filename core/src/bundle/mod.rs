@@ -10,6 +10,6 @@ mod trust;
 mod writer;
 
 pub use contents::{BlobClass, BlobEntry, Chain, Contents, LoggedOperation};
-pub use source::open;
+pub use source::{Look, open, open_watched};
 pub use trust::read_trust;
 pub use writer::{BlobReader, BundleError, BundleSink, Summary, write};

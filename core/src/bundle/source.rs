@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fieldseal_proof::bundle::{BundleSource, MAX_FILES, SourceError};
 
 use super::trust::unreadable_file;
 use crate::catalogue::{Message, Param};
+use crate::watch::{Moved, unwatched};
 
 /// Bytes read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -23,11 +26,49 @@ const MOST_RATIO: u64 = 1_100;
 /// # Errors
 /// A path that is neither, links, doubled or encrypted entries, too many files.
 pub fn open(path: &Path) -> Result<Box<dyn BundleSource>, Message> {
+    open_watched(path, Arc::new(unwatched))
+}
+
+/// Looks on while a bundle is read, from whichever thread reads. Once it breaks, nothing more is read: whoever checks the
+/// bundle then sees unreadable files, and whoever wished to stop throws that verdict away.
+pub type Look = Arc<dyn Fn(Moved) -> ControlFlow<()> + Send + Sync>;
+
+/// As [`open`]; `look` is asked after every 256 KiB that were read.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_watched(path: &Path, look: Look) -> Result<Box<dyn BundleSource>, Message> {
     let meta = std::fs::metadata(path).map_err(|error| unreadable_file(path, &error))?;
     if meta.is_dir() {
-        Ok(Box::new(Folder::open(path)?))
+        Ok(Box::new(Folder::open(path, look)?))
     } else {
-        Ok(Box::new(Zip::open(path)?))
+        Ok(Box::new(Zip::open(path, look)?))
+    }
+}
+
+/// What was read of a bundle, and who looks on.
+struct Reading {
+    look: Look,
+    bytes: AtomicU64,
+    total: u64,
+}
+
+impl Reading {
+    fn new(look: Look, total: u64) -> Self {
+        Self {
+            look,
+            bytes: AtomicU64::new(0),
+            total,
+        }
+    }
+
+    fn done(&self, bytes: usize) -> ControlFlow<()> {
+        let bytes = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        // Lists are read more than once; nobody is told of more than there is.
+        (self.look)(Moved {
+            bytes: bytes.min(self.total),
+            total: self.total,
+        })
     }
 }
 
@@ -45,11 +86,13 @@ fn source_error(path: &str, reason: impl std::fmt::Display) -> SourceError {
 /// An unpacked bundle.
 struct Folder {
     files: BTreeMap<String, PathBuf>,
+    reading: Reading,
 }
 
 impl Folder {
-    fn open(root: &Path) -> Result<Self, Message> {
+    fn open(root: &Path, look: Look) -> Result<Self, Message> {
         let mut files = BTreeMap::new();
+        let mut total = 0;
         let mut folders = vec![(root.to_owned(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = folders.pop() {
             for entry in std::fs::read_dir(&folder).map_err(|error| unreadable_file(&folder, &error))? {
@@ -65,6 +108,7 @@ impl Folder {
                 if kind.is_dir() && depth < 16 {
                     folders.push((entry.path(), format!("{inside}/"), depth + 1));
                 } else if kind.is_file() {
+                    total += entry.metadata().map_or(0, |meta| meta.len());
                     files.insert(inside, entry.path());
                 } else {
                     return Err(unreadable(format!("{inside} is a link or a special file")));
@@ -74,7 +118,10 @@ impl Folder {
                 }
             }
         }
-        Ok(Self { files })
+        Ok(Self {
+            files,
+            reading: Reading::new(look, total),
+        })
     }
 }
 
@@ -89,18 +136,19 @@ impl BundleSource for Folder {
             .get(path)
             .ok_or_else(|| source_error(path, "is not in the bundle"))?;
         let file = File::open(file).map_err(|error| source_error(path, error))?;
-        pour(path, file, sink)
+        pour(path, file, &self.reading, sink)
     }
 }
 
 /// A zipped bundle.
 struct Zip {
+    reading: Reading,
     archive: Mutex<zip::ZipArchive<File>>,
     entries: BTreeMap<String, usize>,
 }
 
 impl Zip {
-    fn open(path: &Path) -> Result<Self, Message> {
+    fn open(path: &Path, look: Look) -> Result<Self, Message> {
         let file = File::open(path).map_err(|error| unreadable_file(path, &error))?;
         let mut archive = zip::ZipArchive::new(file).map_err(unreadable)?;
         if archive.len() > MAX_FILES * 2 {
@@ -108,6 +156,7 @@ impl Zip {
         }
         let mut entries = BTreeMap::new();
         let mut lower = BTreeSet::new();
+        let mut total = 0_u64;
         for index in 0..archive.len() {
             let entry = archive.by_index_raw(index).map_err(unreadable)?;
             let name = entry.name().map_err(unreadable)?.into_owned();
@@ -123,6 +172,7 @@ impl Zip {
             if entry.size() > MOST_ENTRY || entry.size() / MOST_RATIO > entry.compressed_size() {
                 return Err(unreadable(format!("{name} claims {} bytes", entry.size())));
             }
+            total = total.saturating_add(entry.size());
             if !lower.insert(name.to_lowercase()) || entries.insert(name.clone(), index).is_some() {
                 return Err(unreadable(format!("{name} stands twice")));
             }
@@ -131,6 +181,7 @@ impl Zip {
         // with a local header that says something else than the directory.
         archive.validate_header_consistency().map_err(unreadable)?;
         Ok(Self {
+            reading: Reading::new(look, total),
             entries: without_top(entries),
             archive: Mutex::new(archive),
         })
@@ -171,7 +222,7 @@ impl BundleSource for Zip {
         let size = entry.size();
         let mut got = 0;
         // One byte more than it claims is enough to see that its size lies.
-        pour(path, entry.take(size + 1), &mut |chunk| {
+        pour(path, entry.take(size + 1), &self.reading, &mut |chunk| {
             got += chunk.len() as u64;
             sink(chunk);
         })?;
@@ -183,12 +234,22 @@ impl BundleSource for Zip {
     }
 }
 
-fn pour(path: &str, mut from: impl Read, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
+fn pour(path: &str, mut from: impl Read, reading: &Reading, sink: &mut dyn FnMut(&[u8])) -> Result<(), SourceError> {
     let mut buffer = vec![0; CHUNK];
+    let mut read = 0;
     loop {
+        if reading.done(read).is_break() {
+            return Err(source_error(
+                path,
+                "was not read to its end: stopped by whoever watched",
+            ));
+        }
         match from.read(&mut buffer).map_err(|error| source_error(path, error))? {
             0 => return Ok(()),
-            read => sink(&buffer[..read]),
+            count => {
+                read = count;
+                sink(&buffer[..count]);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) const GROUPS: &[(&str, &str)] = &[
     ("sync", include_str!("messages/sync.toml")),
     ("server", include_str!("messages/server.toml")),
     ("cli", include_str!("messages/cli.toml")),
+    ("usage", include_str!("messages/usage.toml")),
     ("case", include_str!("messages/case.toml")),
     ("trust", include_str!("messages/trust.toml")),
     ("time", include_str!("messages/time.toml")),

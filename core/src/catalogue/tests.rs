@@ -100,3 +100,205 @@ fn braces_in_values_are_not_templates() {
     let shown = text(Lang::En, "not_found", &[("what", Param::text("{what}"))]);
     assert!(shown.contains("{what}"));
 }
+
+/// Groups whose plain codes are errors and remarks: what a person reads when something did not go as wished.
+const ERRORS: [&str; 6] = ["input", "device", "app", "sync", "cli", "server"];
+
+/// Sentences of those groups that are shorter, each for its reason.
+const SHORTER: [(&str, &str); 18] = [
+    ("offline", "its words are fixed by the design: two parts in one clause"),
+    (
+        "wrong_server",
+        "its words are fixed by the design: nothing was sent, and nobody can mend it here",
+    ),
+    (
+        "storage_low",
+        "its words are fixed by the design: a warning, nothing has failed",
+    ),
+    (
+        "clock_jump",
+        "its words are fixed by the design: there is nothing to do",
+    ),
+    ("blob_changed", "its words are fixed by the design"),
+    (
+        "db_damaged",
+        "its words are fixed by the design: two parts in one clause",
+    ),
+    (
+        "no_such_page",
+        "a page that is looked at: nothing was done that could be lost",
+    ),
+    ("clock_by_hand", "a remark about a claim: there is nothing to do"),
+    ("revoked", "its words are fixed by the design"),
+    (
+        "epoch_changed",
+        "a remark: the device does by itself what is to be done",
+    ),
+    ("upload_resumed", "progress"),
+    ("records_first", "progress"),
+    ("sync_done", "a result"),
+    ("exported", "a result"),
+    ("fsck_clean", "a result"),
+    ("fingerprint_compare", "an instruction, nothing has happened"),
+    ("number_exhausted", "the next sync leases more by itself"),
+    ("log_unreachable", "the server tries again by itself"),
+];
+
+/// Words that tell what became of the data.
+const SAFE_ZH: [&str; 22] = [
+    "没有",
+    "不受影响",
+    "未改动",
+    "未采用",
+    "未导入",
+    "保留",
+    "保存",
+    "都在",
+    "不变",
+    "照常",
+    "已接收",
+    "可用",
+    "固化",
+    "写入",
+    "写在本机",
+    "在本机",
+    "仍用",
+    "仍可",
+    "已上交",
+    "不会重发",
+    "可以导出",
+    "不动",
+];
+const SAFE_EN: [&str; 27] = [
+    "nothing",
+    "not affected",
+    "unaffected",
+    "unchanged",
+    "not changed",
+    "kept",
+    "keeps",
+    "saved",
+    "sealed",
+    "stay",
+    "is here",
+    "on this device",
+    "not taken",
+    "not written",
+    "was not",
+    "were not",
+    "is taken",
+    "came before",
+    "usable",
+    "not lost",
+    "no row",
+    "no file",
+    "written",
+    "safe",
+    "not imported",
+    "handed in",
+    "may export",
+];
+/// What the last part begins or goes with when it says what to do, or that it will be done.
+const DO_ZH: [&str; 6] = ["请", "自动", "可以", "待", "届时", "如"];
+const DO_EN: &str = "add ask begin bring call capture change check choose close commit compare connect copy correct deal delegate do \
+                     enrol enter export fetch fill finish get give go have import keep let make name note open put restart return \
+                     run scan see send set settle shorten show sign start stop sync tell to try type update upload use wait write";
+/// What is done without the reader.
+const BY_ITSELF_EN: [&str; 5] = ["will be", "you can", "you may", "goes on", "sent once"];
+
+/// The parts of a sentence, as a reader takes them in.
+fn parts<'a>(text: &'a str, ends: &[&str]) -> Vec<&'a str> {
+    let mut parts = vec![text];
+    for end in ends {
+        parts = parts.into_iter().flat_map(|part| part.split(end)).collect();
+    }
+    parts
+        .into_iter()
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// What an error lacks of the form, or nothing.
+fn lacks(sentence: &super::table::Sentence) -> Vec<&'static str> {
+    let (zh, en) = (
+        parts(&sentence.zh, &["。", "；"]),
+        parts(&sentence.en, &[". ", "; ", ": "]),
+    );
+    let lower = sentence.en.to_lowercase();
+    let first = |part: &str| part.split([' ', ',', '.']).next().unwrap_or_default().to_lowercase();
+    let acts = DO_EN.split_whitespace().collect::<BTreeSet<_>>();
+    let found = [
+        ("three parts in Chinese", zh.len() >= 3),
+        ("three parts in English", en.len() >= 3),
+        (
+            "what is safe, in Chinese",
+            SAFE_ZH.iter().any(|word| sentence.zh.contains(word)),
+        ),
+        (
+            "what is safe, in English",
+            SAFE_EN.iter().any(|word| lower.contains(word)),
+        ),
+        (
+            "what to do, in Chinese",
+            DO_ZH.iter().any(|word| sentence.zh.contains(word)),
+        ),
+        (
+            "what to do, in English",
+            en.iter().skip(1).any(|part| acts.contains(first(part).as_str()))
+                || BY_ITSELF_EN.iter().any(|words| lower.contains(words)),
+        ),
+    ];
+    found
+        .into_iter()
+        .filter(|(_, holds)| !holds)
+        .map(|(what, _)| what)
+        .collect()
+}
+
+#[test]
+fn an_error_says_what_happened_what_is_safe_and_what_to_do() {
+    let mut faults = Vec::new();
+    let mut checked = 0;
+    for (name, file) in GROUPS.iter().filter(|(name, _)| ERRORS.contains(name)) {
+        for (code, sentence) in group(file).unwrap() {
+            // A code with a point is a word or a line of a report.
+            if code.contains('.') || SHORTER.iter().any(|(short, _)| *short == code) {
+                continue;
+            }
+            checked += 1;
+            let lacking = lacks(&sentence);
+            if !lacking.is_empty() {
+                faults.push(format!("{name} {code} lacks {}", lacking.join(", ")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n  {}\n", faults.join("\n  "));
+    assert!(checked > 150, "{checked}");
+    for (short, why) in SHORTER {
+        assert!(
+            exists(short) && !why.is_empty(),
+            "{short} is allowed to be shorter and is not there"
+        );
+    }
+}
+
+#[test]
+fn the_form_is_missed_where_it_is_missing() {
+    let sentence = |zh: &str, en: &str| super::table::Sentence {
+        zh: zh.into(),
+        en: en.into(),
+        params: Default::default(),
+    };
+    assert_eq!(
+        lacks(&sentence(
+            "坏了。没有改动。请再试。",
+            "It broke. Nothing was changed. Try again."
+        )),
+        [""; 0]
+    );
+    let bare = lacks(&sentence("坏了。", "It broke."));
+    assert_eq!(bare.len(), 6, "{bare:?}");
+    let silent = lacks(&sentence("坏了。真的。请再试。", "It broke. Really. Try again."));
+    assert_eq!(silent, ["what is safe, in Chinese", "what is safe, in English"]);
+}

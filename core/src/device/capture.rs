@@ -8,8 +8,8 @@ use super::{DeviceError, FieldDevice};
 use crate::catalogue::Param;
 use crate::domain::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, Line, Paragraph, Position};
 use crate::evidence::{Capture, Intent};
-use crate::store::BlobState;
-use crate::vault::{OnFailure, VaultError, VaultReader, minutes_of_video};
+use crate::store::{BlobState, StoreError};
+use crate::vault::{OnFailure, ROOM_FOR_RECORDS, VaultError, VaultReader, WARNED_BELOW, minutes_of_video};
 
 /// What is said about a piece of evidence while it is captured.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,8 @@ pub struct Captured {
     pub size: u64,
     /// Media type by content.
     pub media_type: String,
+    /// Room ran out while it was recorded: these are the first bytes, and a custody event says so.
+    pub cut: bool,
     /// Catalogue messages about what is lacking or odd; the evidence is sealed all the same.
     pub remarks: Vec<DeviceError>,
 }
@@ -70,6 +72,8 @@ impl FieldDevice {
     /// # Errors
     /// `choice_unknown` for an unknown acquisition, `not_found` for an unknown inspection, `storage_full`, or a source that
     /// breaks off. Nothing is captured in these cases, except that the part of a recording that was written is kept aside.
+    /// When room runs out while a camera or recorder gives bytes, what came until then is sealed, and said to be cut.
+    /// `recorded_unsealed` when the bytes are whole in the vault and the record of them found no room: the next start seals them.
     pub fn capture(
         &self,
         inspection: InspectionId,
@@ -85,11 +89,6 @@ impl FieldDevice {
         let evidence = EvidenceId::from_bytes(self.fresh_id()?);
         let claimed_ms = self.clock.now().wall_ms;
 
-        let on_failure = if acquisition.is_captured() {
-            OnFailure::Keep
-        } else {
-            OnFailure::Discard
-        };
         let intent = Intent {
             case,
             inspection,
@@ -104,7 +103,11 @@ impl FieldDevice {
             claimed_ms,
             finding: new.finding,
         };
-        let capture = Capture::take_for(&self.vault, source, on_failure, &intent)?;
+        let capture = match acquisition.is_captured() {
+            true => Capture::record_for(&self.vault, source, self.storage_floors().0, &intent)?,
+            false => Capture::import_for(&self.vault, source, &intent)?,
+        };
+        let cut = capture.is_cut();
         let (sha256, size, media_type) = (capture.sha256(), capture.size(), capture.media_type().to_owned());
         let seal = EvidenceSeal {
             evidence,
@@ -133,15 +136,41 @@ impl FieldDevice {
         if size == 0 && remarks.iter().all(|remark| remark.code() != "evidence_empty") {
             remarks.push(DeviceError::text("evidence_empty", "path", new.original_name));
         }
-        let sealed = capture.seal(&self.store, case, inspection, seal, self.session())?;
+        let sealed = match capture.seal(&self.store, case, inspection, seal, self.session()) {
+            // The file lies in the vault with its note, where the next start finds it.
+            Err(StoreError::NoSpace) if acquisition.is_captured() => {
+                return Err(DeviceError::new("recorded_unsealed", [("size", Param::Bytes(size))]));
+            }
+            other => other?,
+        };
+        if cut {
+            remarks.push(DeviceError::new("recording_cut", [("size", Param::Bytes(size))]));
+            let note =
+                "storage ran out while it was recorded: these are its first bytes, and what followed was not taken";
+            self.custody(inspection, &[evidence], CustodyKind::Collected.as_str(), note)?;
+        }
         Ok(Captured {
             evidence,
             operation: sealed.operation(),
             sha256,
             size,
             media_type,
+            cut,
             remarks,
         })
+    }
+
+    /// Bytes that stay free while evidence is taken, and below how many there is a warning: the rule pack's, and never less
+    /// than what the program itself needs.
+    fn storage_floors(&self) -> (u64, u64) {
+        match self.pack() {
+            Ok(pack) => {
+                let thresholds = pack.thresholds();
+                let reserve = thresholds.storage_reserve_bytes.max(ROOM_FOR_RECORDS);
+                (reserve, thresholds.storage_warning_bytes)
+            }
+            Err(_) => (ROOM_FOR_RECORDS, WARNED_BELOW),
+        }
     }
 
     /// How much can still be recorded; asked before a recording begins.
@@ -149,13 +178,7 @@ impl FieldDevice {
     /// # Errors
     /// `storage_short` when `expected_bytes` will not fit beside what is kept for records.
     pub fn storage_check(&self, expected_bytes: u64) -> Result<StorageLeft, DeviceError> {
-        let (reserve, warning) = match self.pack() {
-            Ok(pack) => (
-                pack.thresholds().storage_reserve_bytes,
-                pack.thresholds().storage_warning_bytes,
-            ),
-            Err(_) => (0, 0),
-        };
+        let (reserve, warning) = self.storage_floors();
         let bytes = self.vault.available()?.saturating_sub(reserve);
         if expected_bytes > bytes {
             return Err(DeviceError::new(

@@ -173,7 +173,8 @@ fn blank(method: Method, path: &str, payload: Payload) -> Request {
     }
 }
 
-fn device_json(request: &DeviceEnrolment) -> Value {
+/// A device's request as it is posted (wire.md).
+pub(super) fn device_json(request: &DeviceEnrolment) -> Value {
     let identity = &request.identity;
     json!({
         "code": request.code,
@@ -189,7 +190,8 @@ fn device_json(request: &DeviceEnrolment) -> Value {
     })
 }
 
-fn officer_json(request: &OfficerEnrolment) -> Value {
+/// An officer's request as it is posted (wire.md).
+pub(super) fn officer_json(request: &OfficerEnrolment) -> Value {
     let record = &request.record;
     json!({
         "kind": "officer",

@@ -103,8 +103,16 @@ impl From<StoreError> for DeviceError {
             StoreError::NoNumber { form } => Self::text("number_exhausted", "form", form),
             StoreError::Keys(error) => error.into(),
             StoreError::Seal(SealError::Sign(error)) => Self::text("key_refused", "detail", error),
+            StoreError::Seal(SealError::Header(error)) => Self::text("record_limits", "detail", error),
+            StoreError::Body(error) => Self::text("record_limits", "detail", error),
+            StoreError::TooManyHeads => Self::new("too_many_values", []),
+            StoreError::Frame(error) => Self::text("store_unreadable", "detail", error),
+            StoreError::KeyLog(error) => Self::text("store_unreadable", "detail", error),
+            StoreError::Sqlite(error) => Self::text("db_failed", "detail", error),
+            StoreError::Random(error) => error.into(),
+            StoreError::Cancelled => Self::new("check_cancelled", []),
             StoreError::File { path, source, .. } => Self::io(&path, source),
-            other => Self::text("seal_failed", "detail", other),
+            stopped @ StoreError::Stopped(_) => Self::text("seal_failed", "detail", stopped),
         }
     }
 }
@@ -116,7 +124,9 @@ impl From<VaultError> for DeviceError {
             VaultError::Changed { .. } => Self::new("blob_changed", []),
             VaultError::Io { path, source, .. } => Self::io(&path, source),
             VaultError::Source(source) => Self::io(Path::new("-"), source),
-            other => Self::text("seal_failed", "detail", other),
+            VaultError::WeakEscrowKey => Self::new("escrow_unusable", []),
+            VaultError::Random(error) => error.into(),
+            VaultError::Stopped => Self::new("check_cancelled", []),
         }
     }
 }
@@ -136,14 +146,16 @@ impl From<KeyringError> for DeviceError {
             KeyringError::UnknownOfficer => Self::text("officer_unknown", "certificate", "?"),
             KeyringError::OfficerExists => Self::text("officer_exists", "certificate", "?"),
             KeyringError::File(error) => error.into(),
-            other => Self::text("seal_failed", "detail", other),
+            KeyringError::Random(error) => error.into(),
+            KeyringError::Damaged(why) => Self::text("keys_damaged", "detail", why),
+            KeyringError::Key(error) => Self::text("keys_damaged", "detail", error),
         }
     }
 }
 
 impl From<RandomError> for DeviceError {
     fn from(error: RandomError) -> Self {
-        Self::text("seal_failed", "detail", error)
+        Self::text("no_randomness", "detail", error)
     }
 }
 

@@ -26,6 +26,7 @@ mod people;
 mod planning;
 mod registry;
 mod rescue;
+mod rescue_reader;
 mod reviews;
 mod status;
 mod supervise;
@@ -62,7 +63,8 @@ pub use papers::{PreparedDocument, Printed, Typesetting};
 pub use people::Unlocked;
 pub use planning::NewInspection;
 pub use registry::{EnterpriseRow, NewEnterprise};
-pub use rescue::{RescueReader, RescueRecord, RescueReport};
+pub use rescue::{LeftOut, RescueReport, RescueTarget};
+pub use rescue_reader::{RescueReader, RescueRecord};
 pub use status::DeviceStatus;
 pub use sync_port::SyncPort;
 pub use visit::{Visit, VisitOptions, VisitReport, VisitStep};
@@ -117,11 +119,11 @@ pub struct FieldDevice {
 }
 
 impl FieldDevice {
-    /// Makes a device in a folder: keys, store, vault, and its first operation. Its enrolment is then to be sent. A platform's
-    /// key store makes P-256 keys, whatever `suite` says.
+    /// Makes a device in a folder: keys, store, vault, and its first operation. Its enrolment is then to be sent.
     ///
     /// # Errors
-    /// `already_enrolled` when the folder holds a device, `enrolment_text` when the card does not read.
+    /// `already_enrolled` when the folder holds a device, `enrolment_text` when the card does not read, `key_suite` when a
+    /// platform's key store is given and `suite` is not P-256, the only one that it has.
     pub fn create(
         folder: &Path,
         text: &str,
@@ -130,6 +132,9 @@ impl FieldDevice {
         ports: Ports,
     ) -> Result<Self, DeviceError> {
         let card = EnrolmentCard::parse(text)?;
+        if ports.platform.is_some() && suite != Suite::P256 {
+            return Err(DeviceError::new("key_suite", []));
+        }
         std::fs::create_dir_all(folder).map_err(|e| DeviceError::io(folder, e))?;
         let label = Line::parse("label", label.unwrap_or(&card.label))?;
         let new = NewDevice {
@@ -255,7 +260,7 @@ impl FieldDevice {
         if let Some(pack) = held.as_ref().filter(|pack| pack.hash() == hash) {
             return Ok(pack.clone());
         }
-        let unreadable = |error: String| DeviceError::text("seal_failed", "detail", error);
+        let unreadable = |error: String| DeviceError::text("pack_unreadable", "detail", error);
         let file = PackFile::decode(&self.store.pack(hash)?).map_err(|e| unreadable(e.to_string()))?;
         let pack = Arc::new(RulePack::parse(file.pack()).map_err(|e| unreadable(e.to_string()))?);
         *held = Some(pack.clone());

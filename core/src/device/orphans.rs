@@ -176,6 +176,7 @@ impl FieldDevice {
             sha256: row.sha256,
             size: row.size,
             media_type: row.media_type.clone(),
+            cut: false,
             remarks,
         })
     }

@@ -1,55 +1,161 @@
-//! The rescue file (vault.md): everything the server has not receipted, on a stick, as the same bytes as a push.
+//! The rescue file (vault.md), written: everything that only this device has, on a stick.
+//!
+//! A tablet that needs one may be dying, so what is small and cannot be made again comes first: requests, operations, drafts;
+//! then the files, the small ones first. A file that does not read, or does not fit, is left out and named, and the rest goes
+//! on. Frames and hashes are the same bytes as a push.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
 
+use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::hash::StreamHash;
-use fieldseal_proof::ids::BlobHash;
+use serde_json::json;
 
+use super::rescue_reader::{BLOB, DRAFT, END, ENROLMENT, IDENTITY, LEFT_OUT, MAGIC, OPERATION};
 use super::{DeviceError, FieldDevice};
-use crate::catalogue::Param;
-use crate::store::BlobState;
+use crate::keyring::EnrolmentState;
+use crate::store::{BlobRow, BlobState, Draft};
+use crate::vault::{SEGMENT, VaultError};
+use crate::watch::{Watch, Watcher};
 
-const MAGIC: &[u8; 6] = b"FSRV0\n";
-const OPERATION: u8 = 1;
-const BLOB: u8 = 2;
-const IDENTITY: u8 = 3;
-const END: u8 = 255;
 /// Frames read from the store at a time.
 const PAGE: usize = 200;
 
 /// What a rescue file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RescueReport {
     /// Operations.
     pub operations: u64,
+    /// Edits that nobody has signed.
+    pub drafts: u64,
+    /// Enrolment requests of this device and its officers that the server does not have.
+    pub requests: u64,
     /// Blobs.
     pub blobs: u64,
     /// Bytes of the whole file.
     pub bytes: u64,
+    /// What the device has and the file has not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Something that did not come along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// SHA-256 of a blob, or `drafts`, or `requests`.
+    pub what: String,
+    /// Bytes of a blob.
+    pub size: u64,
+    /// Why: `blob_changed`, `blob_missing`, `io_failed`, `storage_full`, …
+    pub code: &'static str,
+}
+
+/// Where a rescue file is written. What was written of a blob that breaks off in the middle can be taken back.
+pub trait RescueTarget: Write {
+    /// Shortens the file to `to` bytes, and goes on from there.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn take_back(&mut self, to: u64) -> io::Result<()>;
+}
+
+impl RescueTarget for File {
+    fn take_back(&mut self, to: u64) -> io::Result<()> {
+        self.set_len(to)?;
+        self.seek(SeekFrom::Start(to)).map(drop)
+    }
+}
+
+impl RescueTarget for Vec<u8> {
+    fn take_back(&mut self, to: u64) -> io::Result<()> {
+        self.truncate(usize::try_from(to).unwrap_or(usize::MAX));
+        Ok(())
+    }
 }
 
 impl FieldDevice {
     /// Writes everything that the server has not receipted. Nothing on the device changes.
     ///
     /// # Errors
-    /// When the target cannot be written, or a blob is changed (it is left out by the next attempt, set aside).
-    pub fn rescue(&self, target: &mut dyn Write) -> Result<RescueReport, DeviceError> {
+    /// When the target or the database fails; `rescue_cancelled` when the watcher wishes to stop. What was written until then
+    /// reads up to its break.
+    pub fn rescue(
+        &self,
+        target: &mut dyn RescueTarget,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<RescueReport, DeviceError> {
+        let mut blobs = self.store.blobs()?;
+        blobs.retain(|blob| blob.mine && blob.receipt.is_none());
+        blobs.sort_by_key(|blob| blob.size);
+        let mut watch = Watch::new(watcher, blobs.iter().map(|blob| blob.size).sum());
         let mut out = Hashed {
             target,
             hash: StreamHash::default(),
             bytes: 0,
         };
         let mut report = RescueReport::default();
-        let identity = self.identity();
         out.put(MAGIC)?;
+        self.rescue_operations(&mut out, &mut report, &mut watch)?;
+        match self.store.drafts(None) {
+            Ok(drafts) => {
+                for draft in &drafts {
+                    out.record(DRAFT, &encode_draft(draft))?;
+                }
+                report.drafts = drafts.len() as u64;
+            }
+            // Drafts that do not read do not hold back the evidence.
+            Err(error) => report.lacks("drafts".to_owned(), 0, DeviceError::from(error).code()),
+        }
+        // The records are safe before the first film begins.
+        out.flush()?;
+        let mut held = Vec::new();
+        for blob in &blobs {
+            let begin = out.here();
+            match self.rescue_blob(blob, &mut out, &mut watch)? {
+                None => held.push((blob, begin)),
+                Some(code) => report.lacks(blob.sha256.to_string(), blob.size, code),
+            }
+        }
+        loop {
+            let begin = out.here();
+            match out.end(&report.left_out) {
+                Ok(()) => break,
+                // A stick that is full to the last byte gives the last file back, so that the others can be read to the end.
+                Err(error) if has_no_room(&error) && !held.is_empty() => {
+                    out.take_back(begin)?;
+                    if let Some((blob, begin)) = held.pop() {
+                        out.take_back(begin)?;
+                        report.lacks(blob.sha256.to_string(), blob.size, "storage_full");
+                    }
+                }
+                Err(error) => return Err(target_failed(error)),
+            }
+        }
+        report.blobs = held.len() as u64;
+        report.bytes = out.bytes;
+        Ok(report)
+    }
+
+    /// Each life of the store: whose it is, its open requests, its operations without a receipt.
+    fn rescue_operations(
+        &self,
+        out: &mut Hashed<'_>,
+        report: &mut RescueReport,
+        watch: &mut Watch<'_, '_>,
+    ) -> Result<(), DeviceError> {
+        let identity = self.identity();
         for incarnation in self.store.incarnations()? {
             let mut first = self.store.received_before(incarnation)?;
-            let json = serde_json::json!({
+            let json = json!({
                 "tenant": identity.tenant.to_string(),
                 "device": identity.device.to_string(),
                 "incarnation": incarnation.to_string(),
             });
             out.record(IDENTITY, json.to_string().as_bytes())?;
+            if incarnation == identity.incarnation {
+                self.rescue_requests(out, report)?;
+            }
             loop {
                 let frames = self.store.own_frames(incarnation, first, PAGE, usize::MAX)?;
                 if frames.is_empty() {
@@ -57,204 +163,186 @@ impl FieldDevice {
                 }
                 for frame in &frames {
                     out.record(OPERATION, frame)?;
+                    stopped(watch.done(0))?;
                 }
                 first += frames.len() as u64;
                 report.operations += frames.len() as u64;
             }
         }
-        let blobs = self.store.blobs()?;
-        for blob in blobs.iter().filter(|b| b.mine && b.receipt.is_none()) {
-            if matches!(blob.state, BlobState::Changed | BlobState::Missing) {
-                continue;
-            }
-            let mut reader = self.read_blob(blob.sha256)?;
-            out.head(BLOB, 32 + blob.size)?;
-            out.put(blob.sha256.as_bytes())?;
-            let mut chunk = vec![0; 64 * 1024];
-            loop {
-                let count = reader
-                    .read(&mut chunk)
-                    .map_err(|_| DeviceError::new("blob_changed", []))?;
-                if count == 0 {
-                    break;
+        Ok(())
+    }
+
+    fn rescue_requests(&self, out: &mut Hashed<'_>, report: &mut RescueReport) -> Result<(), DeviceError> {
+        // A key that does not sign, or a card that does not read, does not hold back what is signed already.
+        let own = match self.enrolment_state() {
+            Ok(EnrolmentState::New) if !self.enrolled_earlier() => self.enrolment().map(Some),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match own {
+            Ok(own) => {
+                for request in own.iter().map(super::enrolling::device_json) {
+                    out.record(ENROLMENT, request.to_string().as_bytes())?;
+                    report.requests += 1;
                 }
-                out.put(&chunk[..count])?;
             }
-            report.blobs += 1;
+            Err(error) => report.lacks("requests".to_owned(), 0, error.code()),
         }
-        let digest = out.hash.clone().finish().0;
-        out.record(END, &digest)?;
-        out.target
-            .flush()
-            .map_err(|e| DeviceError::io(std::path::Path::new("rescue"), e))?;
-        report.bytes = out.bytes;
-        Ok(report)
+        for officer in &self.officer_enrolments() {
+            out.record(
+                ENROLMENT,
+                super::enrolling::officer_json(officer).to_string().as_bytes(),
+            )?;
+            report.requests += 1;
+        }
+        Ok(())
+    }
+
+    /// Copies a blob; the reason when it did not come along, and then nothing of it stands in the target.
+    fn rescue_blob(
+        &self,
+        blob: &BlobRow,
+        out: &mut Hashed<'_>,
+        watch: &mut Watch<'_, '_>,
+    ) -> Result<Option<&'static str>, DeviceError> {
+        let begin = out.here();
+        let failed = match self.copy_blob(blob, out, watch) {
+            Ok(()) => return Ok(None),
+            Err(Broken::Stopped) => return Err(cancelled()),
+            // A stick that is gone takes nothing more; one that is full, or whose files are small, may take the others.
+            Err(Broken::Target(error)) if !has_no_room(&error) => return Err(target_failed(error)),
+            Err(Broken::Target(_)) => "storage_full",
+            Err(Broken::Source(code)) => code,
+        };
+        out.take_back(begin)?;
+        Ok(Some(failed))
+    }
+
+    fn copy_blob(&self, blob: &BlobRow, out: &mut Hashed<'_>, watch: &mut Watch<'_, '_>) -> Result<(), Broken> {
+        match blob.state {
+            BlobState::Changed => return Err(Broken::Source("blob_changed")),
+            BlobState::Missing => return Err(Broken::Source("blob_missing")),
+            BlobState::Sealed | BlobState::Unsealed => {}
+        }
+        let mut reader = self.vault.read(&blob.file).map_err(|error| match error {
+            VaultError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Broken::Source("blob_missing"),
+            VaultError::Io { .. } => Broken::Source("io_failed"),
+            _ => Broken::Source("blob_changed"),
+        })?;
+        if reader.size() != blob.size {
+            return Err(Broken::Source("blob_changed"));
+        }
+        let head = [&[BLOB][..], &(32 + blob.size).to_be_bytes(), blob.sha256.as_bytes()].concat();
+        out.write(&head).map_err(Broken::Target)?;
+        let mut chunk = vec![0; SEGMENT];
+        loop {
+            // The vault authenticates every segment before it gives a byte of it.
+            let count = reader.read(&mut chunk).map_err(|_| Broken::Source("blob_changed"))?;
+            if count == 0 {
+                return Ok(());
+            }
+            out.write(&chunk[..count]).map_err(Broken::Target)?;
+            if watch.done(count as u64).is_break() {
+                return Err(Broken::Stopped);
+            }
+        }
     }
 }
 
+/// Why a blob did not come along.
+enum Broken {
+    Source(&'static str),
+    Target(io::Error),
+    Stopped,
+}
+
+/// The target with the hash over everything that stands in it.
 struct Hashed<'a> {
-    target: &'a mut dyn Write,
+    target: &'a mut dyn RescueTarget,
     hash: StreamHash,
     bytes: u64,
 }
 
 impl Hashed<'_> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
-        self.target
-            .write_all(bytes)
-            .map_err(|e| DeviceError::io(std::path::Path::new("rescue"), e))
+        self.target.write_all(bytes)
     }
 
-    fn head(&mut self, kind: u8, length: u64) -> Result<(), DeviceError> {
-        self.put(&[kind])?;
-        self.put(&length.to_be_bytes())
+    fn put(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+        self.write(bytes).map_err(target_failed)
+    }
+
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        self.target.flush().map_err(target_failed)
     }
 
     fn record(&mut self, kind: u8, bytes: &[u8]) -> Result<(), DeviceError> {
-        self.head(kind, bytes.len() as u64)?;
-        self.put(bytes)
-    }
-}
-
-/// One record of a rescue file.
-#[derive(Debug)]
-pub enum RescueRecord {
-    /// Whose operations follow: JSON.
-    Identity(Vec<u8>),
-    /// An operation frame.
-    Operation(Vec<u8>),
-    /// A blob: its name, then its bytes are read with [`RescueReader::blob`] before the next record.
-    Blob {
-        /// SHA-256 it claims.
-        sha256: BlobHash,
-        /// Number of bytes.
-        size: u64,
-    },
-}
-
-/// Reads a rescue file record by record; nothing is kept in memory but one frame.
-pub struct RescueReader<R> {
-    source: R,
-    hash: StreamHash,
-    offset: u64,
-    records: u64,
-    blob_left: u64,
-}
-
-impl<R: Read> RescueReader<R> {
-    /// Begins reading.
-    ///
-    /// # Errors
-    /// `rescue_broken` for anything that is no rescue file.
-    pub fn new(source: R) -> Result<Self, DeviceError> {
-        let mut reader = Self {
-            source,
-            hash: StreamHash::default(),
-            offset: 0,
-            records: 0,
-            blob_left: 0,
-        };
-        let mut magic = [0; MAGIC.len()];
-        reader.fill(&mut magic)?;
-        if &magic == MAGIC {
-            Ok(reader)
-        } else {
-            Err(reader.broken())
-        }
+        self.put(&framed(kind, bytes))
     }
 
-    /// The next record; `None` after a good end.
-    ///
-    /// # Errors
-    /// `rescue_broken` with the offset; the records before it are usable.
-    pub fn next_record(&mut self) -> Result<Option<RescueRecord>, DeviceError> {
-        while self.blob_left > 0 {
-            let mut skipped = [0; 4096];
-            let count = usize::try_from(self.blob_left).unwrap_or(usize::MAX).min(skipped.len());
-            self.fill(&mut skipped[..count])?;
-            self.blob_left -= count as u64;
-        }
-        let expected = self.hash.clone().finish().0;
-        let (mut kind, mut length) = ([0; 1], [0; 8]);
-        self.fill(&mut kind)?;
-        self.fill(&mut length)?;
-        let length = u64::from_be_bytes(length);
-        match kind[0] {
-            OPERATION | IDENTITY if length <= fieldseal_proof::operation::MAX_FRAME as u64 => {
-                let mut bytes = vec![0; length as usize];
-                self.fill(&mut bytes)?;
-                self.records += 1;
-                let operation = kind[0] == OPERATION;
-                Ok(Some(if operation {
-                    RescueRecord::Operation(bytes)
-                } else {
-                    RescueRecord::Identity(bytes)
-                }))
-            }
-            BLOB if length >= 32 => {
-                let mut sha256 = [0; 32];
-                self.fill(&mut sha256)?;
-                self.blob_left = length - 32;
-                self.records += 1;
-                Ok(Some(RescueRecord::Blob {
-                    sha256: BlobHash::from_bytes(sha256),
-                    size: self.blob_left,
-                }))
-            }
-            END if length == 32 => {
-                let mut digest = [0; 32];
-                self.fill(&mut digest)?;
-                if digest == expected {
-                    Ok(None)
-                } else {
-                    Err(self.broken())
-                }
-            }
-            _ => Err(self.broken()),
-        }
+    /// Where the target ends now.
+    fn here(&self) -> (u64, StreamHash) {
+        (self.bytes, self.hash.clone())
     }
 
-    /// The bytes of the blob whose record came last.
-    pub fn blob(&mut self) -> impl Read + '_ {
-        RescueBlob(self)
-    }
-
-    fn fill(&mut self, out: &mut [u8]) -> Result<(), DeviceError> {
-        self.source.read_exact(out).map_err(|_| self.broken())?;
-        self.hash.update(out);
-        self.offset += out.len() as u64;
+    fn take_back(&mut self, (bytes, hash): (u64, StreamHash)) -> Result<(), DeviceError> {
+        self.target.take_back(bytes).map_err(target_failed)?;
+        (self.bytes, self.hash) = (bytes, hash);
         Ok(())
     }
 
-    /// `rescue_broken` at the place that was reached: what to say when the bytes of a blob end too early.
-    pub fn broken(&self) -> DeviceError {
-        DeviceError::new(
-            "rescue_broken",
-            [
-                ("offset", Param::Count(self.offset)),
-                ("count", Param::Count(self.records)),
-            ],
-        )
+    /// What is lacking, and the end.
+    fn end(&mut self, lacking: &[LeftOut]) -> io::Result<()> {
+        for left in lacking {
+            let json = json!({ "what": left.what, "size": left.size, "code": left.code });
+            self.write(&framed(LEFT_OUT, json.to_string().as_bytes()))?;
+        }
+        let digest = self.hash.clone().finish().0;
+        self.write(&framed(END, &digest))?;
+        self.target.flush()
     }
 }
 
-struct RescueBlob<'a, R>(&'a mut RescueReader<R>);
+impl RescueReport {
+    fn lacks(&mut self, what: String, size: u64, code: &'static str) {
+        self.left_out.push(LeftOut { what, size, code });
+    }
+}
 
-impl<R: Read> Read for RescueBlob<'_, R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.0.blob_left).unwrap_or(usize::MAX).min(out.len());
-        if most == 0 {
-            return Ok(0);
-        }
-        let count = self.0.source.read(&mut out[..most])?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.0.hash.update(&out[..count]);
-        self.0.offset += count as u64;
-        self.0.blob_left -= count as u64;
-        Ok(count)
+/// A record with its head.
+fn framed(kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[kind][..], &(bytes.len() as u64).to_be_bytes(), bytes].concat()
+}
+
+fn encode_draft(draft: &Draft) -> Vec<u8> {
+    cbor::encode(&Value::Map(vec![
+        (0, Value::Uint(0)),
+        (1, Value::bytes(draft.case.as_bytes())),
+        (2, Value::bytes(draft.inspection.as_bytes())),
+        (3, Value::text(&draft.path)),
+        (4, draft.value.clone()),
+        (5, Value::Uint(draft.edited_ms)),
+    ]))
+}
+
+fn has_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn target_failed(error: io::Error) -> DeviceError {
+    DeviceError::io(Path::new("rescue"), error)
+}
+
+fn cancelled() -> DeviceError {
+    DeviceError::new("rescue_cancelled", [])
+}
+
+fn stopped(wish: ControlFlow<()>) -> Result<(), DeviceError> {
+    match wish {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(cancelled()),
     }
 }

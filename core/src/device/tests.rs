@@ -23,6 +23,9 @@ use crate::random::OsRandom;
 use crate::store::DATABASE;
 use crate::sync::SyncStore;
 use crate::vault::FileSystem;
+use crate::watch::unwatched;
+
+mod dying;
 
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
 
@@ -121,7 +124,7 @@ fn photo<'a>() -> NewEvidence<'a> {
 }
 
 fn assert_clean(device: &FieldDevice) -> Fsck {
-    let fsck = device.fsck().unwrap();
+    let fsck = device.fsck(&mut unwatched).unwrap();
     assert!(fsck.is_clean(), "{fsck:?}");
     fsck
 }
@@ -282,7 +285,7 @@ fn a_changed_evidence_file_is_set_aside_with_a_custody_event() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[150_000] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let fsck = device.fsck().unwrap();
+    let fsck = device.fsck(&mut unwatched).unwrap();
     assert_eq!(
         fsck.file_faults.iter().map(|f| f.code).collect::<Vec<_>>(),
         ["blob_changed"]
@@ -383,14 +386,31 @@ fn a_rescue_file_carries_everything_unsent() {
     let inspection = begin(&device);
     let captured = device.capture(inspection, &mut &[9u8; 70_000][..], &photo()).unwrap();
     let mut file = Vec::new();
-    let report = device.rescue(&mut file).unwrap();
+    device
+        .set_draft(inspection, "inspection/remark", &Value::text("没写完"))
+        .unwrap();
+    device
+        .officer_add("沈执衡", "云应急执20190499", "officer", "271828")
+        .unwrap();
+    let report = device.rescue(&mut file, &mut unwatched).unwrap();
     assert_eq!((report.blobs, report.bytes), (1, file.len() as u64));
+    assert_eq!((report.drafts, report.left_out.as_slice()), (1, &[][..]));
+    assert_eq!(report.requests, 1 + device.officers().len() as u64);
     let read = |bytes: &[u8]| -> Result<(u64, Vec<u8>), DeviceError> {
         let mut reader = RescueReader::new(bytes)?;
         let (mut operations, mut blob) = (0, Vec::new());
         while let Some(record) = reader.next_record()? {
             match record {
                 RescueRecord::Identity(_) => {}
+                RescueRecord::Draft(draft) => {
+                    assert!(blob.is_empty(), "drafts come before evidence");
+                    assert_eq!(draft.value, Value::text("没写完"));
+                }
+                RescueRecord::Enrolment(body) => {
+                    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                    assert!(["device", "officer"].contains(&body["kind"].as_str().unwrap()));
+                }
+                RescueRecord::LeftOut(json) => panic!("{}", String::from_utf8_lossy(&json)),
                 RescueRecord::Operation(frame) => {
                     fieldseal_proof::operation::Operation::parse(&frame).unwrap();
                     operations += 1;
@@ -481,7 +501,7 @@ fn a_damaged_database_comes_back_with_its_inspections() {
     bytes[page + 40..page + 80].fill(0xee);
     std::fs::write(&path, &bytes).unwrap();
     let (device, _) = FieldDevice::open(dir.path(), ports()).unwrap();
-    assert_eq!(device.fsck().unwrap_err().code(), "db_damaged");
+    assert_eq!(device.fsck(&mut unwatched).unwrap_err().code(), "db_damaged");
     drop(device);
     let (device, start) = FieldDevice::open(dir.path(), ports()).unwrap();
     let salvage = start.salvage.unwrap();
@@ -507,7 +527,9 @@ fn every_code_of_a_device_error_has_its_sentence() {
         include_str!("enrolment.rs"),
         include_str!("error.rs"),
         include_str!("people.rs"),
+        include_str!("fsck.rs"),
         include_str!("rescue.rs"),
+        include_str!("rescue_reader.rs"),
         include_str!("status.rs"),
     ];
     let mut codes = 0;

@@ -17,6 +17,7 @@ use crate::vault::{OnFailure, Vault, VaultError, VaultFile};
 pub struct Capture {
     file: VaultFile,
     facts: MediaFacts,
+    cut: bool,
 }
 
 /// Evidence that a signed operation of this device names. Only [`Capture::seal`] makes one.
@@ -38,19 +39,27 @@ impl Capture {
         Self::of_file(vault, file)
     }
 
-    /// As [`Capture::take`], with what will be said about the evidence kept in the file itself: if the device stops before the
-    /// operation is signed, the next start knows where the file belongs.
+    /// As [`Capture::take`] for a file, with what will be said about the evidence kept in the vault's file itself: if the
+    /// device stops before the operation is signed, the next start knows where the file belongs.
     ///
     /// # Errors
     /// As [`Vault::write`].
-    pub fn take_for(
-        vault: &Vault,
-        source: &mut dyn Read,
-        on_failure: OnFailure,
-        intent: &Intent,
-    ) -> Result<Self, VaultError> {
-        let file = vault.write_for(source, on_failure, Some(&intent.encode()))?;
+    pub fn import_for(vault: &Vault, source: &mut dyn Read, intent: &Intent) -> Result<Self, VaultError> {
+        let file = vault.write_for(source, OnFailure::Discard, Some(&intent.encode()))?;
         Self::of_file(vault, file)
+    }
+
+    /// As [`Capture::import_for`] for a camera or recorder: when room runs out, above `floor` bytes that stay free, what was
+    /// recorded until then is the capture.
+    ///
+    /// # Errors
+    /// As [`Vault::record`].
+    pub fn record_for(vault: &Vault, source: &mut dyn Read, floor: u64, intent: &Intent) -> Result<Self, VaultError> {
+        let recorded = vault.record(source, floor, Some(&intent.encode()))?;
+        Ok(Self {
+            cut: recorded.cut,
+            ..Self::of_file(vault, recorded.file)?
+        })
     }
 
     /// A file that lies in the vault already.
@@ -59,7 +68,16 @@ impl Capture {
     /// When it cannot be read or is not what was written.
     pub fn of_file(vault: &Vault, file: VaultFile) -> Result<Self, VaultError> {
         let facts = media::read(vault.read(&file.name)?, file.size);
-        Ok(Self { file, facts })
+        Ok(Self {
+            file,
+            facts,
+            cut: false,
+        })
+    }
+
+    /// Whether room ran out before the source ended.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// SHA-256 of the original bytes.

@@ -32,6 +32,11 @@ impl BlobState {
         }
     }
 
+    /// Whether its bytes are here as they were sealed, as far as is known.
+    pub fn is_here(self) -> bool {
+        matches!(self, BlobState::Sealed | BlobState::Unsealed)
+    }
+
     fn from_word(word: &str) -> Self {
         match word {
             "unsealed" => BlobState::Unsealed,

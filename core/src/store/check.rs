@@ -1,6 +1,7 @@
 //! `fsck`: everything is read again from storage and checked again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use fieldseal_proof::ids::{CaseId, IncarnationId, OpId};
 use fieldseal_proof::operation::Operation;
@@ -37,16 +38,34 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] when a page does not authenticate.
     pub fn check(&self, keys: &dyn KeyStore) -> Result<StoreCheck, StoreError> {
+        self.check_watched(keys, &mut || ControlFlow::Continue(()))
+    }
+
+    /// As [`Store::check`]; after every operation and every scope `each` is asked whether to go on.
+    ///
+    /// # Errors
+    /// As [`Store::check`], and [`StoreError::Cancelled`] when `each` breaks.
+    pub fn check_watched(
+        &self,
+        keys: &dyn KeyStore,
+        each: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<StoreCheck, StoreError> {
         connect::check_every_page(&self.connection())?;
         let mut check = StoreCheck::default();
-        self.check_operations(keys, &mut check)?;
+        self.check_operations(keys, &mut check, each)?;
         for scope in self.scopes()? {
+            going_on(each)?;
             self.check_view(scope, &mut check)?;
         }
         Ok(check)
     }
 
-    fn check_operations(&self, keys: &dyn KeyStore, check: &mut StoreCheck) -> Result<(), StoreError> {
+    fn check_operations(
+        &self,
+        keys: &dyn KeyStore,
+        check: &mut StoreCheck,
+        each: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         let log = self.key_log()?;
         let own_key = keys.operation_key()?.public().clone();
         let device = self.identity.device;
@@ -55,6 +74,7 @@ impl Store {
         let mut query = connection.prepare("SELECT id, frame FROM operations ORDER BY device, incarnation, seq, n")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
+            going_on(each)?;
             check.operations += 1;
             let id = OpId::from_bytes(row.get(0)?);
             let mut fault = |code| {
@@ -143,5 +163,12 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+fn going_on(each: &mut dyn FnMut() -> ControlFlow<()>) -> Result<(), StoreError> {
+    match each() {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(StoreError::Cancelled),
     }
 }

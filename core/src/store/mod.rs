@@ -103,6 +103,9 @@ pub enum StoreError {
     /// A step was made to fail by a test of the one-transaction rule.
     #[error("stopped at {0:?}")]
     Stopped(AppendStep),
+    /// Whoever watched a check wished to stop.
+    #[error("stopped by whoever watched")]
+    Cancelled,
     /// A key could not be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),

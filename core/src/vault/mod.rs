@@ -14,6 +14,7 @@ mod space;
 mod sweep;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,9 +27,9 @@ pub use durable::write_durably;
 pub use head::EscrowKey;
 pub(crate) use head::{open as open_sealed, seal as seal_secret};
 pub use reader::VaultReader;
-pub use space::{FileSystem, Space, minutes_of_video};
+pub use space::{FileSystem, ROOM_FOR_RECORDS, Space, WARNED_BELOW, minutes_of_video, recording_bytes};
 pub use sweep::SweptVault;
-pub use writer::OnFailure;
+pub use writer::{OnFailure, Recorded};
 
 /// Bytes of plaintext in a segment.
 pub const SEGMENT: usize = 64 * 1024;
@@ -74,6 +75,9 @@ pub enum VaultError {
     /// No randomness for a file key.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// Whoever watched wished to stop.
+    #[error("stopped by whoever watched")]
+    Stopped,
 }
 
 impl VaultError {
@@ -157,7 +161,19 @@ impl Vault {
     /// # Errors
     /// When any byte of it was changed, is missing or was added.
     pub fn verify(&self, name: &str) -> Result<VaultFile, VaultError> {
-        self.read(name)?.into_verified()
+        self.verify_watched(name, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`Vault::verify`]; `each` is told the size of every segment that was read, at most [`SEGMENT`].
+    ///
+    /// # Errors
+    /// As [`Vault::verify`], and [`VaultError::Stopped`] when `each` breaks.
+    pub fn verify_watched(
+        &self,
+        name: &str,
+        each: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<VaultFile, VaultError> {
+        self.read(name)?.into_verified(each)
     }
 
     /// What was noted in a file's head about the evidence when its capture began.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chacha20poly1305::XChaCha20Poly1305;
@@ -76,12 +77,18 @@ impl VaultReader {
         self.head.note.as_deref().map(Vec::as_slice)
     }
 
-    /// Reads everything from the start.
-    pub(super) fn into_verified(mut self) -> Result<VaultFile, VaultError> {
+    /// Reads everything from the start, and asks `each` after every segment whether to go on.
+    pub(super) fn into_verified(
+        mut self,
+        each: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<VaultFile, VaultError> {
         let mut hash = StreamHash::default();
         for segment in 0..self.segments {
             self.load(segment)?;
             hash.update(&self.buffer);
+            if each(self.buffer.len() as u64).is_break() {
+                return Err(VaultError::Stopped);
+            }
         }
         let (sha256, size) = hash.finish();
         Ok(VaultFile {

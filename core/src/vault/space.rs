@@ -3,8 +3,16 @@
 use std::io;
 use std::path::Path;
 
-/// Bytes of one minute of video as field cameras write it (about 8 Mbit/s, 1080p H.264): only for the warning text.
+/// Bytes of one minute of video as field cameras write it (about 8 Mbit/s, 1080p H.264): only for warnings, nothing is refused
+/// by it.
 const VIDEO_BYTES_PER_MINUTE: u64 = 60 * 1024 * 1024;
+
+/// Kept free while a camera records, whatever the rule pack says or whether there is one: the database needs it to write that
+/// the recording exists, its journal included. A matter of the program, not of the agency.
+pub const ROOM_FOR_RECORDS: u64 = 32 * 1024 * 1024;
+
+/// Below this a device without a rule pack warns: ten minutes of video.
+pub const WARNED_BELOW: u64 = 10 * VIDEO_BYTES_PER_MINUTE;
 
 /// Where free space is asked for and claimed.
 pub trait Space: Send + Sync {
@@ -36,4 +44,10 @@ impl Space for FileSystem {
 /// How many minutes of video about fit into some bytes.
 pub fn minutes_of_video(bytes: u64) -> u64 {
     bytes / VIDEO_BYTES_PER_MINUTE
+}
+
+/// About how many bytes a recording of some length takes, at `bytes_per_second` or else at what field cameras write.
+pub fn recording_bytes(duration_ms: u64, bytes_per_second: Option<u64>) -> u64 {
+    let rate = bytes_per_second.unwrap_or(VIDEO_BYTES_PER_MINUTE / 60);
+    duration_ms.div_ceil(1000).saturating_mul(rate)
 }

@@ -1,6 +1,7 @@
 //! What a cut left behind: found at the next start, adopted or set aside, never deleted.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::{EXTENSION, INCOMING, Vault, VaultError, VaultFile, VaultReader, durable};
@@ -51,7 +52,7 @@ impl Vault {
     }
 
     fn verify_path(&self, path: &std::path::Path, name: &str) -> Result<VaultFile, VaultError> {
-        VaultReader::open(path, name, &self.key)?.into_verified()
+        VaultReader::open(path, name, &self.key)?.into_verified(&mut |_| ControlFlow::Continue(()))
     }
 
     fn evidence_files(&self, below: &str) -> Result<Vec<(PathBuf, String)>, VaultError> {

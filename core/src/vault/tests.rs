@@ -186,3 +186,32 @@ fn a_start_adopts_what_is_complete_and_sets_aside_the_rest() {
 }
 
 use std::collections::BTreeSet;
+
+/// Whatever room there is, what a camera gave is closed as a whole file: its first bytes, and not two segments less than
+/// found room.
+#[test]
+fn a_recording_is_closed_where_room_ends() {
+    let original = bytes(5 * SEGMENT + 1000);
+    let sealed = (SEGMENT + TAG) as u64;
+    let around = |n: u64| [0, 1, 15, 16, 17, 300, sealed / 2].map(|more| n * sealed + more);
+    for room in (0..7).flat_map(around) {
+        let dir = tempfile::tempdir().unwrap();
+        let quota = Arc::new(Quota(AtomicU64::new(room)));
+        let vault = vault_with(dir.path(), quota);
+        match vault.record(&mut &original[..], 0, None) {
+            Ok(recorded) => {
+                let size = recorded.file.size;
+                assert_eq!(recorded.cut, size < original.len() as u64, "room {room}");
+                assert_eq!(vault.verify(&recorded.file.name).unwrap(), recorded.file);
+                let mut back = Vec::new();
+                vault.read(&recorded.file.name).unwrap().read_to_end(&mut back).unwrap();
+                assert_eq!(back, original[..size as usize], "room {room}");
+                assert!(!recorded.cut || size + 3 * sealed > room, "{size} of {room}");
+            }
+            Err(error) => {
+                assert!(matches!(error, VaultError::NoSpace { .. }), "room {room}: {error}");
+                assert!(room < 3 * sealed, "room {room} was enough for a segment");
+            }
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! Writing evidence: hash and encrypt in one pass, 64 KiB at a time.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::PoisonError;
 
+use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::AeadInOut;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::BlobHash;
@@ -19,6 +20,15 @@ pub enum OnFailure {
     Discard,
     /// The source is gone (camera, recorder): move the part to `aside/`.
     Keep,
+}
+
+/// What was taken from a source that cannot be asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The file: complete and durable, whatever its source still had.
+    pub file: VaultFile,
+    /// Room ran out before the source ended: these are its first bytes.
+    pub cut: bool,
 }
 
 impl Vault {
@@ -41,13 +51,33 @@ impl Vault {
         on_failure: OnFailure,
         note: Option<&[u8]>,
     ) -> Result<VaultFile, VaultError> {
+        Ok(self.take(source, on_failure, None, note)?.file)
+    }
+
+    /// Takes what a camera or recorder gives. When fewer than `floor` bytes would stay free, or the disk takes no more, what was
+    /// written until then is closed as a whole file: nothing that was recorded is lost with the rest.
+    ///
+    /// # Errors
+    /// [`VaultError::NoSpace`] when not even the first segment finds room; [`VaultError::Source`] when the source breaks off,
+    /// and then the part that was written is moved to `aside/`.
+    pub fn record(&self, source: &mut dyn Read, floor: u64, note: Option<&[u8]>) -> Result<Recorded, VaultError> {
+        self.take(source, OnFailure::Keep, Some(floor), note)
+    }
+
+    fn take(
+        &self,
+        source: &mut dyn Read,
+        on_failure: OnFailure,
+        floor: Option<u64>,
+        note: Option<&[u8]>,
+    ) -> Result<Recorded, VaultError> {
         let note = note.filter(|note| note.len() <= MAX_NOTE);
         let name = self.new_name()?;
         let incoming = self.folder.join(INCOMING).join(&name);
-        match self.write_incoming(source, &incoming, &name, note) {
-            Ok(file) => {
+        match self.write_incoming(source, &incoming, &name, floor, note) {
+            Ok(recorded) => {
                 durable::rename(&incoming, &self.path(&name))?;
-                Ok(file)
+                Ok(recorded)
             }
             Err(error) => Err(self.break_off(error, &incoming, &name, on_failure)),
         }
@@ -58,8 +88,9 @@ impl Vault {
         source: &mut dyn Read,
         path: &Path,
         name: &str,
+        floor: Option<u64>,
         note: Option<&[u8]>,
-    ) -> Result<VaultFile, VaultError> {
+    ) -> Result<Recorded, VaultError> {
         let escrow = *self.escrow.lock().unwrap_or_else(PoisonError::into_inner);
         let (head, head_bytes) = Head::fresh(&self.key, escrow.as_ref(), note, &*self.random)?;
         let mut options = OpenOptions::new();
@@ -71,6 +102,8 @@ impl Vault {
 
         let cipher = head.cipher();
         let mut hash = StreamHash::default();
+        let mut before = hash.clone();
+        let mut cut = false;
         let mut current = Vec::with_capacity(SEGMENT + TAG);
         let mut next = Vec::with_capacity(SEGMENT + TAG);
         read_segment(source, &mut current)?;
@@ -79,11 +112,29 @@ impl Vault {
             // One segment is read ahead, because the last one is marked in its nonce.
             read_segment(source, &mut next)?;
             let last = next.is_empty();
+            let earlier = std::mem::replace(&mut before, hash.clone());
             hash.update(&current);
             cipher
                 .encrypt_in_place(&head.nonce(segment, last), &head.binding, &mut current)
                 .map_err(|_| VaultError::changed(name, "segment too long to encrypt"))?;
-            self.put(&mut file, &current, path)?;
+            match self.put_above(floor, &mut file, &current, path) {
+                Err(VaultError::NoSpace { .. }) if floor.is_some() && segment > 0 => {
+                    let mut close = |at| self.close_at(&mut file, path, &head, &cipher, at);
+                    // What this segment had of room is enough to close the file; if not, the segment before it is given. A
+                    // last segment has used the nonce of the closing one already.
+                    let closed = match last {
+                        false => close(segment).map(|()| before),
+                        true => Err(self.no_space()),
+                    };
+                    hash = match closed {
+                        Err(VaultError::NoSpace { .. }) if segment > 1 => close(segment - 1).map(|()| earlier)?,
+                        other => other?,
+                    };
+                    cut = true;
+                    break;
+                }
+                other => other?,
+            }
             if last {
                 break;
             }
@@ -94,11 +145,49 @@ impl Vault {
         }
         file.sync_all().map_err(VaultError::io("syncing", path))?;
         let (sha256, size) = hash.finish();
-        Ok(VaultFile {
+        let file = VaultFile {
             name: name.to_owned(),
             sha256: BlobHash::from_bytes(sha256),
             size,
-        })
+        };
+        Ok(Recorded { file, cut })
+    }
+
+    /// Ends the file before `segment`, by an empty last segment (vault.md).
+    fn close_at(
+        &self,
+        file: &mut File,
+        path: &Path,
+        head: &Head,
+        cipher: &XChaCha20Poly1305,
+        segment: u32,
+    ) -> Result<(), VaultError> {
+        let start = head.length + u64::from(segment) * (SEGMENT + TAG) as u64;
+        file.set_len(start)
+            .and_then(|()| file.seek(SeekFrom::Start(start)))
+            .map_err(VaultError::io("shortening", path))?;
+        let mut last = Vec::with_capacity(TAG);
+        cipher
+            .encrypt_in_place(&head.nonce(segment, true), &head.binding, &mut last)
+            .map_err(|_| VaultError::changed("", "an empty segment does not encrypt"))?;
+        self.put(file, &last, path)
+    }
+
+    /// As [`Vault::put`], with `floor` bytes left free for others.
+    fn put_above(&self, floor: Option<u64>, file: &mut File, bytes: &[u8], path: &Path) -> Result<(), VaultError> {
+        if let Some(floor) = floor
+            && self.available()? < floor.saturating_add(bytes.len() as u64)
+        {
+            return Err(self.no_space());
+        }
+        self.put(file, bytes, path)
+    }
+
+    fn no_space(&self) -> VaultError {
+        VaultError::NoSpace {
+            folder: self.folder.clone(),
+            partial: None,
+        }
     }
 
     fn put(&self, file: &mut File, bytes: &[u8], path: &Path) -> Result<(), VaultError> {

@@ -275,6 +275,29 @@ fn rescues() -> Vec<Vector> {
     let whole = [&body[..], &record(255, &sha256(&body))].concat();
     let mut changed = whole.clone();
     changed[20] ^= 1;
+    let draft = |fields: &[(u64, Item)]| record(4, &cbor::encode(&Item::Map(fields.to_vec())));
+    let fields = vec![
+        (0, Item::Uint(0)),
+        (1, Item::bytes(&[1; 16])),
+        (2, Item::bytes(&[2; 16])),
+        (3, Item::text("inspection/remark")),
+        (4, Item::text("没写完")),
+        (5, Item::Uint(1_795_000_000_000)),
+    ];
+    let ended = |body: Vec<u8>| [&body[..], &record(255, &sha256(&body))].concat();
+    let start = b"FSRV0\n".to_vec();
+    let beside = [
+        start.clone(),
+        record(3, b"{\"device\":\"x\"}"),
+        record(5, b"{\"kind\":\"officer\"}"),
+        draft(&fields),
+        record(6, b"{\"what\":\"drafts\",\"size\":0,\"code\":\"db_damaged\"}"),
+    ];
+    let beside = ended(beside.concat());
+    let no_inspection: Vec<(u64, Item)> = fields.iter().filter(|(key, _)| *key != 2).cloned().collect();
+    let no_inspection = ended([start.clone(), draft(&no_inspection)].concat());
+    let more: Vec<(u64, Item)> = fields.iter().cloned().chain([(6, Item::Uint(0))]).collect();
+    let more = ended([start, draft(&more)].concat());
     let unknown = [&body[..], &record(9, b"?")].concat();
     let huge = [&body[..], &[1], &u64::MAX.to_be_bytes()].concat();
     let vector = |name, what, file: &[u8], reason| Vector {
@@ -288,6 +311,24 @@ fn rescues() -> Vec<Vector> {
     let broken = Some("rescue_broken");
     vec![
         vector("identity-operation-and-blob", "One record of each type.", &whole, None),
+        vector(
+            "request-draft-and-left-out",
+            "An enrolment request, an edit that nobody signed, and a word on what is lacking.",
+            &beside,
+            None,
+        ),
+        vector(
+            "draft-without-inspection",
+            "A draft that belongs nowhere.",
+            &no_inspection,
+            broken,
+        ),
+        vector(
+            "draft-with-more",
+            "A draft with a key that its page does not name.",
+            &more,
+            broken,
+        ),
         vector("cut-off", "The end is missing.", &whole[..whole.len() - 1], broken),
         vector("no-end", "No end record.", &body, broken),
         vector("changed", "A byte before the end was changed.", &changed, broken),
@@ -311,6 +352,12 @@ pub fn check_rescue(input: &Value) -> Result<Value, String> {
         records.push(match record {
             RescueRecord::Identity(json) => json!({"identity": String::from_utf8(json).unwrap()}),
             RescueRecord::Operation(frame) => json!({"operation": to_hex(&frame)}),
+            RescueRecord::Draft(draft) => json!({
+                "draft": draft.path, "case": draft.case.to_string(), "inspection": draft.inspection.to_string(),
+                "value": to_hex(&cbor::encode(&draft.value)), "edited_ms": draft.edited_ms,
+            }),
+            RescueRecord::Enrolment(json) => json!({"request": String::from_utf8(json).unwrap()}),
+            RescueRecord::LeftOut(json) => json!({"left_out": String::from_utf8(json).unwrap()}),
             RescueRecord::Blob { sha256, size } => {
                 let mut content = Vec::new();
                 reader.blob().read_to_end(&mut content).unwrap();

@@ -36,6 +36,6 @@ class EnrolScreen(private val app: App) : JPanel(GridBagLayout()) {
     }
 
     private fun enrol() = app.work("enrol", {
-        Device.enrol(app.folder.path, text.text.trim(), null, KeySuite.ED25519, DeviceOptions())
+        Device.enrol(app.folder.path, text.text.trim(), null, null, DeviceOptions())
     }) { app.hold(it) }
 }

@@ -152,10 +152,7 @@ fn init(shell: &Shell, out: &Path, name: &str) -> Result<Outcome, Failure> {
     files::create(&path, format!("{:#}\n", json!(request)).as_bytes())?;
     let fingerprint = key.public().fingerprint();
     Ok(Outcome::new(json!({ "request": path, "fingerprint": fingerprint }))
-        .line(shell.tone(
-            Tone::Strong,
-            &shell.say("管理员密钥已生成", "The administrator's key is made"),
-        ))
+        .line(shell.tone(Tone::Strong, &shell.text("admin.made", &[])))
         .line(format!("{}  {fingerprint}", shell.say("指纹", "fingerprint")))
         .line(format!(
             "{}  {}",
@@ -178,7 +175,7 @@ impl Office {
             return Ok(card);
         }
         if !kept.is_file() {
-            return Err(Failure::usage("--card is needed the first time"));
+            return Err(Failure::usage("usage.card_first", []));
         }
         files::read_json(&kept)
     }
@@ -186,7 +183,7 @@ impl Office {
     fn call(&self) -> Result<(ServerCard, Caller), Failure> {
         let card = self.card()?;
         let tls_sha256 = from_hex(&card.tls_sha256).and_then(|bytes| bytes.try_into().ok());
-        let tls_sha256 = tls_sha256.ok_or_else(|| Failure::usage("tls_sha256 of the card is not 64 hex digits"))?;
+        let tls_sha256 = tls_sha256.ok_or_else(|| Failure::usage("usage.card_tls", []))?;
         let endpoint = Endpoint {
             url: card.url.clone(),
             tls_sha256,
@@ -226,9 +223,7 @@ impl Office {
 fn invite(office: &Office, label: &str, role: &str) -> Result<Outcome, Failure> {
     let (card, caller) = office.call()?;
     let log = office.key_log(&caller)?;
-    let root = log
-        .root()
-        .ok_or_else(|| Failure::usage("the server has no key log yet"))?;
+    let root = log.root().ok_or_else(|| Failure::usage("usage.no_key_log", []))?;
     let asked = json!({ "kind": role, "label": label, "ttl_s": INVITATION_S });
     let answer = caller.post("/v1/admin/invitations", &asked)?;
     let code = answer["code"].as_str().unwrap_or_default().to_owned();
@@ -294,15 +289,19 @@ impl PublicJson {
 }
 
 impl Asking {
+    fn lacks(&self, what: &str) -> Failure {
+        let params = [("request", Param::text(&self.request)), ("what", Param::text(what))];
+        Failure::usage("usage.request_lacks", params)
+    }
+
     fn main_key(&self) -> Result<PublicKey, Failure> {
         let key = self.operation.as_ref().or(self.key.as_ref());
-        key.ok_or_else(|| Failure::usage(format!("request {} carries no key", self.request)))?
-            .key()
+        key.ok_or_else(|| self.lacks("key"))?.key()
     }
 
     /// The entry that enrols it. Names stand in the attributes, which the entry only commits to.
     fn entry(&self, log: &KeyLog, signer: KeyId, wall_ms: u64) -> Result<(Entry, Option<Body>), Failure> {
-        let lacks = |what: &str| Failure::usage(format!("request {} carries no {what}", self.request));
+        let lacks = |what: &str| self.lacks(what);
         let custody = self
             .custody
             .as_deref()
@@ -338,7 +337,13 @@ impl Asking {
             .as_deref()
             .and_then(fieldseal_proof::encoding::from_base64)
             .ok_or_else(|| lacks("attributes"))?;
-        let attrs = Body::decode(&attrs).map_err(|error| Failure::usage(error.to_string()))?;
+        let attrs = Body::decode(&attrs).map_err(|error| {
+            let params = [
+                ("request", Param::text(&self.request)),
+                ("detail", Param::text(error.to_string())),
+            ];
+            Failure::usage("usage.request_attributes", params)
+        })?;
         let says = |path: &str| {
             attrs
                 .get(path)
@@ -346,10 +351,10 @@ impl Asking {
                 .unwrap_or_default()
         };
         if says("name") != self.name || says("certificate") != self.certificate {
-            return Err(Failure::usage(format!(
-                "request {}: name and attributes differ",
-                self.request
-            )));
+            return Err(Failure::usage(
+                "usage.request_differs",
+                [("request", Param::text(&self.request))],
+            ));
         }
         let root: BodyRoot = attrs.root();
         let entry = Entry {
@@ -387,7 +392,7 @@ fn pending(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
         }));
     }
     if items.is_empty() {
-        outcome = outcome.line(shell.say("没有等待批准的登记。", "Nobody waits for enrolment."));
+        outcome = outcome.line(shell.text("empty.enrolments", &[]));
     }
     outcome.json = json!({ "items": items });
     Ok(outcome)
@@ -400,7 +405,10 @@ fn approve(shell: &Shell, office: &Office, requests: &[String], all: bool) -> Re
     // A refusal can be taken back by approving that request by its id; `--all` leaves the refused ones alone.
     let waiting = asking(&caller, !all)?;
     if let Some(unknown) = requests.iter().find(|id| waiting.iter().all(|one| one.request != **id)) {
-        return Err(Failure::usage(format!("nobody asks under {unknown}")));
+        return Err(Failure::usage(
+            "usage.request_unknown",
+            [("request", Param::text(unknown))],
+        ));
     }
     let (mut frames, mut approved) = (Vec::new(), Vec::new());
     let wall_ms = wall_ms(shell)?;
@@ -426,7 +434,7 @@ fn approve(shell: &Shell, office: &Office, requests: &[String], all: bool) -> Re
 fn refuse(shell: &Shell, office: &Office, request: &str, reason: &str) -> Result<Outcome, Failure> {
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if request.is_empty() || !request.bytes().all(sound) {
-        return Err(Failure::usage(format!("{request:?} is not a request's id")));
+        return Err(Failure::usage("usage.request_id", [("request", Param::text(request))]));
     }
     let (_, caller) = office.call()?;
     let path = format!("/v1/admin/enrolments/{request}/refuse");
@@ -435,14 +443,15 @@ fn refuse(shell: &Shell, office: &Office, request: &str, reason: &str) -> Result
 }
 
 fn revoke(shell: &Shell, office: &Office, target: &str) -> Result<Outcome, Failure> {
-    let target: KeyId = target
-        .parse()
-        .map_err(|_| Failure::usage("--key takes 64 hex digits"))?;
+    let target: KeyId = target.parse().map_err(|_| Failure::usage("usage.key_hex", []))?;
     let key = office.key(shell)?;
     let (_, caller) = office.call()?;
     let mut log = office.key_log(&caller)?;
     if log.key(&target).is_none() {
-        return Err(Failure::usage(format!("the key log has no key {target}")));
+        return Err(Failure::usage(
+            "usage.key_unknown",
+            [("key", Param::text(target.to_string()))],
+        ));
     }
     let entry = Entry {
         target: Some(target),
@@ -494,7 +503,7 @@ fn devices(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
         ));
     }
     if outcome.lines.is_empty() {
-        outcome = outcome.line(shell.say("还没有设备。", "There is no device yet."));
+        outcome = outcome.line(shell.text("empty.devices", &[]));
     }
     outcome.json = answer;
     Ok(outcome)

@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use fieldseal_core::catalogue::Param;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -101,9 +102,10 @@ fn one<V: DeserializeOwned>(
     act: &mut impl FnMut(Option<&str>, V) -> Result<Outcome, Failure>,
 ) -> Result<Value, Failure> {
     if line.len() > LONGEST_LINE {
-        return Err(Failure::usage("a line longer than 1 MiB"));
+        return Err(Failure::usage("usage.line_long", []));
     }
-    let wrong = |error: serde_json::Error| Failure::usage(error.to_string());
+    let wrong =
+        |error: serde_json::Error| Failure::usage("usage.line_form", [("detail", Param::text(error.to_string()))]);
     let mut fields: Map<String, Value> = serde_json::from_str(line).map_err(wrong)?;
     for value in fields.values_mut() {
         resolve(value, names)?;
@@ -138,8 +140,12 @@ fn resolve(value: &mut Value, names: &BTreeMap<String, Value>) -> Result<(), Fai
                 false => name.rsplit_once('.').unwrap_or((name, "id")),
             };
             let found = names.get(name).and_then(|made| made.get(member)).cloned();
-            *value =
-                found.ok_or_else(|| Failure::usage(format!("nothing was made under the name @{name}.{member}")))?;
+            *value = found.ok_or_else(|| {
+                Failure::usage(
+                    "usage.name_unknown",
+                    [("name", Param::text(format!("{name}.{member}")))],
+                )
+            })?;
             Ok(())
         }
         Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(value, names)),

@@ -62,10 +62,7 @@ fn bundle(shell: &Shell, path: &Path) -> Result<Outcome, Failure> {
     } else {
         report.verdict.exit_code(Verdict::Unanchored)
     };
-    let hint = shell.say(
-        "出自谁手未检验：请用 verify 和信任文件夹。",
-        "Who it is from was not checked: use verify with a trust folder.",
-    );
+    let hint = shell.text("fsck.whose", &[]);
     Ok(Outcome {
         exit,
         ..outcome.line(line).line(hint)

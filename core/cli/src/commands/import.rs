@@ -204,7 +204,7 @@ impl Tablet {
 }
 
 fn parse_tablet(text: &str) -> Result<Tablet, Failure> {
-    let wrong = || Failure::usage(format!("--tablet {text}: DEVICE=CERT,CERT is expected"));
+    let wrong = || Failure::usage("usage.tablet", [("text", Param::text(text))]);
     let (device, officers) = text.split_once('=').ok_or_else(wrong)?;
     let officers: Vec<String> = officers
         .split(',')

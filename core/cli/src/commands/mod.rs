@@ -12,6 +12,8 @@ pub mod supervisor;
 mod verdict;
 pub mod verify;
 
+use fieldseal_core::catalogue::Param;
+
 use crate::args::Command;
 use crate::failure::Failure;
 use crate::shell::{Outcome, Shell};
@@ -38,10 +40,16 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
 )]
 pub fn wall_ms(shell: &Shell) -> Result<u64, Failure> {
     let time: jiff::Timestamp = match &shell.clock {
-        Some(text) => text
-            .parse()
-            .map_err(|error| Failure::usage(format!("--clock {text}: {error}")))?,
+        Some(text) => text.parse().map_err(|error: jiff::Error| {
+            Failure::usage(
+                "usage.time",
+                [
+                    ("text", Param::text(text.clone())),
+                    ("detail", Param::text(error.to_string())),
+                ],
+            )
+        })?,
         None => jiff::Timestamp::now(),
     };
-    u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("a time before 1970"))
+    u64::try_from(time.as_millisecond()).map_err(|_| Failure::usage("usage.time_range", []))
 }

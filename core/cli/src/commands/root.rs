@@ -72,7 +72,7 @@ fn init(shell: &Shell, out: &std::path::Path, name: &str) -> Result<Outcome, Fai
         Outcome::new(json!({ "tenant": tenant.to_string(), "fingerprint": fingerprint, "name": name }))
             .line(format!(
                 "{}  {name}",
-                shell.tone(Tone::Strong, &shell.say("根密钥已生成", "The root key is made"))
+                shell.tone(Tone::Strong, &shell.text("root.made", &[]))
             ))
             .line(format!("{}  {tenant}", shell.say("机构编号", "tenant     ")))
             .line(format!("{}  {fingerprint}", shell.say("指纹    ", "fingerprint"))),

@@ -87,10 +87,11 @@ fn counts(shell: &Shell, report: &Report) -> Vec<String> {
     ];
     let mut out = vec![shell.text("verify.counts", &counts), shell.text("verify.log", &log)];
     let attests = report.attests.len();
-    out.push(shell.say(
-        &format!("人员签署 {attests} 项；等待签署 {awaiting} 项。"),
-        &format!("{attests} attestations by people; {awaiting} operations await a signature."),
-    ));
+    let signed = [
+        ("attests", Param::Count(attests as u64)),
+        ("awaiting", Param::Count(awaiting as u64)),
+    ];
+    out.push(shell.text("verify.signed", &signed));
     if absent > 0 {
         out.push(format!("{}  {absent}", shell.text("verify.not_supplied", &[])));
     }

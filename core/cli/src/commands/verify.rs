@@ -1,9 +1,11 @@
 //! `fieldseal verify`: a bundle against trust that comes from elsewhere.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use fieldseal_core::bundle::{open, read_trust};
+use fieldseal_core::bundle::{open_watched, read_trust};
+use fieldseal_core::catalogue::Param;
 use fieldseal_proof::bundle::{self, Extras, Report, TimeBracket, Verdict};
 use fieldseal_proof::ids::OpId;
 use serde_json::{Value, json};
@@ -34,10 +36,18 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
         return Err(Failure::new("trust_inside_bundle", []));
     }
     let trust = read_trust(&trust_path)?;
-    let source = open(&bundle_path)?;
-    let required =
-        Verdict::from_word(&args.require).ok_or_else(|| Failure::usage(format!("--require {}", args.require)))?;
-    shell.progress(&shell.say("正在检验…", "checking …"));
+    let meter = Mutex::new(shell.meter("正在检验", "checking"));
+    let look = move |moved| meter.lock().unwrap_or_else(PoisonError::into_inner).moved(moved);
+    let source = open_watched(&bundle_path, Arc::new(look))?;
+    let required = Verdict::from_word(&args.require).ok_or_else(|| {
+        Failure::usage(
+            "usage.choice",
+            [
+                ("option", Param::text("--require")),
+                ("value", Param::text(&args.require)),
+            ],
+        )
+    })?;
     let report = bundle::verify(
         &*source,
         &trust,
@@ -46,7 +56,7 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
             ..Extras::default()
         },
     );
-    shell.progress_over();
+    drop(source);
     let lines = verdict::lines(shell, &report);
     Ok(Outcome {
         json: for_scripts(&report),

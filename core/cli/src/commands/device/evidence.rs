@@ -52,10 +52,7 @@ fn list(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         }));
     }
     if items.is_empty() {
-        let words = desk
-            .shell
-            .say("每个证据文件都有记录。", "Every evidence file has its record.");
-        outcome = outcome.line(words);
+        outcome = outcome.line(desk.shell.text("empty.orphans", &[]));
     }
     outcome.json = json!({ "items": items });
     Ok(outcome)

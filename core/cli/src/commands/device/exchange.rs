@@ -15,7 +15,7 @@ use fieldseal_transport::{Cancel, enrol, visit_with};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ports};
-use crate::failure::{Failure, LATER};
+use crate::failure::{FAILED, Failure, LATER};
 use crate::shell::{Outcome, Shell, Tone};
 
 #[derive(Debug, Args)]
@@ -242,17 +242,37 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
 /// Writes what the server has not receipted to a stick.
 pub fn rescue(desk: &Desk<'_>, out: &PathBuf) -> Result<Outcome, Failure> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(out);
-    let mut file = std::io::BufWriter::new(file.map_err(|error| Failure::file(out, &error))?);
-    let report = desk.device.rescue(&mut file)?;
-    let file = file.into_inner().map_err(|error| Failure::file(out, error.error()))?;
+    let mut file = file.map_err(|error| Failure::file(out, &error))?;
+    let mut meter = desk.shell.meter("救援文件", "rescue");
+    let report = desk.device.rescue(&mut file, &mut |moved| meter.moved(moved))?;
     file.sync_all().map_err(|error| Failure::file(out, &error))?;
-    let json = json!({ "file": out, "operations": report.operations, "blobs": report.blobs, "bytes": report.bytes });
-    let params = [
-        ("path", Param::text(out.display().to_string())),
+    drop(meter);
+    let left_out = report.left_out.iter();
+    let left_out: Vec<Value> = left_out
+        .map(|left| json!({ "what": left.what, "size": left.size, "code": left.code }))
+        .collect();
+    let mut outcome = Outcome::default();
+    for left in &left_out {
+        outcome = outcome.line(format!("  {left}"));
+    }
+    let counted = [
+        ("left", Param::Count(left_out.len() as u64)),
         ("count", Param::Count(report.operations)),
+        ("drafts", Param::Count(report.drafts)),
         ("bytes", Param::Bytes(report.bytes)),
     ];
-    Ok(Outcome::new(json).line(desk.shell.text("rescue_written", &params)))
+    outcome.json = json!({
+        "file": out, "operations": report.operations, "drafts": report.drafts, "requests": report.requests,
+        "blobs": report.blobs, "bytes": report.bytes, "left_out": left_out,
+    });
+    // Part of what there is on a stick is better than nothing, and less than was asked for.
+    Ok(match left_out.is_empty() {
+        true => outcome.line(desk.shell.text("rescue_written", &counted)),
+        false => Outcome {
+            exit: FAILED,
+            ..outcome.line(desk.shell.text("rescue_partial", &counted))
+        },
+    })
 }
 
 fn failure_of(error: EnrolmentError) -> Failure {

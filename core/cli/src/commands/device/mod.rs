@@ -10,6 +10,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use fieldseal_core::catalogue::Param;
 use serde_json::json;
 
 use self::evidence::EvidenceCommand;
@@ -34,7 +35,9 @@ pub struct At {
 impl At {
     /// The folder, which every command needs.
     pub fn folder(&self) -> Result<&Path, Failure> {
-        self.dir.as_deref().ok_or_else(|| Failure::usage("--dir DIR is needed"))
+        self.dir
+            .as_deref()
+            .ok_or_else(|| Failure::usage("usage.needed", [("option", Param::text("--dir DIR"))]))
     }
 }
 
@@ -93,7 +96,10 @@ pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Fa
     }
     let desk = Desk::open(shell, folder)?;
     match command {
-        DeviceCommand::Enrol(_) => Err(Failure::usage("enrol")),
+        DeviceCommand::Enrol(_) => Err(Failure::usage(
+            "usage.unknown_command",
+            [("command", Param::text("enrol"))],
+        )),
         DeviceCommand::OfficerAdd(args) => exchange::officer_add(&desk, &args),
         DeviceCommand::Sync(args) => exchange::sync(&desk, &args),
         DeviceCommand::Status => read::status(&desk),
@@ -117,7 +123,8 @@ pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Fa
 
 /// Tries an officer's PIN.
 pub fn unlock(desk: &Desk<'_>, officer: Option<&str>) -> Result<Outcome, Failure> {
-    let certificate = officer.ok_or_else(|| Failure::usage("--officer CERT is needed"))?;
+    let certificate =
+        officer.ok_or_else(|| Failure::usage("usage.needed", [("option", Param::text("--officer CERT"))]))?;
     let unlocked = desk.at_work(certificate)?;
     let json = json!({ "officer": unlocked.record.officer.to_string(), "session": unlocked.session.to_string() });
     Ok(Outcome::new(json).line(format!("{}  {}", unlocked.record.name, unlocked.record.certificate)))

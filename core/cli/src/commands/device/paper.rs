@@ -23,15 +23,20 @@ const FONTS: &str = "/usr/share/fonts";
 pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
     let inspection: InspectionId = id(&args.inspection)?;
     // The fonts are looked for first: a number is burnt once the document is prepared.
+    let step = |zh, en| desk.shell.progress(&desk.shell.say(zh, en));
+    step("正在读取字体", "reading fonts");
     let renderer = desk.renderer(|| renderer(&args.fonts))?;
     let prepared = desk.device.prepare_document(inspection, &args.kind)?;
+    step("正在排版", "typesetting");
     let rendered = render(&renderer, &prepared.typesetting)?;
     let printed = Printed {
         pdf: &rendered.pdf,
         pages: rendered.pages as u64,
         fonts: BlobHash::from_bytes(renderer.fonts().fingerprint()),
     };
+    step("正在固化", "sealing");
     let issued = desk.device.issue_prepared(&prepared, &printed)?;
+    desk.shell.progress_over();
     let pdf = copy(
         desk,
         args.out.as_deref(),

@@ -86,7 +86,7 @@ pub fn inspections(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         }));
     }
     if items.is_empty() {
-        outcome = outcome.line(shell.say("本机还没有检查。", "This device knows of no inspection yet."));
+        outcome = outcome.line(shell.text("empty.inspections", &[]));
     }
     outcome.json = json!({ "items": items });
     Ok(outcome)
@@ -224,7 +224,9 @@ pub fn pack(desk: &Desk<'_>, chosen: Option<&str>) -> Result<Outcome, Failure> {
 /// Reads everything again and compares it with what was signed.
 pub fn fsck(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     let shell = desk.shell;
-    let found = desk.device.fsck()?;
+    let mut meter = shell.meter("正在检查", "checking");
+    let found = desk.device.fsck(&mut |moved| meter.moved(moved))?;
+    drop(meter);
     let faults: Vec<Value> = found
         .store
         .faults

@@ -176,6 +176,12 @@ pub struct Capture {
     /// Length of a recording
     #[arg(long)]
     pub duration_ms: Option<u64>,
+    /// How many bytes standard input will give; refused when they do not fit
+    #[arg(long, value_name = "N")]
+    pub expect_bytes: Option<u64>,
+    /// What the camera writes in a second; with the length, how many bytes to expect
+    #[arg(long, value_name = "N")]
+    pub bytes_per_second: Option<u64>,
 }
 
 #[derive(Debug, Args, Deserialize)]

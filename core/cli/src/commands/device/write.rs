@@ -10,6 +10,7 @@ use fieldseal_core::device::{
     NewCredentials, NewEnterprise, NewEvidence, NewFinding, NewInspection, NewOrderItem, NewStatement,
 };
 use fieldseal_core::domain::Position;
+use fieldseal_core::vault::recording_bytes;
 use fieldseal_proof::attest::Meaning;
 use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::ids::{IdError, InspectionId, OpId};
@@ -21,7 +22,7 @@ use super::verbs::{
     Verb,
 };
 use crate::desk::Desk;
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_SPACE};
 use crate::shell::Outcome;
 
 /// Carries a verb out. `officer` is the certificate number of whoever is at work.
@@ -52,9 +53,10 @@ pub fn run(desk: &Desk<'_>, officer: Option<&str>, verb: Verb) -> Result<Outcome
 
 /// Reads an id that a person typed.
 pub fn id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, Failure> {
-    text.trim()
-        .parse()
-        .map_err(|error: IdError| Failure::usage(format!("{text}: {error}")))
+    text.trim().parse().map_err(|error: IdError| {
+        let params = [("text", Param::text(text)), ("detail", Param::text(error.to_string()))];
+        Failure::usage("usage.id", params)
+    })
 }
 
 pub fn id_opt<T: FromStr<Err = IdError>>(text: Option<&str>) -> Result<Option<T>, Failure> {
@@ -151,8 +153,8 @@ fn finding(desk: &Desk<'_>, args: &Finding) -> Result<Outcome, Failure> {
 
 fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
     let inspection: InspectionId = id(&args.inspection)?;
-    let (mut source, size) = open(&args.file)?;
-    let left = desk.device.storage_check(size)?;
+    let (source, size) = open(&args.file)?;
+    announce_room(desk, args, size)?;
     let position = match (args.lat, args.lon) {
         // A position out of range is left out and said; the evidence is sealed all the same.
         (Some(lat), Some(lon)) => match Position::from_degrees(lat, lon, args.accuracy) {
@@ -163,7 +165,7 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
             }
         },
         (None, None) => None,
-        _ => return Err(Failure::usage("--lat and --lon belong together")),
+        _ => return Err(Failure::usage("usage.lat_lon", [])),
     };
     let name = args
         .file
@@ -189,7 +191,10 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
         let params = [("what", Param::label("kind")), ("id", Param::text(&args.kind))];
         return Err(Failure::new("not_in_pack", params));
     }
-    let captured = desk.device.capture(inspection, &mut *source, &new)?;
+    let total = size.or(args.expect_bytes).unwrap_or(0);
+    let mut source = desk.shell.meter("正在固化", "sealing").reader(source, total);
+    let captured = desk.device.capture(inspection, &mut source, &new)?;
+    drop(source);
     let mut outcome = made(desk, captured.evidence, captured.operation)
         .line(format!("SHA-256  {}", captured.sha256))
         .line(format!("{}  {}", captured.size, captured.media_type));
@@ -198,12 +203,11 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
         outcome = outcome.line(remark.message().text(desk.shell.lang));
         remarks.push(remark.code());
     }
-    if left.low {
-        outcome = outcome.line(desk.shell.text(
-            "storage_low",
-            &[("minutes", fieldseal_core::catalogue::Param::Count(left.minutes))],
-        ));
+    if captured.cut {
+        // It is sealed, and it is not all that the camera had to give.
+        outcome.exit = NO_SPACE;
     }
+    outcome.json["cut"] = captured.cut.into();
     outcome.json["sha256"] = captured.sha256.to_string().into();
     outcome.json["size"] = captured.size.into();
     outcome.json["media_type"] = captured.media_type.into();
@@ -211,17 +215,40 @@ fn capture(desk: &Desk<'_>, args: &Capture) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// The bytes and how many are expected; standard input does not say.
-fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+/// Says before the first byte is read how much room there is. What is known not to fit is refused; what a length lets guess
+/// is only warned of, because the guess may be wrong and a camera does not come back.
+fn announce_room(desk: &Desk<'_>, args: &Capture, size: Option<u64>) -> Result<(), Failure> {
+    let rated = match (args.duration_ms, args.bytes_per_second) {
+        (Some(duration_ms), Some(rate)) => Some(recording_bytes(duration_ms, Some(rate))),
+        _ => None,
+    };
+    let known = size.or(args.expect_bytes).or(rated);
+    let left = desk.device.storage_check(known.unwrap_or(0))?;
+    let guessed = match known {
+        None => args
+            .duration_ms
+            .map_or(0, |duration_ms| recording_bytes(duration_ms, None)),
+        Some(_) => 0,
+    };
+    let short = desk.device.storage_check(guessed).map_or(true, |left| left.low);
+    if left.low || short {
+        let minutes = [("minutes", Param::Count(left.minutes))];
+        desk.shell.remark(&desk.shell.text("storage_low", &minutes));
+    }
+    Ok(())
+}
+
+/// The bytes and how many there are; standard input does not say.
+fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
     if path == Path::new("-") {
-        return Ok((Box::new(std::io::stdin()), 0));
+        return Ok((Box::new(std::io::stdin()), None));
     }
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
     let meta = file.metadata().map_err(|error| Failure::file(path, &error))?;
     if meta.is_dir() {
         return Err(Failure::form(path, "a folder"));
     }
-    Ok((Box::new(file), meta.len()))
+    Ok((Box::new(file), Some(meta.len())))
 }
 
 fn statement(desk: &Desk<'_>, args: &Statement) -> Result<Outcome, Failure> {
@@ -232,7 +259,10 @@ fn statement(desk: &Desk<'_>, args: &Statement) -> Result<Outcome, Failure> {
         lines: &refs(&args.line),
     };
     let (statement, operations) = desk.device.statement(id(&args.inspection)?, &new)?;
-    let last = operations.last().copied().ok_or_else(|| Failure::usage("--line"))?;
+    let last = operations
+        .last()
+        .copied()
+        .ok_or_else(|| Failure::usage("usage.needed", [("option", Param::text("--line"))]))?;
     let mut outcome = made(desk, statement, last);
     outcome.json["operations"] = operations.iter().map(ToString::to_string).collect::<Vec<_>>().into();
     Ok(outcome)
@@ -262,15 +292,23 @@ fn review(desk: &Desk<'_>, args: &Review) -> Result<Outcome, Failure> {
 }
 
 fn attest(desk: &Desk<'_>, officer: Option<&str>, args: &Attest) -> Result<Outcome, Failure> {
-    let certificate = officer.ok_or_else(|| Failure::usage("--officer CERT is needed"))?;
+    let certificate =
+        officer.ok_or_else(|| Failure::usage("usage.needed", [("option", Param::text("--officer CERT"))]))?;
     let officer = desk.key_of(certificate)?;
     let targets = args
         .targets
         .iter()
         .map(|target| id(target))
         .collect::<Result<Vec<OpId>, _>>()?;
-    let meaning =
-        Meaning::from_word(&args.meaning).ok_or_else(|| Failure::usage(format!("--meaning {}", args.meaning)))?;
+    let meaning = Meaning::from_word(&args.meaning).ok_or_else(|| {
+        Failure::usage(
+            "usage.choice",
+            [
+                ("option", Param::text("--meaning")),
+                ("value", Param::text(&args.meaning)),
+            ],
+        )
+    })?;
     let role = args.role.as_deref().unwrap_or(&officer.record.role);
     let operation = desk.device.attest_as(&officer, &targets, role, meaning)?;
     Ok(made(desk, operation, operation))

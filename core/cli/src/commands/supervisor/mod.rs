@@ -2,9 +2,11 @@
 
 mod fetch;
 mod office;
+mod rescued;
 mod see;
 
 use clap::{Args, Subcommand};
+use fieldseal_core::catalogue::Param;
 use fieldseal_proof::ids::CaseId;
 use serde::Deserialize;
 use serde_json::json;
@@ -199,7 +201,10 @@ pub fn run(shell: &Shell, at: &At, command: SupervisorCommand) -> Result<Outcome
     }
     let desk = Desk::open(shell, folder)?;
     match command {
-        SupervisorCommand::Enrol(_) => Err(Failure::usage("enrol")),
+        SupervisorCommand::Enrol(_) => Err(Failure::usage(
+            "usage.unknown_command",
+            [("command", Param::text("enrol"))],
+        )),
         SupervisorCommand::OfficerAdd(args) => exchange::officer_add(&desk, &args),
         SupervisorCommand::Sync(args) => exchange::sync(&desk, &args),
         SupervisorCommand::Status => read::status(&desk),

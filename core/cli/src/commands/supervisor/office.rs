@@ -17,6 +17,7 @@ use fieldseal_proof::operation::Operation;
 use fieldseal_transport::{Caller, Cancel, enrol};
 use serde_json::json;
 
+use super::rescued::Rescued;
 use super::{Assign, Decide, Decision, Freeze, Join, Return, Settle};
 use crate::commands::device::read::shown;
 use crate::commands::device::verbs::{Attest, Verb};
@@ -124,7 +125,10 @@ fn settle(desk: &Desk<'_>, args: &Settle) -> Result<Outcome, Failure> {
     let release = match args.decision.as_str() {
         "release" => true,
         "keep" => false,
-        other => return Err(Failure::usage(format!("{other:?} is neither release nor keep"))),
+        other => {
+            let params = [("option", Param::text("decision")), ("value", Param::text(other))];
+            return Err(Failure::usage("usage.choice", params));
+        }
     };
     let operation = desk.device.decide_quarantine(target, release, &args.reason)?;
     Ok(made(desk, target, operation))
@@ -211,9 +215,16 @@ pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
     let mut batch = Batch::default();
     let mut whose = None;
     let (mut operations, mut blobs) = (0_u64, 0_u64);
+    let mut rescued = Rescued::default();
     while let Some(record) = reader.next_record()? {
         match record {
-            RescueRecord::Identity(json) => whose = device_of(&json),
+            RescueRecord::Identity(json) => {
+                whose = device_of(&json);
+                rescued.identity(&json);
+            }
+            RescueRecord::Draft(draft) => rescued.draft(&draft),
+            RescueRecord::Enrolment(body) => rescued.request(&caller, &body)?,
+            RescueRecord::LeftOut(json) => rescued.left_out(&json),
             RescueRecord::Operation(frame) => {
                 operations += 1;
                 batch.take(&caller, frame)?;
@@ -233,9 +244,28 @@ pub fn hand_in(desk: &Desk<'_>, file: &Path) -> Result<Outcome, Failure> {
     }
     batch.flush(&caller)?;
     desk.shell.progress_over();
+    let drafts = rescued.keep(desk, file)?;
     let words = desk.shell.say("已交付：记录 / 文件", "handed in: records / files");
-    Ok(Outcome::new(json!({ "operations": operations, "blobs": blobs }))
-        .line(format!("{words}  {operations} / {blobs}")))
+    let mut outcome = Outcome::new(json!({
+        "operations": operations, "blobs": blobs, "drafts": rescued.drafts(), "drafts_file": drafts,
+        "requests": rescued.requests, "requests_refused": rescued.requests_refused, "left_out": rescued.left_out,
+    }))
+    .line(format!("{words}  {operations} / {blobs}"));
+    if let Some(path) = drafts {
+        let params = [
+            ("count", Param::Count(rescued.drafts())),
+            ("path", Param::text(path.display().to_string())),
+        ];
+        outcome = outcome.line(desk.shell.text("rescue_drafts", &params));
+    }
+    for one in rescued.left_out.iter().chain(&rescued.requests_refused) {
+        outcome = outcome.line(format!("  {one}"));
+    }
+    if !rescued.left_out.is_empty() {
+        let count = [("count", Param::Count(rescued.left_out.len() as u64))];
+        outcome = outcome.line(desk.shell.text("rescue_lacks", &count));
+    }
+    Ok(outcome)
 }
 
 /// The next file of a stick, which can be read once only while an upload may have to go back. It lies in the supervisor's own

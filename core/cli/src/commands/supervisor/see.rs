@@ -50,7 +50,7 @@ pub fn cases(desk: &Desk<'_>, query: Option<&str>) -> Result<Outcome, Failure> {
         }));
     }
     if items.is_empty() {
-        outcome = outcome.line(desk.shell.say("还没有案件。", "There is no case yet."));
+        outcome = outcome.line(desk.shell.text("empty.cases", &[]));
     }
     outcome.json = json!({ "items": items });
     Ok(outcome)

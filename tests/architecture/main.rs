@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
 
+mod border;
 mod edges;
 mod links;
 mod names;

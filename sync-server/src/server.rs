@@ -177,7 +177,8 @@ impl Server {
                 place,
                 stopped.clone(),
             )),
-            tokio::spawn(sweep(server.clone(), stopped)),
+            tokio::spawn(sweep(server.clone(), stopped.clone())),
+            tokio::spawn(crate::checks::follow(server.clone(), stopped)),
         ];
         Ok((server, Workers { stop, tasks }))
     }

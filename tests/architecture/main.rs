@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a broken set-up is a failed test")]
 
 mod border;
+mod catalogue;
 mod edges;
 mod links;
 mod names;

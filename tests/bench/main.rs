@@ -10,6 +10,7 @@
 mod child;
 mod device;
 mod machine;
+mod page;
 mod process;
 mod proofs;
 mod report;
@@ -19,6 +20,7 @@ mod wire;
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -63,7 +65,7 @@ const QUICK: Scale = Scale {
     film: 32 << 20,
     files: 5,
     leaves: 20_000,
-    cases: 10_000,
+    cases: 100_000,
 };
 
 const USUAL: Scale = Scale {
@@ -143,7 +145,11 @@ fn measure(scale: &Scale, quiet: bool, only: Option<&str>) -> Result<Value, Box<
         report.area("Merkle tree", proofs::merkle(scale)?, quiet);
     }
     if wanted("search") {
-        report.area("Search of cases", search::search(scale)?, quiet);
+        // In the ledger of a server at work, whose pages are asked afterwards.
+        let town = Town::found();
+        let mut figures = search::search(Path::new(&town.at("server/ledger.sqlite")), scale)?;
+        figures.extend(page::page(&town, scale)?);
+        report.area("Search of cases", figures, quiet);
     }
     if only.is_some_and(|only| matches!(only, "merkle" | "search")) {
         return finish(report, scale, quiet, begun, &before);

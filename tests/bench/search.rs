@@ -1,9 +1,12 @@
 //! How fast a person finds a case among many.
 
+use std::path::Path;
 use std::time::Instant;
 
+use fieldseal_proof::ids::CaseId;
 use fieldseal_sync_server::ledger::sqlite::SqliteLedger;
 use fieldseal_sync_server::ledger::{Commit, LedgerStore, LineKind, LineOrder, LineQuery, LineRow, SearchWords, tag};
+use fieldseal_sync_server::projection::CaseSummary;
 use fieldseal_tests::Folder;
 use rusqlite::{Connection, params};
 
@@ -15,7 +18,7 @@ const STEP: usize = 1_000;
 
 /// What is typed: common and rare words of two characters, parts of names, numbers in several ways of writing, codes, addresses,
 /// a word with a filter, the list by due date and far down in it.
-const TYPED: [&str; 14] = [
+pub const TYPED: [&str; 14] = [
     "化工",
     "有限公司",
     "恒泰",
@@ -32,13 +35,13 @@ const TYPED: [&str; 14] = [
     "",
 ];
 
-/// Indexes as many cases as the scale says and asks for each of [`TYPED`] in every round.
-pub fn search(scale: &Scale) -> Result<Vec<Figure>, String> {
+/// Indexes as many cases as the scale says in the ledger at `at`, and asks for each of [`TYPED`] in every round.
+pub fn search(at: &Path, scale: &Scale) -> Result<Vec<Figure>, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let folder = Folder::new("bench-search");
     std::fs::create_dir_all(folder.join("")).map_err(|e| e.to_string())?;
-    let ledger = SqliteLedger::open(&folder.join("ledger.sqlite")).map_err(|e| e.to_string())?;
+    let ledger = SqliteLedger::open(at).map_err(|e| e.to_string())?;
     let plain = Connection::open(folder.join("plain.sqlite")).map_err(|e| e.to_string())?;
     let failed = |e: rusqlite::Error| e.to_string();
     plain
@@ -117,7 +120,8 @@ fn query(place: usize, typed: &str) -> LineQuery {
     query
 }
 
-fn share(times: &mut [f64], percent: usize) -> f64 {
+/// The time that so many of a hundred do not pass.
+pub fn share(times: &mut [f64], percent: usize) -> f64 {
     times.sort_by(f64::total_cmp);
     times
         .get((times.len() * percent).div_ceil(100).saturating_sub(1))
@@ -155,6 +159,17 @@ fn line(number: usize) -> LineRow {
             format!("{name}{trade}安全生产检查"),
         ],
         tags: vec![tag('o', &[(number % 40) as u8; 16])],
-        shown: b"{}".to_vec(),
+        shown: shown(id, format!("{town}县{name}{trade}有限公司")),
     }
+}
+
+/// What the list shows of it, as the register holds it.
+fn shown(id: [u8; 16], party: String) -> Vec<u8> {
+    let summary = CaseSummary {
+        case: CaseId::from_bytes(id).to_string(),
+        party: Some(party),
+        stage: "in_progress".into(),
+        ..CaseSummary::default()
+    };
+    serde_json::to_vec(&summary).unwrap_or_default()
 }

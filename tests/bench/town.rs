@@ -1,7 +1,8 @@
 //! A small agency, founded through the shipped programs: a server, two tablets, an inspection on each, supervisors' laptops.
 
 use std::fs;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fieldseal_tests::{Cli, Folder, Running, workspace_root};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use crate::process::Usage;
 
 /// Password of the root key and the administrator's key.
-const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 /// The officer of both tablets and of the laptops.
 const OFFICER: (&str, &str, &str) = ("沈执衡", "云应急执20190417", "271828");
 
@@ -105,6 +106,40 @@ impl Town {
     /// Folder of a device, bundle or whatever else.
     pub fn at(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
+    }
+
+    /// Where the server answers.
+    pub fn url(&self) -> Result<String, std::io::Error> {
+        let card = fs::read_to_string(self.folder.join("admin/card.json"))?;
+        let card: Value = serde_json::from_str(&card)?;
+        Ok(card["url"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// An account of the console, with [`PASSWORD`].
+    pub fn account(&self, user: &str, name: &str, role: &str) -> Result<(), std::io::Error> {
+        let words = [
+            "console-password",
+            "--dir",
+            &self.at("server"),
+            "--user",
+            user,
+            "--name",
+            name,
+            "--role",
+            role,
+        ];
+        let mut child = Cli::server(self.folder.join("logs/account"))
+            .command(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            writeln!(input, "{PASSWORD}")?;
+        }
+        match child.wait()?.success() {
+            true => Ok(()),
+            false => Err(std::io::Error::other("the account was not made")),
+        }
     }
 
     /// What the server's process has used.

@@ -302,3 +302,40 @@ fn the_form_is_missed_where_it_is_missing() {
     let silent = lacks(&sentence("坏了。真的。请再试。", "It broke. Really. Try again."));
     assert_eq!(silent, ["what is safe, in Chinese", "what is safe, in English"]);
 }
+
+/// The basis words of console.md section 2: who stamped, which checkpoint and who cosigned it, or the server's own word.
+#[test]
+fn a_bracket_names_who_attests_each_end() {
+    use fieldseal_proof::bundle::{Bound, TimeBasis, TimeBracket};
+    let bound = |basis, who| Bound {
+        unix_ms: 0,
+        basis,
+        tree: 12_345,
+        who,
+    };
+    let names = ["甲所".to_owned(), "乙院".to_owned()];
+    let sentence = |lang, low, high| {
+        let bracket = TimeBracket {
+            not_before: Some(low),
+            not_after: Some(high),
+        };
+        trust::bracket_sentence(lang, &bracket, true, &names, |_| "T".into())
+    };
+    let (stamped, cosigned) = (bound(TimeBasis::Stamped, Some(0)), bound(TimeBasis::Cosigned, Some(1)));
+    assert_eq!(
+        sentence(Lang::Zh, stamped, cosigned),
+        "固化时间区间：不早于 T（依据：甲所时间戳）；不晚于 T（依据：检查点 12,345，乙院联署）。"
+    );
+    assert_eq!(
+        sentence(Lang::En, stamped, cosigned),
+        "Sealed not before T (by: time stamp of 甲所); not after T (by: checkpoint 12,345, cosigned by 乙院)."
+    );
+    // A name that the report does not know is none.
+    let unknown = bound(TimeBasis::Cosigned, Some(9));
+    assert!(
+        sentence(Lang::Zh, bound(TimeBasis::Claimed, None), unknown)
+            .ends_with("服务器自述）；不晚于 T（依据：联署）。")
+    );
+    let sentence = trust::verdict_sentence(Lang::Zh, fieldseal_proof::bundle::Verdict::Witnessed, &names);
+    assert!(sentence.contains("2 家独立机构（甲所、乙院）联署"), "{sentence}");
+}

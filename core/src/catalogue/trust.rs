@@ -3,7 +3,8 @@
 //! Nobody else puts these sentences together. How a moment is written is the caller's: the command line writes UTC, a page the
 //! zone of its agency.
 
-use fieldseal_proof::bundle::{Bound, TimeBasis, TimeBracket, Verdict};
+use fieldseal_proof::bundle::{Bound, Report, TimeBasis, TimeBracket, Verdict};
+use fieldseal_proof::key_log::Custody;
 
 use super::{Lang, Param, text};
 
@@ -27,32 +28,66 @@ pub fn verdict_word(lang: Lang, verdict: Verdict) -> String {
 pub fn verdict_sentence(lang: Lang, verdict: Verdict, witnesses: &[String]) -> String {
     let names = [
         ("count", Param::Count(witnesses.len() as u64)),
-        ("names", Param::text(witnesses.join(", "))),
+        ("names", Param::text(listed(lang, witnesses))),
     ];
     let code = format!("verdict.{}.sentence", verdict.as_str().to_lowercase());
     text(lang, &code, &names)
 }
 
-/// `时间证明：…` for the weakest basis among what was checked; `None`: no proven time.
-pub fn time_proof(lang: Lang, basis: Option<TimeBasis>) -> String {
-    let kind = basis.map_or_else(|| text(lang, "time.none", &[]), |basis| time_basis(lang, basis));
+/// Names in a row, as the language writes them.
+pub fn listed(lang: Lang, names: &[String]) -> String {
+    names.join(match lang {
+        Lang::Zh => "、",
+        Lang::En => ", ",
+    })
+}
+
+/// `时间证明：…` for the weakest basis among what was checked, with who attested it; `None`: no proven time.
+pub fn time_proof(lang: Lang, report: &Report) -> String {
+    let ends = report.operations.iter().filter_map(|one| one.bracket.not_after);
+    let mut who: Vec<String> = ends
+        .filter(|end| Some(end.basis) == report.time)
+        .filter_map(|end| report.organisations.get(end.who?).cloned())
+        .collect();
+    who.sort_unstable();
+    who.dedup();
+    let named = [("who", Param::text(listed(lang, &who)))];
+    let kind = match (report.time, who.is_empty()) {
+        (None, _) => text(lang, "time.none", &[]),
+        (Some(TimeBasis::Claimed), _) => text(lang, "time.claimed", &[]),
+        (Some(TimeBasis::Stamped), true) => text(lang, "basis.stamped", &[]),
+        (Some(TimeBasis::Stamped), false) => text(lang, "time.stamped", &named),
+        (Some(TimeBasis::Cosigned), true) => text(lang, "basis.cosigned", &[]),
+        (Some(TimeBasis::Cosigned), false) => text(lang, "time.cosigned", &named),
+    };
     text(lang, "time.proof", &[("kind", Param::text(kind))])
 }
 
-/// Whose word a time is.
-pub fn time_basis(lang: Lang, basis: TimeBasis) -> String {
-    let code = match basis {
-        TimeBasis::Claimed => "bracket.by_server",
-        TimeBasis::Stamped => "basis.stamped",
-        TimeBasis::Cosigned => "basis.cosigned",
-    };
-    text(lang, code, &[])
+/// Whose word an end of a bracket is, and for a cosignature of which checkpoint. `organisations`: the names that the report knows.
+pub fn time_basis(lang: Lang, bound: &Bound, organisations: &[String]) -> String {
+    let who = bound.who.and_then(|who| organisations.get(who));
+    match (bound.basis, who) {
+        (TimeBasis::Claimed, _) => text(lang, "bracket.by_server", &[]),
+        (TimeBasis::Stamped, None) => text(lang, "basis.stamped", &[]),
+        (TimeBasis::Stamped, Some(who)) => text(lang, "bracket.by_stamp", &[("who", Param::text(who))]),
+        (TimeBasis::Cosigned, None) => text(lang, "basis.cosigned", &[]),
+        (TimeBasis::Cosigned, Some(who)) => {
+            let params = [("size", Param::Count(bound.tree)), ("who", Param::text(who))];
+            text(lang, "bracket.by_checkpoint", &params)
+        }
+    }
 }
 
-/// When something was sealed. `logged`: it has its place in the log.
-pub fn bracket_sentence(lang: Lang, bracket: &TimeBracket, logged: bool, moment: impl Fn(u64) -> String) -> String {
+/// When something was sealed. `logged`: it has its place in the log; `organisations`: the names that the report knows.
+pub fn bracket_sentence(
+    lang: Lang,
+    bracket: &TimeBracket,
+    logged: bool,
+    organisations: &[String],
+    moment: impl Fn(u64) -> String,
+) -> String {
     let time = |bound: Bound| Param::text(moment(bound.unix_ms));
-    let by = |bound: Bound| Param::text(time_basis(lang, bound.basis));
+    let by = |bound: Bound| Param::text(time_basis(lang, &bound, organisations));
     let lower = |low: Bound| [("lower", time(low)), ("lower_by", by(low))];
     let upper = |high: Bound| [("upper", time(high)), ("upper_by", by(high))];
     match (bracket.not_before, bracket.not_after) {
@@ -104,6 +139,41 @@ pub fn clock_sentence(lang: Lang, clock_ms: u64, bracket: &TimeBracket, moment: 
         ClockPlace::After(span) => text(lang, "clock.after", &[time, ("span", Param::Span(span))]),
         ClockPlace::Inside => text(lang, "clock.inside", &[time]),
         ClockPlace::Unknown => text(lang, "clock.claim", &[time]),
+    }
+}
+
+/// How many signatures were made by keys that the server holds. Such a signature says no more than that the server took somebody
+/// to be acting, so a verdict tells it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServerHeld {
+    /// Operations under a device key that the server holds, its own operations among them.
+    pub operations: u64,
+    /// Signatures of people under a key that the server holds.
+    pub people: u64,
+}
+
+impl ServerHeld {
+    /// Counts a verifier's report.
+    pub fn of(report: &Report) -> Self {
+        let server = Custody::Server.as_str();
+        Self {
+            operations: report.operations.iter().filter(|one| one.custody == server).count() as u64,
+            people: report.attests.iter().filter(|one| one.custody == server).count() as u64,
+        }
+    }
+
+    /// Whether there is one.
+    pub fn any(self) -> bool {
+        self.operations + self.people > 0
+    }
+
+    /// The line of a verdict that says so.
+    pub fn sentence(self, lang: Lang) -> String {
+        let counts = [
+            ("operations", Param::Count(self.operations)),
+            ("people", Param::Count(self.people)),
+        ];
+        text(lang, "verify.server_held", &counts)
     }
 }
 

@@ -90,7 +90,7 @@ pub fn obstacles(definition: &DocumentDefinition, context: &DocumentContext<'_>)
     let mut refusals: Vec<Refusal> = view
         .clashes
         .iter()
-        .filter(|clash| matters(&clash.path))
+        .filter(|clash| blocks_documents(&clash.path))
         .map(|clash| match clash.decidable {
             true => Refusal::new(
                 "guard_conflict",
@@ -147,8 +147,8 @@ pub fn obstacles(definition: &DocumentDefinition, context: &DocumentContext<'_>)
     refusals
 }
 
-/// A conflict in these fields changes what the documents say.
-fn matters(path: &str) -> bool {
+/// Whether a conflict in this field changes what the documents say: none is made before it is decided.
+pub fn blocks_documents(path: &str) -> bool {
     ["party/", "inspection/", "check/", "finding/", "order/", "evidence/"]
         .iter()
         .any(|start| path.starts_with(start))

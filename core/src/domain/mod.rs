@@ -33,7 +33,7 @@ pub use act::{Act, people_array};
 pub use certificate::Certificate;
 pub use credit_code::{CreditCode, CreditCodeCheck};
 pub use date::{Day, Minute};
-pub use document::{ChainStrip, DocumentContext, document_data, obstacles};
+pub use document::{ChainStrip, DocumentContext, blocks_documents, document_data, obstacles};
 pub use evidence::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, ExifClaims};
 pub use field_work::{
     CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem,

@@ -15,28 +15,29 @@ impl Store {
     pub fn bracket(&self, id: OpId) -> Result<TimeBracket, StoreError> {
         let row = self.operation(id)?;
         let connection = self.connection();
-        let claimed = |unix_ms: Option<u64>| {
-            unix_ms.map(|unix_ms| Bound {
-                unix_ms,
-                basis: TimeBasis::Claimed,
-            })
+        let claimed = |note: (u64, u64)| Bound {
+            unix_ms: note.0,
+            basis: TimeBasis::Claimed,
+            tree: note.1,
+            who: None,
         };
         let not_before = match row.operation.header().anchor {
             None => None,
             Some(anchor) => connection
-                .prepare_cached("SELECT time_ms FROM attestations WHERE anchor = ?1 AND kind = 'time-note'")?
-                .query_row(params![anchor.as_bytes()], |found| found.get(0))
+                .prepare_cached("SELECT time_ms, size FROM attestations WHERE anchor = ?1 AND kind = 'time-note'")?
+                .query_row(params![anchor.as_bytes()], |found| Ok((found.get(0)?, found.get(1)?)))
                 .optional()?,
         };
         let not_after = match row.leaf {
             None => None,
             Some(leaf) => connection
-                .prepare_cached("SELECT min(time_ms) FROM attestations WHERE size > ?1 AND kind = 'time-note'")?
-                .query_row(params![leaf], |found| found.get(0))?,
+                .prepare_cached("SELECT time_ms, size FROM attestations WHERE size > ?1 AND kind = 'time-note' ORDER BY time_ms LIMIT 1")?
+                .query_row(params![leaf], |found| Ok((found.get(0)?, found.get(1)?)))
+                .optional()?,
         };
         Ok(TimeBracket {
-            not_before: claimed(not_before),
-            not_after: claimed(not_after),
+            not_before: not_before.map(claimed),
+            not_after: not_after.map(claimed),
         })
     }
 }

@@ -17,6 +17,8 @@ use crate::ledger::{Commit, RunState, Swap, space};
 
 /// The row of a device says within so many milliseconds when it was last heard of.
 const CONTACT_MS: u64 = 5_000;
+/// The same while it only asks whether there is something new.
+const POLL_MS: u64 = 60_000;
 /// Longest name of a version.
 const VERSION_MOST: usize = 100;
 /// No disk, queue or clock has more; a greater number would not be read back exactly by every reader of JSON.
@@ -117,33 +119,108 @@ pub async fn told(app: &App, device: DeviceId) -> Result<Option<Told>, crate::le
     Ok(row.and_then(|row| serde_json::from_slice(&row.value).ok()))
 }
 
-/// When each device's row was last written: once in a while is enough, a commit for each push would be one more wait for the disk.
+/// What a device called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// It pushed so many operations.
+    Push(usize),
+    /// It asked for what is new, and has everything of its feed that arrived before this.
+    Feed(u64),
+}
+
+/// When each device's row was last written, and how far its feed was then: once in a while is enough, a commit for each call
+/// would be one more wait for the disk.
 #[derive(Default)]
-pub struct Contacts(Mutex<HashMap<DeviceId, u64>>);
+pub struct Contacts(Mutex<HashMap<DeviceId, (u64, u64)>>);
 
 impl Contacts {
-    fn is_due(&self, device: DeviceId, now: u64) -> bool {
+    /// Whether the row is written now. News of how far the feed came is never put off: an assignment is shown as not fetched
+    /// until then.
+    fn is_due(&self, device: DeviceId, now: u64, call: Call) -> bool {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = written.get(&device).is_none_or(|at| now.abs_diff(*at) >= CONTACT_MS);
+        let (at, fed) = written.get(&device).copied().unwrap_or_default();
+        let due = match call {
+            Call::Push(_) => now.abs_diff(at) >= CONTACT_MS,
+            Call::Feed(to) => to > fed || now.abs_diff(at) >= POLL_MS,
+        };
         if due {
-            written.insert(device, now);
+            let fed = match call {
+                Call::Push(_) => fed,
+                Call::Feed(to) => to,
+            };
+            written.insert(device, (now, fed));
         }
         due
     }
 }
 
-/// Remembers when a device was last heard of.
-pub async fn note_contact(app: &App, caller: &Caller, operations: usize) -> Result<(), Problem> {
+/// How a device stands with the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Contact {
+    /// Server clock, milliseconds.
+    pub last_contact_ms: Option<u64>,
+    pub last_push: usize,
+    pub label: String,
+    pub role: String,
+    /// It has everything of its feed that arrived before this, in the epoch named beside it.
+    pub fed: u64,
+    pub epoch: String,
+}
+
+/// Remembers when a device was last heard of, and what it has of its feed.
+pub async fn note_contact(app: &App, caller: &Caller, call: Call) -> Result<(), Problem> {
     let Some(device) = caller.device else { return Ok(()) };
     let now = app.server.clock.now().wall_ms;
-    if !app.contacts.is_due(device, now) {
+    if !app.contacts.is_due(device, now, call) {
         return Ok(());
     }
-    let value = json!({ "last_contact_ms": now, "last_push": operations, "label": caller.token.label,
-        "role": caller.token.role });
-    let row = Swap::set(space::DEVICE, *device.as_bytes(), value.to_string());
+    let epoch = hex::encode(app.server.epoch.as_bytes());
+    let held = contact(app, device).await?;
+    let fed = if held.epoch == epoch { held.fed } else { 0 };
+    let row = Contact {
+        last_contact_ms: Some(now),
+        last_push: match call {
+            Call::Push(operations) => operations,
+            Call::Feed(_) => held.last_push,
+        },
+        label: caller.token.label.clone(),
+        role: caller.token.role.clone(),
+        fed: match call {
+            Call::Push(_) => fed,
+            Call::Feed(to) => to.max(fed),
+        },
+        epoch,
+    };
+    let row = serde_json::to_vec(&row).map_err(|e| Problem::internal(&e))?;
+    let row = Swap::set(space::DEVICE, *device.as_bytes(), row);
     app.server.ledger.commit(Commit::of(vec![row])).await?;
     Ok(())
+}
+
+/// How a device stands; nothing of one that never called.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn contact(app: &App, device: DeviceId) -> Result<Contact, crate::ledger::LedgerError> {
+    let row = app
+        .server
+        .ledger
+        .register(space::DEVICE, device.as_bytes().to_vec())
+        .await?;
+    Ok(row
+        .and_then(|row| serde_json::from_slice(&row.value).ok())
+        .unwrap_or_default())
+}
+
+/// Up to which arrival a device has everything of its feed, as its own last question says; 0 before it asked in this epoch.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn fed(app: &App, device: DeviceId) -> Result<u64, crate::ledger::LedgerError> {
+    let held = contact(app, device).await?;
+    let ours = held.epoch == hex::encode(app.server.epoch.as_bytes());
+    Ok(if ours { held.fed } else { 0 })
 }
 
 /// `GET /v1/admin/devices`

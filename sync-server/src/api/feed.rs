@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
+use super::devices::{Call, note_contact};
 use super::limits::{PAGE_MOST, POLL_MOST, Plane};
 use super::log::text_or_null;
 use super::problem::Problem;
@@ -88,6 +89,12 @@ impl Cursor {
         }
     }
 
+    /// Everything of its feed that arrived before this is with the reader: what lies below the window, once the filling-up is
+    /// done, and what of the window was sent.
+    fn has(self) -> u64 {
+        if self.fill < self.low { 0 } else { self.next }
+    }
+
     fn text(self, epoch: &str) -> String {
         format!("{epoch}.{:x}.{:x}.{:x}.{:x}", self.low, self.high, self.fill, self.next)
     }
@@ -111,6 +118,7 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
         None | Some("") => Cursor::at(0),
         Some(text) => Cursor::parse(text, &epoch).ok_or_else(unknown)?,
     };
+    note_contact(&app, &caller, Call::Feed(cursor.has())).await?;
     let max_bytes = ask.max_bytes.unwrap_or(1 << 20).clamp(1, PAGE_MOST);
     let scope = Scope::of(&caller, ask.cases.as_deref())?;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(ask.wait).min(POLL_MOST);

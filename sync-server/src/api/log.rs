@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
-use super::devices::note_contact;
+use super::devices::{Call, note_contact};
 use super::limits::{Plane, Sending};
 use super::problem::Problem;
 use crate::ledger::ChainKey;
@@ -92,7 +92,7 @@ pub async fn push(
             .with("head", head_json(admission.head))
             .with("receipt", json!(receipt)));
     }
-    note_contact(&app, &caller, admission.results.len()).await?;
+    note_contact(&app, &caller, Call::Push(admission.results.len())).await?;
     let results: Vec<Value> = admission
         .results
         .iter()

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use fieldseal_core::catalogue::Param;
-use fieldseal_proof::ids::DeviceId;
+use fieldseal_core::domain::view::People;
+use fieldseal_proof::ids::{DeviceId, OfficerId};
 use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
 
 use super::accounts::Role;
@@ -20,7 +21,7 @@ use crate::ledger::{Chain, RunState, space};
 use crate::projection::entry_of;
 
 /// A clock that is further off than this is shown: people read minutes.
-const SKEW_SHOWN_MS: u64 = 60_000;
+pub const SKEW_SHOWN_MS: u64 = 60_000;
 
 struct Row {
     label: String,
@@ -30,6 +31,16 @@ struct Row {
     contact: ContactStrip,
     held: u64,
     app: Option<String>,
+    /// The rule pack of its newest record: title and version.
+    pack: Option<String>,
+    /// Whose keys it carries.
+    holders: Vec<String>,
+    /// Disk and battery, as it last told.
+    health: Vec<String>,
+    /// How far its clock stands from the server's.
+    clock: Option<String>,
+    /// Where it is marked as lost; nothing of what cannot be lost.
+    lost: Option<String>,
     /// What the device last told of what waits on it.
     unsent: Option<String>,
     incidents: Vec<String>,
@@ -118,6 +129,12 @@ async fn row(
     if let Some(told) = told.as_ref().filter(|told| told.skew_ms.unsigned_abs() > SKEW_SHOWN_MS) {
         incidents.push(words.t1("device.skew", "span", Param::Span(told.skew_ms.unsigned_abs())));
     }
+    let (version, pack) = newest_record(app, words, chains).await?;
+    let key_id = keys.log.keys().find(|(_, one)| {
+        let standing = one.revoked_at.is_none() && one.record.purpose == Purpose::Operation;
+        standing && one.subject == Some(*device.as_bytes())
+    });
+    let lost = key_id.map(|(id, _)| format!("/console/enrolment/revoke?key={id}&lost=1"));
     let label = contact["label"].as_str().filter(|label| !label.is_empty());
     let id = device.to_string();
     let revoked = key.is_some_and(|key| key.revoked_at.is_some());
@@ -137,8 +154,13 @@ async fn row(
         )),
         contact: ContactStrip::new(words, number, last, now),
         held: chains.iter().filter_map(Chain::main).map(|run| run.last_seq + 1).sum(),
-        app: version(app, chains).await?,
-        unsent: told.map(|told| unsent(words, &told)),
+        app: version,
+        pack,
+        holders: holders(app, device).await?,
+        health: told.as_ref().map(|told| health(words, told)).unwrap_or_default(),
+        clock: told.as_ref().map(|told| clock(words, told.skew_ms)),
+        unsent: told.as_ref().map(|told| unsent(words, told)),
+        lost: lost.filter(|_| !here),
         rank: (
             incidents.is_empty() && !revoked,
             std::cmp::Reverse(match here {
@@ -157,7 +179,9 @@ async fn row(
 fn unsent(words: Words, told: &devices::Told) -> String {
     let waiting = &told.health.waiting;
     let files = ("files", Param::Count(waiting.blobs));
-    let mut said = vec![words.all("device.waiting", &[("count", Param::Count(waiting.operations)), files])];
+    let bytes = ("bytes", Param::Bytes(waiting.blob_bytes));
+    let count = ("count", Param::Count(waiting.operations));
+    let mut said = vec![words.all("device.waiting", &[count, files, bytes])];
     said.extend(
         told.health
             .oldest_waiting_ms
@@ -167,8 +191,60 @@ fn unsent(words: Words, told: &devices::Told) -> String {
     said.join(" · ")
 }
 
-/// The application version of the newest operation: the tablet's word.
-async fn version(app: &App, chains: &[Chain]) -> Result<Option<String>, PageError> {
+/// What a device told of its disk and battery.
+fn health(words: Words, told: &devices::Told) -> Vec<String> {
+    let free = told
+        .health
+        .free_bytes
+        .map(|size| words.t1("device.free", "size", Param::Bytes(size)));
+    let battery = told.health.battery_percent;
+    let battery = battery.map(|percent| words.t1("device.battery", "percent", u64::from(percent)));
+    free.into_iter().chain(battery).collect()
+}
+
+/// How far a device's clock stands from the server's, to the second.
+fn clock(words: Words, skew_ms: i64) -> String {
+    match skew_ms.unsigned_abs() {
+        small if small < 1_000 => words.t("device.clock_same"),
+        off if skew_ms > 0 => words.t1("device.clock_ahead", "span", Param::Span(off)),
+        off => words.t1("device.clock_behind", "span", Param::Span(off)),
+    }
+}
+
+/// Whose keys lie on a device.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn holders(app: &App, device: DeviceId) -> Result<Vec<String>, PageError> {
+    let people = People::of(&app.server.ingest.key_log().log);
+    let prefix = device.as_bytes().to_vec();
+    let carried = app
+        .server
+        .ledger
+        .registers_under(space::CARRIED, prefix.clone())
+        .await?;
+    let ids = carried.iter().filter_map(|row| {
+        row.key
+            .strip_prefix(prefix.as_slice())?
+            .try_into()
+            .ok()
+            .map(OfficerId::from_bytes)
+    });
+    Ok(ids
+        .map(|id| {
+            people
+                .get(&id)
+                .map_or_else(|| id.to_string(), |officer| officer.name.clone())
+        })
+        .collect())
+}
+
+/// Application version and rule pack of the newest operation: the tablet's word.
+async fn newest_record(
+    app: &App,
+    words: Words,
+    chains: &[Chain],
+) -> Result<(Option<String>, Option<String>), PageError> {
     for chain in chains.iter().rev() {
         let Some(main) = chain.main() else { continue };
         let stored = app
@@ -179,8 +255,14 @@ async fn version(app: &App, chains: &[Chain]) -> Result<Option<String>, PageErro
         if let Some(last) = stored.last()
             && let Some(entry) = entry_of(&*app.server.ledger, last.id).await?
         {
-            return Ok(Some(entry.operation.header().app.clone()).filter(|app| !app.is_empty()));
+            let header = entry.operation.header();
+            let pack = match header.pack {
+                Some(hash) => app.shelves.packs.get(&*app.server.ledger, hash).await?,
+                None => None,
+            };
+            let pack = pack.map(|pack| format!("{} {}", pack.head().title.text(words.lang), pack.head().version));
+            return Ok((Some(header.app.clone()).filter(|app| !app.is_empty()), pack));
         }
     }
-    Ok(None)
+    Ok((None, None))
 }

@@ -1,22 +1,27 @@
 //! Enrolment: who can sign for the agency, who waits, and a one-time code for a new tablet. Trust itself is given elsewhere: by an
 //! administrator's key, which is never on this server. The pages name the command.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
+use fieldseal_core::catalogue::Param;
 use fieldseal_core::domain::view::People;
 use fieldseal_core::random::array;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{DeviceId, KeyId, OfficerId, to_hex};
-use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
+use fieldseal_proof::key_log::{Custody, EnrolledKey, KeyLog, KeyLogFrame, Purpose};
 use fieldseal_proof::suite::fingerprint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::{self, Deed};
 use super::accounts::Role;
+use super::cases::Wording;
+use super::devices::holders;
 use super::error::PageError;
 use super::form::Fields;
 use super::once::{Code, Use};
@@ -63,12 +68,19 @@ struct DeviceRow {
     cosigner: String,
     custody: String,
     server_held: bool,
+    /// Whose keys it carries.
+    holders: Vec<String>,
+    /// When an administrator enrolled it, by that machine's clock.
+    enrolled: String,
     seen: String,
     revoked: bool,
     key: String,
 }
 
 struct PersonRow {
+    enrolled: String,
+    /// A supervisor's key in a browser, or one that the server holds.
+    office: bool,
     name: String,
     certificate: String,
     role: String,
@@ -89,6 +101,8 @@ struct EnrolmentPage {
     waiting: Vec<Waiting>,
     devices: Vec<DeviceRow>,
     people: Vec<PersonRow>,
+    /// The keys with which supervisors sign in this console.
+    office: Vec<PersonRow>,
     size: u64,
     head: String,
     root: String,
@@ -119,6 +133,8 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(which): Query<Which>
         }),
         None => None,
     };
+    let enrolled = enrolled(&app).await?;
+    let (office, people) = people(&app, words, &enrolled).into_iter().partition(|one| one.office);
     let state = app.server.ingest.key_log();
     let administrator = desk.staff.account.role == Role::Administrator;
     html(&EnrolmentPage {
@@ -126,8 +142,9 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(which): Query<Which>
         expired,
         administrator,
         waiting: waiting(&app, words).await?,
-        devices: devices(&app, words).await?,
-        people: people(&app, words),
+        devices: devices(&app, words, &enrolled).await?,
+        people,
+        office,
         size: state.log.size(),
         head: state.log.head().to_string(),
         root: state
@@ -247,7 +264,24 @@ async fn waiting(app: &App, words: Words) -> Result<Vec<Waiting>, PageError> {
     Ok(shown.collect())
 }
 
-async fn devices(app: &App, words: Words) -> Result<Vec<DeviceRow>, PageError> {
+/// When each entry of the key log was signed: the administrator's clock, a claim.
+async fn enrolled(app: &App) -> Result<HashMap<u64, u64>, PageError> {
+    let rows = app.server.ledger.key_log(0).await?;
+    let mut log = KeyLog::new(app.server.ingest.tenant());
+    let mut signed = HashMap::new();
+    for row in rows {
+        let frame = KeyLogFrame::decode(&row.frame).map_err(|e| PageError::internal(&e))?;
+        let entry = log.append(&frame).map_err(|e| PageError::internal(&e))?;
+        signed.insert(entry.index, entry.wall_ms);
+    }
+    Ok(signed)
+}
+
+fn day(words: Words, enrolled: &HashMap<u64, u64>, entry: u64) -> String {
+    enrolled.get(&entry).map_or_else(String::new, |ms| words.day(*ms))
+}
+
+async fn devices(app: &App, words: Words, enrolled: &HashMap<u64, u64>) -> Result<Vec<DeviceRow>, PageError> {
     let state = app.server.ingest.key_log();
     let mut rows = Vec::new();
     for (id, key) in state.log.keys().filter(|(_, key)| key.action == "device") {
@@ -289,6 +323,8 @@ async fn devices(app: &App, words: Words) -> Result<Vec<DeviceRow>, PageError> {
             cosigner: cosigner.map(|(id, _)| fingerprint(id)).unwrap_or_default(),
             custody: custody(words, key.record.custody),
             server_held: held_here,
+            holders: holders(app, device).await?,
+            enrolled: day(words, enrolled, key.enrolled_at),
             seen: match said("last_contact_ms").and_then(|at| at.as_u64()) {
                 Some(at) => words.minute(at),
                 None => words.t("console.enrolment.never"),
@@ -301,7 +337,7 @@ async fn devices(app: &App, words: Words) -> Result<Vec<DeviceRow>, PageError> {
     Ok(rows)
 }
 
-fn people(app: &App, words: Words) -> Vec<PersonRow> {
+fn people(app: &App, words: Words, enrolled: &HashMap<u64, u64>) -> Vec<PersonRow> {
     let state = app.server.ingest.key_log();
     let known = People::of(&state.log);
     let keys = state
@@ -313,6 +349,8 @@ fn people(app: &App, words: Words) -> Vec<PersonRow> {
             let officer = known.get(&OfficerId::from_bytes(key.subject?))?;
             let role = key.role.clone().unwrap_or_default();
             Some(PersonRow {
+                enrolled: day(words, enrolled, key.enrolled_at),
+                office: role == "supervisor",
                 name: officer.name.clone(),
                 certificate: officer.certificate.clone(),
                 role: if role == "supervisor" {
@@ -348,16 +386,20 @@ struct RevokePage {
     fingerprint: String,
     key: String,
     revoked: bool,
+    /// For a device that is lost: what whoever asks hands to an administrator.
+    request: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub struct Target {
     key: String,
+    #[serde(default)]
+    lost: String,
 }
 
 /// `GET /console/enrolment/revoke?key=`: what revoking does, and the command; the act itself takes the administrator's own key.
 pub async fn revoke(State(app): State<App>, desk: Desk, Query(target): Query<Target>) -> Result<Response, PageError> {
-    desk.staff.needs(Role::Administrator)?;
+    desk.staff.needs_one_of(&[Role::Administrator, Role::Supervisor])?;
     let words = desk.words();
     let id: KeyId = target.key.parse().map_err(|_| PageError::NotFound)?;
     let state = app.server.ingest.key_log();
@@ -368,11 +410,21 @@ pub async fn revoke(State(app): State<App>, desk: Desk, Query(target): Query<Tar
         .and_then(|subject| known.get(&OfficerId::from_bytes(subject)).cloned());
     let name = match (person, key.subject) {
         (Some(officer), _) => format!("{} {}", officer.name, officer.certificate),
-        (None, Some(subject)) => DeviceId::from_bytes(subject).to_string(),
+        (None, Some(subject)) => Wording::load(&app, words).await?.device(&DeviceId::from_bytes(subject)),
         (None, None) => words.t("value.not_applicable"),
     };
     let page = Page::of(&app, &desk, Area::Enrolment, words.t("console.revoke.title")).await?;
+    let request = (!target.lost.is_empty() && key.revoked_at.is_none()).then(|| {
+        let params = [
+            ("name", Param::text(&name)),
+            ("fingerprint", Param::text(fingerprint(&id))),
+            ("who", Param::text(&desk.staff.account.name)),
+            ("time", Param::text(words.minute(app.server.clock.now().wall_ms))),
+        ];
+        words.all("device.lost_request", &params)
+    });
     html(&RevokePage {
+        request,
         page: page.crumb("/console/enrolment", words.t("console.enrolment.title")),
         name,
         fingerprint: fingerprint(&id),

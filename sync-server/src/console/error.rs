@@ -14,6 +14,15 @@ use crate::ingest::{AdmitError, AuthorError, KeyLogRefusal};
 use crate::ledger::LedgerError;
 use crate::ledger::blob::BlobError;
 
+/// How the subject of an action stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    /// The page on which it is decided, or seen.
+    pub href: String,
+    /// Label and value.
+    pub lines: Vec<(String, String)>,
+}
+
 /// Why a page is not shown. It travels as a response and gets its words in [`dressed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageError {
@@ -31,6 +40,7 @@ pub enum PageError {
     /// Somebody was faster. What the person wrote is kept and shown (label, text).
     Conflict {
         kept: Vec<(String, String)>,
+        latest: Option<Latest>,
     },
     /// Device or person cannot sign yet; the word is the code of the sentence that says what is missing.
     NotYet {
@@ -61,6 +71,26 @@ impl PageError {
         Self::NotYet { word, kept: Vec::new() }
     }
 
+    /// Somebody was faster.
+    pub fn conflict() -> Self {
+        Self::Conflict {
+            kept: Vec::new(),
+            latest: None,
+        }
+    }
+
+    /// Puts how the subject stands now beside the words that somebody was faster.
+    #[must_use]
+    pub fn showing(self, now: Latest) -> Self {
+        match self {
+            Self::Conflict { kept, .. } => Self::Conflict {
+                kept,
+                latest: Some(now),
+            },
+            other => other,
+        }
+    }
+
     pub fn bad_request(why: impl Into<String>) -> Self {
         Self::BadRequest(why.into())
     }
@@ -69,7 +99,7 @@ impl PageError {
     #[must_use]
     pub fn keeping(self, words: Vec<(String, String)>) -> Self {
         match self {
-            Self::Conflict { .. } => Self::Conflict { kept: words },
+            Self::Conflict { latest, .. } => Self::Conflict { kept: words, latest },
             Self::Full { .. } => Self::Full { kept: words },
             Self::NotYet { word, .. } => Self::NotYet { word, kept: words },
             other => other,
@@ -100,7 +130,7 @@ impl IntoResponse for PageError {
 impl From<LedgerError> for PageError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Conflict(_) => Self::Conflict { kept: Vec::new() },
+            LedgerError::Conflict(_) => Self::conflict(),
             LedgerError::Full => Self::Full { kept: Vec::new() },
             other => Self::internal(&other),
         }
@@ -161,6 +191,7 @@ struct ErrorPage {
     page: Page,
     sentence: String,
     incident: Option<String>,
+    latest: Option<Latest>,
     kept: Vec<(String, String)>,
     detail: Option<String>,
 }
@@ -248,8 +279,14 @@ async fn page_of(app: &App, visitor: &Visitor, error: PageError) -> Response {
             PageError::BadRequest(why) => Some(why.clone()),
             _ => None,
         },
+        latest: match &error {
+            PageError::Conflict { latest, .. } => latest.clone(),
+            _ => None,
+        },
         kept: match &error {
-            PageError::Conflict { kept } | PageError::Full { kept } | PageError::NotYet { kept, .. } => kept.clone(),
+            PageError::Conflict { kept, .. } | PageError::Full { kept } | PageError::NotYet { kept, .. } => {
+                kept.clone()
+            }
             _ => Vec::new(),
         },
     };

@@ -24,6 +24,7 @@ mod language;
 mod links;
 pub mod lockout;
 mod moments;
+mod news;
 pub mod once;
 pub mod page;
 pub mod password;
@@ -105,6 +106,7 @@ fn case_pages() -> Router<App> {
         .route("/console/enterprises", get(enterprises::list))
         .route("/console/enterprises.csv", get(enterprises::csv))
         .route("/console/enterprises/{id}", get(enterprises::page))
+        .route("/console/duplicates", get(enterprises::duplicates))
         .route("/console/devices", get(devices::page))
         .route("/console/hearing", get(hearing::list))
         .route("/console/hearing/{case}", get(hearing::case).post(hearing::begin))

@@ -225,13 +225,17 @@ async fn stale_line(app: &App, words: Words) -> Result<Option<String>, LedgerErr
         .ledger
         .registers(space::DEVICE, Vec::new(), usize::MAX >> 1)
         .await?;
-    let contacts = rows
+    let contacts: Vec<u64> = rows
         .iter()
         .filter_map(|row| serde_json::from_slice::<serde_json::Value>(&row.value).ok())
-        .filter_map(|value| value["last_contact_ms"].as_u64());
-    let silent = contacts.filter(|at| now > at.saturating_add(SILENT_MS)).count();
+        .filter_map(|value| value["last_contact_ms"].as_u64())
+        .collect();
+    let silent = contacts.iter().filter(|at| now > at.saturating_add(SILENT_MS)).count();
     if silent > 0 {
         parts.push(words.t1("console.stale.silent", "count", silent));
+    }
+    if let Some(last) = contacts.iter().max().filter(|_| !parts.is_empty()) {
+        parts.insert(0, words.t1("console.stale.last", "time", words.minute(*last)));
     }
     Ok((!parts.is_empty()).then(|| parts.join(" · ")))
 }

@@ -26,16 +26,15 @@ pub struct Neighbour {
 }
 
 impl Queue {
-    /// The place of `here` in a list; `None` when it does not wait there (any more).
-    pub fn of(words: Words, list: &[Neighbour], here: &str) -> Option<Self> {
-        let at = list.iter().position(|one| one.href == here)?;
-        Some(Self {
+    /// The place, from 1, among so many.
+    pub fn new(words: Words, place: usize, of: usize, earlier: Option<Neighbour>, later: Option<Neighbour>) -> Self {
+        Self {
             words,
-            place: at + 1,
-            of: list.len(),
-            earlier: at.checked_sub(1).and_then(|at| list.get(at)).cloned(),
-            later: list.get(at + 1).cloned(),
-        })
+            place,
+            of,
+            earlier,
+            later,
+        }
     }
 }
 
@@ -48,20 +47,20 @@ mod tests {
     #[test]
     fn an_item_knows_its_neighbours() {
         let words = Words { lang: Lang::Zh };
-        let list = ["a", "b", "c"].map(|name| Neighbour {
-            href: format!("/{name}"),
-            name: format!("<{name}>"),
-        });
-        let middle = Queue::of(words, &list, "/b").and_then(|queue| queue.render().ok());
-        let middle = middle.unwrap_or_default();
-        assert!(middle.contains("2 / 3"), "{middle}");
+        let one = |name: &str| {
+            Some(Neighbour {
+                href: format!("/{name}"),
+                name: format!("<{name}>"),
+            })
+        };
+        let middle = Queue::new(words, 2, 3, one("a"), one("c")).render().unwrap_or_default();
+        assert!(middle.contains("第 2 项，共 3 项"), "{middle}");
         assert!(
             middle.contains("rel=\"prev\" href=\"/a\"") && middle.contains("rel=\"next\" href=\"/c\""),
             "{middle}"
         );
         assert!(middle.contains("&#60;a&#62;"), "{middle}");
-        let first = Queue::of(words, &list, "/a").and_then(|queue| queue.render().ok());
-        assert!(first.is_some_and(|first| !first.contains("prev")));
-        assert!(Queue::of(words, &list, "/d").is_none());
+        let first = Queue::new(words, 1, 3, None, one("b")).render().unwrap_or_default();
+        assert!(!first.contains("prev"), "{first}");
     }
 }

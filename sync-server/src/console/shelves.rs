@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::evidence::{Openings, PreviewShelf};
-use crate::checks::CheckedItems;
 use crate::hearing::{Jobs, sweep};
 use crate::projection::PackShelf;
 
@@ -12,7 +11,6 @@ use crate::projection::PackShelf;
 #[derive(Default)]
 pub struct Shelves {
     pub packs: PackShelf,
-    pub checked: CheckedItems,
     pub previews: PreviewShelf,
     pub openings: Openings,
     pub exports: Arc<Jobs>,

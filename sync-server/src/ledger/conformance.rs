@@ -8,8 +8,8 @@ use fieldseal_proof::ids::{CaseId, Commitment, DeviceId, IncarnationId, Link, Op
 
 use super::blob::BlobError;
 use super::{
-    BlobStore, Chain, ChainKey, Commit, FeedScope, LedgerError, LedgerStore, LineKind, LineOrder, LineQuery, LineRow,
-    NewBatch, NewOperation, Run, RunState, SearchWords, Swap, space, tag,
+    BlobStore, Chain, ChainKey, Commit, FeedScope, FieldRow, LedgerError, LedgerStore, LineKind, LineOrder, LineQuery,
+    LineRow, NewBatch, NewOperation, Run, RunState, SearchWords, Swap, space, tag,
 };
 
 /// Runs the whole suite against an empty ledger.
@@ -379,12 +379,42 @@ async fn lines_are_found_as_they_are_written(store: &dyn LedgerStore) {
     assert_eq!(found(&|q| q.problems_only = true, "").await.1, [2]);
     assert_eq!(found(&|q| q.tags = vec![tag('o', &[1; 16])], "").await.1, [2, 3]);
     assert_eq!(found(&|q| q.order = LineOrder::Seen, "").await.1, [3, 2, 1]);
+    assert_eq!(found(&|q| q.order = LineOrder::Oldest, "").await.1, [1, 2, 3]);
     assert_eq!(found(&|q| (q.skip, q.limit) = (1, 1), "").await, (3, vec![2]));
     let counts = store.line_counts(LineKind::Case, 20_002).await.expect("counted");
     assert_eq!(
         (counts.overdue, counts.dues, counts.stages.len()),
         (1, vec![(20_002, 1)], 3)
     );
+    let field = |scope: u8, path: &str, outcome: &str| FieldRow {
+        scope: [scope; 16],
+        path: path.into(),
+        class: "legal".into(),
+        outcome: outcome.into(),
+        provisional: false,
+        held: vec![0x80],
+    };
+    let fields = vec![
+        field(1, "a", "single"),
+        field(1, "b", "conflict"),
+        field(2, "c", "contradiction"),
+        field(3, "d", "conflict"),
+        field(99, "e", "conflict"),
+    ];
+    store
+        .commit(Commit {
+            fields,
+            ..Commit::default()
+        })
+        .await
+        .expect("fields are kept");
+    let undecided = async |skip, limit| -> (u64, Vec<String>) {
+        let (total, page) = store.undecided(skip, limit).await.expect("what waits is found");
+        (total, page.into_iter().map(|field| field.path).collect())
+    };
+    // The contradiction first, then by due date; 3 has none; 99 is no case.
+    assert_eq!(undecided(0, 9).await, (3, vec!["c".into(), "b".into(), "d".into()]));
+    assert_eq!(undecided(1, 1).await, (3, vec!["b".into()]));
     let changed = vec![row(1, &["改名"]), row(2, &[])];
     store
         .commit(Commit {

@@ -48,6 +48,8 @@ pub enum LineOrder {
     Due,
     /// The last arrival first.
     Seen,
+    /// What has been without an arrival for the longest time first.
+    Oldest,
 }
 
 /// What is asked for; every condition has to hold.

@@ -108,6 +108,9 @@ pub trait LedgerStore: Send + Sync + 'static {
     fn writes(&self, scope: [u8; 16], paths: Vec<String>) -> Answer<'_, Vec<WriteRow>>;
     /// The folded fields of a scope whose path begins so, ascending.
     fn fields(&self, scope: [u8; 16], prefix: String) -> Answer<'_, Vec<FieldRow>>;
+    /// How many fields of cases hold several values that nobody has decided between, and a page of them: sealed facts that
+    /// contradict first, then those whose case has the earliest due date, then those whose case was heard of last the longest ago.
+    fn undecided(&self, skip: u64, limit: u64) -> Answer<'_, (u64, Vec<FieldRow>)>;
     /// The cases in which any of these (device, officers) is named.
     fn memberships(&self, subjects: Vec<[u8; 16]>) -> Answer<'_, Vec<MemberRow>>;
     /// Who is named in a case.

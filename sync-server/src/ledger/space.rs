@@ -45,6 +45,10 @@ pub const NUMBER: &str = "number";
 pub const CARRIED: &str = "carried";
 /// Inspection → the operation that closed it. Derived.
 pub const CLOSING: &str = "closing";
+/// Operation id → what a whole check of a sealed item came to, when and at which checkpoint.
+pub const CHECKED: &str = "checked";
+/// Case → it has sealed items that could not be checked yet (text).
+pub const UNCHECKED: &str = "unchecked";
 /// User name in lower case → a person's account in the console.
 pub const ACCOUNT: &str = "account";
 /// SHA-256 of a session's token → whose it is, since when.

@@ -103,7 +103,7 @@ impl CaseFile {
 }
 
 /// The devices whose dispositions count.
-fn ingest_devices(ingest: &Ingest) -> Vec<fieldseal_proof::ids::DeviceId> {
+pub fn ingest_devices(ingest: &Ingest) -> Vec<fieldseal_proof::ids::DeviceId> {
     let own = ingest.own_chain().device;
     let keys = ingest.key_log();
     let of_server = keys.log.keys().filter(|(_, key)| key.is_servers());

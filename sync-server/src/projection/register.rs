@@ -1,6 +1,6 @@
 //! The case register (案卷台账): one line for each case, kept with every step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, OfficerId, OpId};
@@ -12,7 +12,7 @@ use super::settle::SetAside;
 use crate::ledger::{FieldRow, LedgerError, LedgerStore, Swap, space};
 
 /// A line of the register.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseSummary {
     pub case: String,
     pub party: Option<String>,
@@ -44,9 +44,15 @@ pub struct CaseSummary {
     /// The pack's ids of the violations in its findings.
     #[serde(default)]
     pub violations: Vec<String>,
-    /// Due dates of its orders' items, ascending.
+    /// Due dates of its orders' items, ascending; without those of which nothing is left to do.
     #[serde(default)]
     pub dues: Vec<String>,
+    /// Items of its orders.
+    #[serde(default)]
+    pub ordered: usize,
+    /// Those of which nothing is left to do, as the beginnings of their paths.
+    #[serde(default)]
+    pub fulfilled: BTreeSet<String>,
     /// Server clock, milliseconds since 1970: when something of it last arrived.
     #[serde(default)]
     pub seen_ms: u64,
@@ -56,12 +62,14 @@ pub struct CaseSummary {
 pub const STAGES: [&str; 4] = ["planned", "in_progress", "closed", "returned"];
 
 impl CaseSummary {
-    /// Sums up the stored fields, with `fresh` ones in place of theirs.
+    /// Sums up the stored fields, with `fresh` ones in place of theirs. `fulfilled`: ordered items that are settled, as the
+    /// beginnings of their paths.
     pub(super) async fn of(
         ledger: &dyn LedgerStore,
         case: CaseId,
         fresh: &[FieldRow],
         set_aside: &HashMap<OpId, SetAside>,
+        fulfilled: &BTreeSet<String>,
         seen_ms: Option<u64>,
     ) -> Result<(Self, Vec<DocumentLine>), LedgerError> {
         let scope = *case.as_bytes();
@@ -163,6 +171,12 @@ impl CaseSummary {
             _ if begun => STAGES[1],
             _ => STAGES[0],
         };
+        let open = fields.keys().filter(|path| {
+            let due = path.starts_with("order/").then(|| path.strip_suffix("due")).flatten();
+            due.is_some_and(|item| !fulfilled.contains(item))
+        });
+        let mut dues: Vec<String> = open.filter_map(|path| text(path)).collect();
+        dues.sort_unstable();
         let summary = Self {
             party: text("party/name"),
             credit_code: text("party/credit_code"),
@@ -198,7 +212,9 @@ impl CaseSummary {
             stage: stage.to_owned(),
             numbers: documents.iter().map(|document| document.number.clone()).collect(),
             violations,
-            dues: below("order/", "/due"),
+            dues,
+            ordered: count("order/", "/text"),
+            fulfilled: fulfilled.clone(),
             seen_ms,
             case: name,
         };
@@ -227,7 +243,11 @@ impl CaseSummary {
 
 /// When something of the case last arrived, as its line says so far.
 async fn seen_before(ledger: &dyn LedgerStore, case: CaseId) -> Result<u64, LedgerError> {
-    let held = ledger.register(space::CASE, case.as_bytes().to_vec()).await?;
-    let summary = held.and_then(|held| serde_json::from_slice::<CaseSummary>(&held.value).ok());
-    Ok(summary.map_or(0, |summary| summary.seen_ms))
+    Ok(held(ledger, case).await?.map_or(0, |summary| summary.seen_ms))
+}
+
+/// The line of a case as it was last written.
+pub(super) async fn held(ledger: &dyn LedgerStore, case: CaseId) -> Result<Option<CaseSummary>, LedgerError> {
+    let row = ledger.register(space::CASE, case.as_bytes().to_vec()).await?;
+    Ok(row.and_then(|row| serde_json::from_slice(&row.value).ok()))
 }

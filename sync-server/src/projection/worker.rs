@@ -12,6 +12,7 @@ use fieldseal_proof::roll::{CLOSE, read_closing};
 use super::ProjectionError;
 use super::fold::{refold, scope_of, writes_of};
 use super::lines;
+use super::orders;
 use super::register::CaseSummary;
 use super::settle::{SetAside, set_aside_all};
 use crate::ingest::assess::{Facts, Reason, Standing, judge};
@@ -535,11 +536,12 @@ impl Projection {
             step.seen_ms,
         )
         .await?;
-        for case in &step.cases {
-            let seen = step.seen.get(case).copied();
-            let (summary, documents) = CaseSummary::of(&*ledger, *case, &fields, &self.set_aside, seen).await?;
+        for (case, fulfilled) in orders::settled(&self.ingest, &step.cases, &step.touched, &fields).await? {
+            let seen = step.seen.get(&case).copied();
+            let (summary, documents) =
+                CaseSummary::of(&*ledger, case, &fields, &self.set_aside, &fulfilled, seen).await?;
             registers.push(summary.register()?);
-            rows.extend(lines::of_case(&summary, *case, &documents));
+            rows.extend(lines::of_case(&summary, case, &documents));
         }
         let say: Vec<OwnOperation> = if rebuilding {
             Vec::new()

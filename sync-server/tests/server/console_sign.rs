@@ -281,6 +281,17 @@ async fn of_two_supervisors_the_second_keeps_her_own_text() {
     assert_eq!(late.status(), StatusCode::CONFLICT);
     let late = late.text().await.unwrap();
     assert!(late.contains("他人已先处理") && late.contains("整改后已符合"), "{late}");
+    // How it stands now, by whom and why, and the way there.
+    for words in [
+        "最新内容",
+        "不符合（violation）",
+        "由主管7的密钥（控制台，软件保管）签名",
+        "依照片认定",
+    ] {
+        assert!(late.contains(words), "{words}: {late}");
+    }
+    let there = format!("href=\"{}\"", DECIDE.replace('&', "&#38;"));
+    assert!(late.contains(&there), "{there}: {late}");
     let again = wu.browser.post("/console/act/decide", &pairs(&mine)).await;
     assert_eq!(again.status(), StatusCode::CONFLICT);
     assert!(again.text().await.unwrap().contains("整改后已符合"));
@@ -321,7 +332,7 @@ async fn an_action_about_something_else_moves_the_place_and_is_signed_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inspection_is_moved_to_another_day_and_nothing_else_changes() {
-    let (mut world, _, laptop) = agency().await;
+    let (mut world, tablets, laptop) = agency().await;
     let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
     let subject = case(5).to_string();
     let wrong = zhou
@@ -358,6 +369,14 @@ async fn an_inspection_is_moved_to_another_day_and_nothing_else_changes() {
         board.contains("2026-12-24") && !board.contains("<script>alert"),
         "{board}"
     );
+    // Both tablets have called before, and neither has fetched the new day; one does.
+    assert!(board.contains("平板尚未取走：d10、d11"), "{board}");
+    world.feed(&tablets[0], &mut String::new()).await;
+    let (_, board) = zhou.browser.get("/console/assign").await;
+    assert!(board.contains("平板尚未取走：d11"), "{board}");
+    world.feed(&tablets[1], &mut String::new()).await;
+    let (_, board) = zhou.browser.get("/console/assign").await;
+    assert!(!board.contains("平板尚未取走"), "{board}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -421,6 +440,14 @@ async fn a_record_that_was_set_aside_is_released_and_a_server_held_key_is_labell
         .json(world.ask(Method::GET, &format!("/v1/cases/{}", case(5)), &laptop.token))
         .await;
     assert_eq!(view["quarantine"][0]["state"], "released");
+    // Whoever reads what was signed sees that the server held the key, in every place.
+    let (_, timeline) = browser.get(&format!("/console/cases/{}/timeline", case(5))).await;
+    let signed = "由吴的密钥（控制台，服务器代管）签名</bdi> <span class=\"tag warn\">服务器代管密钥</span>";
+    assert!(timeline.contains(signed), "{timeline}");
+    assert!(
+        timeline.contains("由设备“d10”的密钥（软件保管）签名</bdi></span>"),
+        "a tablet's own key has no mark: {timeline}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use fieldseal_proof::ids::{CaseId, EnterpriseId, OpId};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+use crate::console::{Browser, PASSWORD, account};
 use crate::world::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,6 +38,33 @@ async fn a_devices_health_is_kept_as_last_told_and_bounded() {
         (&json!(7), &json!(41))
     );
     assert_eq!(told["skew_ms"], skew);
+    // The page shows what it told, as its word, and where to say that it is lost.
+    assert!(account(&world, "S-1", "周敏", "supervisor", PASSWORD));
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("S-1", PASSWORD).await.status(), 303);
+    let (_, page) = browser.get("/console/devices").await;
+    for words in [
+        "7 条记录、2 个文件（4.0 kB）",
+        "最久 1 天",
+        "剩余空间 5.0 GB",
+        "电量 41%",
+        "快 ",
+        "标记遗失",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let lost = page.split("href=\"/console/enrolment/revoke?").nth(1).unwrap();
+    let lost = lost.split('"').next().unwrap().replace("&#38;", "&");
+    let (status, page) = browser.get(&format!("/console/enrolment/revoke?{lost}")).await;
+    let request = format!("平板“d10”遗失，请撤销其密钥 {}", device.key().public().fingerprint());
+    assert!(
+        status == 200 && page.contains(&request) && page.contains("申请人：周敏"),
+        "{page}"
+    );
+    let (_, list) = browser.get("/console/worklist/incidents").await;
+    assert!(list.contains("时钟不准"), "{list}");
+    let csv = browser.get("/console/worklist/incidents.csv").await.1;
+    assert_eq!((csv.lines().count(), csv.contains("时钟不准")), (2, true), "{csv}");
     // What no device has is refused, and the last word stays.
     for bad in [
         health(1 << 60, 41),

@@ -4,6 +4,7 @@ use fieldseal_proof::cbor::Value;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{CaseId, EnterpriseId, EvidenceId};
+use fieldseal_testkit::Draft;
 use reqwest::{Method, StatusCode, header};
 
 use crate::console::{Browser, PASSWORD, account, location};
@@ -386,8 +387,24 @@ async fn an_export_is_logged_verified_and_fetched_by_whoever_asked() {
         page.contains("1 个文件还在平板上") && page.contains("不等文件，导出并检验") && page.contains("不证明什么"),
         "{page}"
     );
-    let begun = browser.post(&format!("/console/hearing/{id}"), &[]).await;
+    // Files that have not arrived are named, and not waiting for them takes a reason, which is signed into the case.
+    assert!(page.contains("走查") && page.contains("为何不等这些文件"), "{page}");
+    let begun = browser
+        .post(&format!("/console/hearing/{id}"), &[("reason", " ")])
+        .await;
+    assert_eq!(begun.status(), 422);
+    let begun = browser
+        .post(
+            &format!("/console/hearing/{id}"),
+            &[("reason", "听证日期已定，平板尚未联网")],
+        )
+        .await;
     assert_eq!(begun.status(), 303);
+    let (_, film) = browser.get(&format!("/console/cases/{id}/evidence/{FILM}")).await;
+    assert!(
+        film.contains("听证日期已定，平板尚未联网"),
+        "the custody of the missing file says so: {film}"
+    );
     let here = location(&begun);
     let page = loop {
         let (status, page) = browser.get(&here).await;
@@ -454,6 +471,14 @@ async fn enterprises_are_found_and_duplicates_are_proposed() {
         page.contains("统一社会信用代码相同") && page.contains("比较并合并") && page.contains("校验位相符"),
         "{page}"
     );
+    let (status, twice) = browser.get("/console/duplicates").await;
+    assert!(
+        status == 200
+            && twice.contains("统一社会信用代码相同")
+            && twice.contains("/console/act/join?keep=")
+            && !twice.contains("红星"),
+        "{twice}"
+    );
     let (_, devices) = browser.get("/console/devices").await;
     assert!(
         devices.contains("主管的设备") && devices.contains("没有报告"),
@@ -514,4 +539,123 @@ async fn the_access_log_says_who_opened_which_original() {
     assert_eq!(legal.get("/console/access").await.0, 403);
     let (_, item) = legal.get(&format!("/console/cases/{id}/evidence/{EVIDENCE}")).await;
     assert!(!item.contains("/console/access"), "no link leads where nobody may go");
+}
+
+/// A review lies in the case of a later visit and settles what an earlier one ordered: it leaves the overdue list, and comes back
+/// when a newer review says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_review_found_fulfilled_is_no_longer_overdue() {
+    let mut world = World::new();
+    let mut tablet = world.device(10, "tablet").await;
+    let supervisor = world.device(12, "supervisor").await;
+    let begin = |tablet: &Device| {
+        vec![
+            ("inspection/device".to_owned(), Value::bytes(tablet.id.as_bytes())),
+            ("inspection/enterprise".to_owned(), Value::bytes(&[0x77; 16])),
+            ("party/name".to_owned(), Value::text("红星五金厂")),
+        ]
+    };
+    let (order, item) = (
+        "5e5e5e5e-5e5e-5e5e-5e5e-5e5e5e5e5e5e",
+        "6e6e6e6e-6e6e-6e6e-6e6e-6e6e6e6e6e6e",
+    );
+    let ordered = |field: &str, text: &str| (format!("order/{order}/item/{item}/{field}"), Value::text(text));
+    let review = |result: &str| vec![(format!("review/{order}/item/{item}/result"), Value::text(result))];
+    let ordering = vec![ordered("due", "2020-01-31"), ordered("text", "清理安全出口")];
+    let (first, later) = (Some(case(21)), Some(case(22)));
+    let frames = vec![
+        tablet.open(),
+        tablet.write("inspection.begin", first, begin(&tablet)).frame(),
+        tablet.write("order.draft", first, ordering).frame(),
+        tablet.write("inspection.begin", later, begin(&tablet)).frame(),
+    ];
+    assert_eq!(world.push(&tablet, &frames).await.0, 200);
+    world.feed(&supervisor, &mut String::new()).await;
+    let mut browser = desk(&world, "S-1", "supervisor").await;
+    let here = format!("/console/cases/{}/deadlines", case(21));
+    let overdue = format!("href=\"{here}?queue=overdue\"");
+    let mut newest = None;
+    // What is found, whether it is still overdue, the word for it.
+    for (found, late, word) in [
+        (None, true, "尚未复查"),
+        (Some("partly"), true, "部分整改"),
+        (Some("fulfilled"), false, "已整改"),
+        (Some("not_fulfilled"), true, "未整改"),
+        (Some("fulfilled"), false, "已整改"),
+    ] {
+        if let Some(found) = found {
+            let draft = Draft {
+                kind: "order.review".into(),
+                case: later,
+                fields: review(found),
+                supersedes: newest.into_iter().collect(),
+                at_ms: 1_700_000_000_000 + tablet.seq,
+                ..Draft::default()
+            };
+            let operation = tablet.author.seal(draft);
+            newest = Some(operation.id());
+            assert_eq!(world.push(&tablet, &[operation.frame()]).await.0, 200);
+            world.feed(&supervisor, &mut String::new()).await;
+        }
+        let (_, list) = browser.get("/console/worklist/overdue").await;
+        assert_eq!(list.contains(&overdue), late, "{found:?}: {list}");
+        let (_, page) = browser.get(&here).await;
+        assert!(page.contains(word), "{found:?}: {page}");
+        assert_eq!(page.contains("已超期 1 项"), late, "{found:?}: {page}");
+        assert_eq!(page.contains("依据：复查记录"), found.is_some(), "{found:?}: {page}");
+    }
+    let (_, page) = browser.get(&format!("/console/cases/{}/timeline", case(22))).await;
+    assert!(page.contains("复查整改事项 · <bdi>已整改"), "{page}");
+    // The same after the views were made again.
+    world.stop();
+    world.command(&["fsck", "--rebuild", "--dir", world.dir().to_str().unwrap()]);
+    world.start();
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("S-1", PASSWORD).await.status(), 303);
+    let (_, list) = browser.get("/console/worklist/overdue").await;
+    assert!(!list.contains(&overdue), "{list}");
+}
+
+/// A case's verdict does not wait for somebody to open each item, and outlives the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn items_are_checked_while_nothing_else_happens_and_a_restart_forgets_no_verdict() {
+    let mut world = World::new();
+    let (mut tablet, id) = inspection(&mut world).await;
+    let here = format!("/console/cases/{id}");
+    let mut browser = desk(&world, "S-1", "supervisor").await;
+    // Two pieces of evidence and the document can be checked; the film has not arrived.
+    let words = [
+        "已锚定 <span class=\"code\" lang=\"en\">ANCHORED</span> 3",
+        "未检验 1",
+        "检验（",
+    ];
+    let checked = async |browser: &mut Browser, words: &[&str]| {
+        loop {
+            let (status, page) = browser.get(&here).await;
+            assert_eq!(status, 200);
+            if words.iter().all(|word| page.contains(word)) {
+                return;
+            }
+        }
+    };
+    let whole = tokio::time::timeout(std::time::Duration::from_secs(60), checked(&mut browser, &words));
+    assert!(whole.await.is_ok(), "{}", browser.get(&here).await.1);
+    world.stop();
+    world.start();
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("S-1", PASSWORD).await.status(), 303);
+    let (_, page) = browser.get(&here).await;
+    assert!(
+        words.iter().all(|word| page.contains(word)),
+        "at once after the start: {page}"
+    );
+    // What arrives later is checked later: the next operation of the case wakes the worker.
+    let film = [b"\0\0\0\x18ftypisom\0\0\0\0isommp42".as_slice(), &[7; 200_000]].concat();
+    upload(&world, &tablet, &film).await;
+    let later = vec![("note/a/text".to_owned(), Value::text("补传"))];
+    let later = tablet.write("note.record", Some(id), later).frame();
+    assert_eq!(world.push(&tablet, &[later]).await.0, 200);
+    let words = ["已锚定 <span class=\"code\" lang=\"en\">ANCHORED</span> 4"];
+    let whole = tokio::time::timeout(std::time::Duration::from_secs(60), checked(&mut browser, &words));
+    assert!(whole.await.is_ok(), "{}", browser.get(&here).await.1);
 }

@@ -16,7 +16,7 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
     }
     out.push(String::new());
     out.extend(counts(shell, report));
-    out.push(trust::time_proof(shell.lang, report.time));
+    out.push(trust::time_proof(shell.lang, report));
     let complete = if report.complete_by_roll {
         "verify.complete"
     } else {
@@ -26,8 +26,9 @@ pub fn lines(shell: &Shell, report: &Report) -> Vec<String> {
     for witness in &report.same_operator_witnesses {
         out.push(format!("{witness}  {}", shell.text("trust.same_operator", &[])));
     }
+    out.push(trust::ServerHeld::of(report).sentence(shell.lang));
     out.push(String::new());
-    out.extend(report.items.iter().flat_map(|item| item_lines(shell, item)));
+    out.extend(report.items.iter().flat_map(|item| item_lines(shell, report, item)));
     let value = |(id, path): &(OpId, String)| format!("{path} ({id})");
     section(
         &mut out,
@@ -99,7 +100,7 @@ fn counts(shell: &Shell, report: &Report) -> Vec<String> {
 }
 
 /// What it is, how it was acquired, when it was sealed, and what the tablet's clock claims beside it.
-fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
+fn item_lines(shell: &Shell, report: &Report, item: &ItemReport) -> Vec<String> {
     let how = match (item.class, item.acquisition.as_deref()) {
         ("evidence", Some(how)) => shell.text(&format!("acquisition.{how}"), &[]),
         (class, _) => shell.text(&format!("verify.class.{class}"), &[]),
@@ -113,14 +114,14 @@ fn item_lines(shell: &Shell, item: &ItemReport) -> Vec<String> {
     vec![
         format!("{} · {how}{supplied}", shell.tone(Tone::Strong, title)),
         format!("  SHA-256 {}", item.sha256.as_deref().unwrap_or("-")),
-        format!("  {}", bracket_text(shell, &item.bracket)),
+        format!("  {}", bracket_text(shell, &item.bracket, &report.organisations)),
         format!("  {}", clock_text(shell, item.clock_ms, &item.bracket)),
     ]
 }
 
 /// When something was sealed, as text. What a device or a bundle asks about has its place in the log.
-pub fn bracket_text(shell: &Shell, bracket: &TimeBracket) -> String {
-    trust::bracket_sentence(shell.lang, bracket, true, moment)
+pub fn bracket_text(shell: &Shell, bracket: &TimeBracket, organisations: &[String]) -> String {
+    trust::bracket_sentence(shell.lang, bracket, true, organisations, moment)
 }
 
 /// What the tablet's clock claims, beside the bracket.

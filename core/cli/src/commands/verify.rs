@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use fieldseal_core::bundle::{open_watched, read_trust};
-use fieldseal_core::catalogue::Param;
+use fieldseal_core::catalogue::{Param, trust};
 use fieldseal_proof::bundle::{self, Extras, Report, TimeBracket, Verdict};
 use fieldseal_proof::ids::OpId;
 use serde_json::{Value, json};
@@ -67,8 +67,9 @@ pub fn run(shell: &Shell, args: VerifyArgs) -> Result<Outcome, Failure> {
 
 /// A bracket for scripts.
 pub fn bracket(bracket: &TimeBracket) -> Value {
-    let bound =
-        |bound: Option<bundle::Bound>| bound.map(|b| json!({ "unix_ms": b.unix_ms, "basis": b.basis.as_str() }));
+    let bound = |bound: Option<bundle::Bound>| {
+        bound.map(|b| json!({ "unix_ms": b.unix_ms, "basis": b.basis.as_str(), "tree_size": b.tree }))
+    };
     json!({ "not_before": bound(bracket.not_before), "not_after": bound(bracket.not_after) })
 }
 
@@ -116,6 +117,7 @@ pub fn for_scripts(report: &Report) -> Value {
     let value = |(id, path): &(OpId, String)| json!({ "operation": id.to_string(), "path": path });
     let withheld: Vec<Value> = report.withheld.iter().map(value).collect();
     let disposed: Vec<Value> = report.disposed.iter().map(value).collect();
+    let held = trust::ServerHeld::of(report);
     let late: Vec<String> = report.late.iter().map(ToString::to_string).collect();
     json!({
         "verdict": report.verdict.as_str(),
@@ -127,6 +129,7 @@ pub fn for_scripts(report: &Report) -> Value {
         },
         "origin": report.origin, "tree_size": report.tree_size, "complete_by_roll": report.complete_by_roll,
         "witnesses": report.witnesses, "same_operator_witnesses": report.same_operator_witnesses,
+        "server_held": { "operations": held.operations, "people": held.people },
         "items": items, "operations": operations, "attests": attests,
         "withheld": withheld, "disposed": disposed, "late": late, "not_checked": report.not_checked,
     })

@@ -89,6 +89,10 @@ pub struct Bound {
     pub unix_ms: u64,
     /// Whose word it is.
     pub basis: TimeBasis,
+    /// Size of the tree that was known at that time.
+    pub tree: u64,
+    /// Who cosigned: place in [`Report::organisations`]. Nobody else has a name here.
+    pub who: Option<usize>,
 }
 
 /// The interval in which an operation was sealed; an end that nothing proves is open.
@@ -184,6 +188,8 @@ pub struct Report {
     pub time: Option<TimeBasis>,
     /// Independent organisations whose cosignature holds.
     pub witnesses: Vec<String>,
+    /// The organisations of the trust's witnesses, in its order: who a [`Bound`] names.
+    pub organisations: Vec<String>,
     /// Cosignatures by the operator itself: labelled, raise nothing.
     pub same_operator_witnesses: Vec<String>,
     /// The log.

@@ -59,7 +59,7 @@ pub(super) fn check_attestations(
             AttestationKind::TimeNote => time_note(ground, heads, &bytes).map(Some),
             AttestationKind::CosignedNote => cosigned(ground, &bytes),
             AttestationKind::Rfc3161 => Ok(stamps.iter().find(|s| s.token == bytes).map(|s| {
-                let bound = Bound { unix_ms: s.unix_ms, basis: TimeBasis::Stamped };
+                let bound = Bound { unix_ms: s.unix_ms, basis: TimeBasis::Stamped, tree: s.checkpoint.size, who: None };
                 (bound, s.checkpoint.clone())
             })),
         };
@@ -91,7 +91,7 @@ fn time_note(ground: &Ground, heads: &BTreeMap<u64, u64>, bytes: &[u8]) -> Resul
     if !keys.into_iter().filter(in_force).any(signed) {
         return Err("no time key of the key log that was in force signed it".into());
     }
-    let bound = Bound { unix_ms: time.unix_ms, basis: TimeBasis::Claimed };
+    let bound = Bound { unix_ms: time.unix_ms, basis: TimeBasis::Claimed, tree: time.size, who: None };
     Ok((bound, Checkpoint { origin: time.origin, size: time.size, root: time.root }))
 }
 
@@ -99,9 +99,12 @@ fn time_note(ground: &Ground, heads: &BTreeMap<u64, u64>, bytes: &[u8]) -> Resul
 fn cosigned(ground: &Ground, bytes: &[u8]) -> Result<Option<Fact>, String> {
     let note = SignedNote::parse(bytes).map_err(|e| e.to_string())?;
     let tree = Checkpoint::of(&note).map_err(|e| e.to_string())?;
-    let independent = ground.trust.witnesses.iter().filter(|w| !w.same_operator);
-    let first = independent.filter_map(|w| note.verify_cosignature(&w.key).ok()).min();
-    Ok(first.map(|seconds| (Bound { unix_ms: seconds.saturating_mul(1000), basis: TimeBasis::Cosigned }, tree)))
+    let independent = ground.trust.witnesses.iter().enumerate().filter(|(_, w)| !w.same_operator);
+    let first = independent.filter_map(|(who, w)| Some((note.verify_cosignature(&w.key).ok()?, who))).min();
+    Ok(first.map(|(seconds, who)| {
+        let unix_ms = seconds.saturating_mul(1000);
+        (Bound { unix_ms, basis: TimeBasis::Cosigned, tree: tree.size, who: Some(who) }, tree)
+    }))
 }
 
 /// Keeps the attestations whose tree is shown to be a prefix of the bundle's checkpoint; only these bound from above.

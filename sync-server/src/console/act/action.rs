@@ -242,7 +242,7 @@ impl Action {
                         .iter()
                         .filter_map(|held| held.decoded())
                         .find(|value| choice_id(value) == *hash)
-                        .ok_or(PageError::Conflict { kept: Vec::new() })?,
+                        .ok_or(PageError::conflict())?,
                 };
                 draft.case = Some(*case);
                 // The decision lies in the stream of the inspection that is in conflict, so that its tablets see it.

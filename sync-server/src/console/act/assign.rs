@@ -1,7 +1,5 @@
 //! The form of a new assignment.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -19,8 +17,10 @@ use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::action::{Action, Assignment};
 use super::simple::device_name;
-use super::{prepared, state};
+use super::{board, prepared, state};
 use crate::api::App;
+use crate::ledger::{LineKind, LineQuery, SearchWords};
+use crate::projection::EnterpriseLine;
 
 /// Something to choose.
 struct Choice {
@@ -35,6 +35,8 @@ struct AssignForm {
     page: Page,
     query: String,
     enterprises: Vec<Choice>,
+    /// Enterprises with these words that the form does not offer.
+    more: u64,
     officers: Vec<Choice>,
     tablets: Vec<Choice>,
     items: Vec<Choice>,
@@ -55,12 +57,12 @@ pub struct Wish {
 }
 
 /// Enterprises that the form offers at once; more are found by name.
-const OFFERED: usize = 50;
+const OFFERED: u64 = 50;
 
 /// `GET /console/act/assign?enterprise=&name=`
 pub async fn form(State(app): State<App>, desk: Desk, Query(wish): Query<Wish>) -> Result<Response, PageError> {
     let fields = Fields(vec![("enterprise".into(), wish.enterprise), ("name".into(), wish.name)]);
-    shown(&app, &desk, &fields, None).await
+    shown(&app, &desk, &fields, None, Vec::new()).await
 }
 
 /// `POST /console/act/assign`
@@ -76,6 +78,7 @@ pub async fn send(
             &desk,
             &fields,
             Some(Message::new("console.assign.choose_enterprise", [])),
+            Vec::new(),
         )
         .await;
     };
@@ -96,13 +99,26 @@ pub async fn send(
         devices: fields.ids("tablet")?,
         items: fields.all("item").into_iter().map(str::to_owned).collect(),
     };
+    // Whoever assigns sees once what speaks against it, and may go on all the same.
+    if fields.text("warned").is_empty() {
+        let warnings = board::warnings(&app, desk.words(), &plan).await?;
+        if !warnings.is_empty() {
+            return shown(&app, &desk, &fields, None, warnings).await;
+        }
+    }
     prepared(&app, &desk, Action::Assign(Box::new(plan)), "", async |message| {
-        shown(&app, &desk, &fields, Some(message)).await
+        shown(&app, &desk, &fields, Some(message), Vec::new()).await
     })
     .await
 }
 
-async fn shown(app: &App, desk: &Desk, fields: &Fields, message: Option<Message>) -> Result<Response, PageError> {
+async fn shown(
+    app: &App,
+    desk: &Desk,
+    fields: &Fields,
+    message: Option<Message>,
+    warnings: Vec<String>,
+) -> Result<Response, PageError> {
     desk.staff.needs(Role::Supervisor)?;
     let words = desk.words();
     let mut page = Page::of(app, desk, Area::Assign, words.t("console.assign.new")).await?;
@@ -143,9 +159,11 @@ async fn shown(app: &App, desk: &Desk, fields: &Fields, message: Option<Message>
         word: item.text.text(words.lang).to_owned(),
         chosen: fields.all("item").contains(&item.id.as_str()),
     });
+    let (enterprises, found) = offered(app, fields.text("name"), fields.text("enterprise")).await?;
     html(&AssignForm {
         query: fields.text("name").to_owned(),
-        enterprises: offered(app, fields.text("name"), fields.text("enterprise")).await?,
+        more: found.saturating_sub(OFFERED),
+        enterprises,
         officers,
         tablets,
         items: items.collect(),
@@ -153,56 +171,43 @@ async fn shown(app: &App, desk: &Desk, fields: &Fields, message: Option<Message>
         place: fields.text("place").to_owned(),
         planned: fields.text("planned").to_owned(),
         remark: fields.text("remark").to_owned(),
-        warnings: Vec::new(),
+        warnings,
         problem: message.map(|message| message.text(words.lang)),
         page,
     })
 }
 
-/// Enterprises whose name, code or address holds what was typed; the chosen one first.
-async fn offered(app: &App, typed: &str, chosen: &str) -> Result<Vec<Choice>, PageError> {
-    let rows = app
-        .server
-        .ledger
-        .fields(*app.server.ingest.tenant().as_bytes(), "enterprise/".into())
-        .await?;
-    let mut known: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for row in rows {
-        let mut parts = row.path.splitn(3, '/');
-        let (Some(_), Some(id), Some(field)) = (parts.next(), parts.next(), parts.next()) else {
-            continue;
-        };
-        let texts = state::values(&row.held)
-            .iter()
-            .filter_map(|v| v.as_text().map(str::to_owned))
-            .collect::<Vec<_>>();
-        let entry = known.entry(id.to_owned()).or_default();
-        entry.insert(field.to_owned(), texts.join(" / "));
-        if field == "same_as" {
-            entry.insert("joined".into(), String::new());
-        }
-    }
-    let typed = typed.trim().to_lowercase();
-    let fits = |fields: &BTreeMap<String, String>| {
-        typed.is_empty() || fields.values().any(|text| text.to_lowercase().contains(&typed))
-    };
+/// Enterprises whose name, code or address has the words, the chosen one first, and how many there are in all.
+async fn offered(app: &App, typed: &str, chosen: &str) -> Result<(Vec<Choice>, u64), PageError> {
+    let mut query = LineQuery::new(LineKind::Enterprise, SearchWords::parse(typed));
+    query.limit = OFFERED;
+    let found = app.server.ledger.lines(query).await?;
+    let known = found
+        .lines
+        .iter()
+        .filter_map(|line| serde_json::from_slice::<EnterpriseLine>(&line.shown).ok());
     let mut all: Vec<Choice> = known
-        .into_iter()
-        .filter(|(id, fields)| id == chosen || (!fields.contains_key("joined") && fits(fields)))
-        .map(|(id, fields)| {
-            let said = |field: &str| fields.get(field).cloned().unwrap_or_default();
-            Choice {
-                chosen: id == chosen,
-                word: [said("name"), said("address")]
-                    .into_iter()
-                    .filter(|t| !t.is_empty())
-                    .collect::<Vec<_>>()
-                    .join(" · "),
-                id,
-            }
-        })
+        .filter(|line| line.same_as.is_none() && line.enterprise != chosen)
+        .map(|line| named(line.enterprise, line.names, line.address))
         .collect();
-    all.sort_by(|a, b| (!a.chosen, &a.word).cmp(&(!b.chosen, &b.word)));
-    all.truncate(OFFERED);
-    Ok(all)
+    all.sort_by(|a, b| a.word.cmp(&b.word));
+    if let Ok(id) = chosen.parse::<EnterpriseId>()
+        && let Some(fields) = state::enterprise(app, id).await?
+    {
+        let said = |field: &str| fields.get(field).cloned().unwrap_or_default();
+        let mut first = named(id.to_string(), said("name"), said("address").pop());
+        first.chosen = true;
+        all.insert(0, first);
+    }
+    Ok((all, found.total))
+}
+
+fn named(id: String, names: Vec<String>, address: Option<String>) -> Choice {
+    let parts = [Some(names.join(" / ")), address];
+    let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    Choice {
+        word: parts.join(" · "),
+        chosen: false,
+        id,
+    }
 }

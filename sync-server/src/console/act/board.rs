@@ -1,6 +1,6 @@
 //! The assignment board: who goes where, by day. A day is chosen and sent by a button; nothing has to be dragged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use askama::Template;
 use axum::Form;
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::domain::view::People;
-use fieldseal_proof::ids::{CaseId, DeviceId, OfficerId};
+use fieldseal_proof::ids::{CaseId, DeviceId, OfficerId, OpId};
 
 use super::super::accounts::Role;
 use super::super::error::PageError;
@@ -16,12 +16,13 @@ use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::super::words::{Words, at};
-use super::super::work::lines;
-use super::action::Action;
+use super::action::{Action, Assignment};
 use super::prepared;
 use super::simple::device_name;
+use super::state;
 use crate::api::App;
-use crate::ledger::space;
+use crate::api::devices::fed;
+use crate::ledger::{LineKind, LineQuery, SearchWords, tag};
 use crate::projection::{CaseSummary, day_number};
 
 /// Closed inspections stay on the board for so long after their day.
@@ -30,6 +31,8 @@ const SHOWN_AFTER_MS: u64 = 14 * 86_400_000;
 const OPEN: [u8; 3] = [0, 1, 3];
 /// Cards of a board; what is further away is on the case list.
 const CARDS: usize = 400;
+/// Lines that one question reads at most.
+const READ: u64 = 1_000;
 
 /// An inspection on the board.
 struct Card {
@@ -55,6 +58,8 @@ struct Board {
     page: Page,
     days: Vec<Day>,
     total: usize,
+    /// At least so many more are not on the board.
+    left_out: u64,
     problem: Option<String>,
 }
 
@@ -91,14 +96,14 @@ async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Respon
         app.server.clock.now().wall_ms.saturating_sub(SHOWN_AFTER_MS),
         "%Y-%m-%d",
     );
-    let mut all = lines(app, |query| query.from = day_number(&oldest)).await?;
+    let (mut all, mut left_out) = lines(app, |query| query.from = day_number(&oldest)).await?;
+    let mut known: HashSet<String> = all.iter().map(|line| line.case.clone()).collect();
     for stage in OPEN {
-        for line in lines(app, |query| query.stage = Some(stage)).await? {
-            if all.iter().all(|known| known.case != line.case) {
-                all.push(line);
-            }
-        }
+        let (found, more) = lines(app, |query| query.stage = Some(stage)).await?;
+        all.extend(found.into_iter().filter(|line| known.insert(line.case.clone())));
+        left_out = left_out.max(more);
     }
+    left_out += all.len().saturating_sub(CARDS) as u64;
     let mut cards: Vec<&CaseSummary> = all.iter().collect();
     // Days without a date come last: somebody has to plan them.
     cards.sort_by(|a, b| (&b.planned, &a.party).cmp(&(&a.planned, &b.party)));
@@ -121,9 +126,22 @@ async fn shown(app: &App, desk: &Desk, problem: Option<String>) -> Result<Respon
     html(&Board {
         page,
         days,
+        left_out,
         total: cards.len(),
         problem,
     })
+}
+
+/// Lines of the case register under a filter, and how many more there are.
+async fn lines(app: &App, ask: impl FnOnce(&mut LineQuery)) -> Result<(Vec<CaseSummary>, u64), PageError> {
+    let mut query = LineQuery::new(LineKind::Case, SearchWords::default());
+    query.limit = READ;
+    ask(&mut query);
+    let found = app.server.ledger.lines(query).await?;
+    let more = found.total.saturating_sub(found.lines.len() as u64);
+    let read = |shown: &Vec<u8>| serde_json::from_slice(shown).map_err(|e| PageError::internal(&e));
+    let lines = found.lines.iter().map(|line| read(&line.shown));
+    Ok((lines.collect::<Result<_, _>>()?, more))
 }
 
 fn is_closed(line: &CaseSummary) -> bool {
@@ -138,16 +156,23 @@ async fn card(
     all: &[CaseSummary],
 ) -> Result<Card, PageError> {
     let joint = if words.zh() { "、" } else { ", " };
-    let mut tablets = Vec::new();
-    let mut fetched = line.devices.is_empty();
-    for device in &line.devices {
-        tablets.push(device_name(app, device).await?);
-        fetched |= has_called(app, device).await?;
-    }
     let closed = is_closed(line);
+    let mut tablets = Vec::new();
+    let mut waiting = Vec::new();
+    let assigned = match (closed, line.case.parse()) {
+        (false, Ok(case)) => assigned(app, case).await?,
+        _ => Vec::new(),
+    };
+    for device in &line.devices {
+        let name = device_name(app, device).await?;
+        if !has_fetched(app, device, &assigned).await? {
+            waiting.push(name.clone());
+        }
+        tablets.push(name);
+    }
     let mut warnings = Vec::new();
-    if !fetched && line.findings + line.evidence + line.documents == 0 {
-        warnings.push(words.t("console.assign.not_fetched"));
+    if !waiting.is_empty() {
+        warnings.push(words.t1("console.assign.not_fetched", "name", waiting.join(joint)));
     }
     if !closed {
         warnings.extend(clashes(words, people, line, all));
@@ -224,15 +249,60 @@ fn repeated(words: Words, people: &People, line: &CaseSummary, all: &[CaseSummar
     Some(words.all("console.assign.repeated", &params))
 }
 
-/// Whether a tablet has called since it was enrolled; before that it knows of no assignment.
-async fn has_called(app: &App, device: &str) -> Result<bool, PageError> {
+/// What speaks against an assignment before it is signed: an officer who is elsewhere that day, or who was there before.
+pub(super) async fn warnings(app: &App, words: Words, plan: &Assignment) -> Result<Vec<String>, PageError> {
+    let people = People::of(&app.server.ingest.key_log().log);
+    let known = state::enterprise(app, plan.enterprise).await?.unwrap_or_default();
+    let planned = plan.planned.trim();
+    let line = CaseSummary {
+        party: known.get("name").and_then(|names| names.first().cloned()),
+        planned: Some(planned.to_owned()).filter(|day| !day.is_empty()),
+        officers: plan.officers.iter().map(ToString::to_string).collect(),
+        ..CaseSummary::default()
+    };
+    let mut others = Vec::new();
+    if let Some(day) = day_number(planned) {
+        let (that_day, _) = lines(app, |query| (query.from, query.to) = (Some(day), Some(day))).await?;
+        others.extend(that_day);
+    }
+    let firm = tag('e', plan.enterprise.as_bytes());
+    let (there, _) = lines(app, |query| query.tags = vec![firm]).await?;
+    others.extend(there);
+    let clash = clashes(words, &people, &line, &others);
+    Ok(clash
+        .into_iter()
+        .chain(repeated(words, &people, &line, &others))
+        .collect())
+}
+
+/// What says who goes where and when, as it stands: author and arrival of each operation.
+async fn assigned(app: &App, case: CaseId) -> Result<Vec<(DeviceId, u64)>, PageError> {
+    let ledger = &app.server.ledger;
+    let fields = ledger.fields(*case.as_bytes(), "inspection/".into()).await?;
+    let mut writers: Vec<OpId> = fields.iter().flat_map(|field| state::holders(&field.held)).collect();
+    writers.sort_unstable();
+    writers.dedup();
+    let mut all = Vec::new();
+    for id in writers {
+        let rows = ledger.operation(id).await?;
+        all.extend(rows.first().map(|row| (row.chain.device, row.arrival)));
+    }
+    Ok(all)
+}
+
+/// Whether a tablet has everything that others wrote of its assignment: its feed has come beyond the arrival of each. That it has
+/// called at all says nothing about this.
+async fn has_fetched(app: &App, device: &str, assigned: &[(DeviceId, u64)]) -> Result<bool, PageError> {
     let Ok(id) = device.parse::<DeviceId>() else {
         return Ok(false);
     };
-    let row = app
-        .server
-        .ledger
-        .register(space::DEVICE, id.as_bytes().to_vec())
-        .await?;
-    Ok(row.is_some())
+    let newest = assigned
+        .iter()
+        .filter(|(author, _)| *author != id)
+        .map(|(_, at)| *at)
+        .max();
+    Ok(match newest {
+        Some(arrival) => fed(app, id).await? > arrival,
+        None => true,
+    })
 }

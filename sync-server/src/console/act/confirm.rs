@@ -22,9 +22,9 @@ use super::super::password::Hashed;
 use super::super::visitor::Desk;
 use super::action::Refused;
 use super::keys::{self, OwnKey};
-use super::labelled;
 use super::office::{Committed, Prepared};
 use super::readable::Readable;
+use super::{labelled, lost};
 use crate::api::App;
 
 /// A key that may sign here.
@@ -108,7 +108,7 @@ pub async fn sign(
             let page = shown(&app, &desk, &again, &prepared, true, None).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
-        Err(Refused::Page(error)) => Err(error.keeping(own_words())),
+        Err(Refused::Page(error)) => Err(lost(&app, &desk, &prepared.action, error).await.keeping(own_words())),
         Err(Refused::Input(message)) => {
             let sentence = message.text(desk.words().lang);
             let page = shown(&app, &desk, &token, &prepared, false, Some(sentence)).await?;

@@ -10,22 +10,24 @@ use fieldseal_core::domain::view::People;
 use fieldseal_core::merge::State as Folded;
 use fieldseal_core::merge::{FieldClass, Held};
 use fieldseal_proof::bundle::{Bound, TimeBracket};
-use fieldseal_proof::ids::{CaseId, OpId};
+use fieldseal_proof::cbor::Value;
+use fieldseal_proof::ids::{CaseId, EvidenceId, OpId};
 use fieldseal_proof::operation::Operation;
 use serde::Deserialize;
 
 use super::super::accounts::Role;
+use super::super::cases::Wording;
 use super::super::error::{PageError, url_escaped};
 use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
 use super::super::queue::Queue;
+use super::super::trust::SignedBy;
 use super::super::visitor::Desk;
 use super::super::words::Words;
 use super::super::work;
 use super::action::{Action, Choice, choice_id};
 use super::prepared;
 use super::readable::{item_of, label, value_of as shown_value};
-use super::simple::device_name;
 use super::state;
 use crate::api::App;
 use crate::tlog::bracket;
@@ -41,6 +43,8 @@ const ROWS: [&str; 8] = [
     "saw",
     "records",
 ];
+/// The row of the keys that signed.
+const WHO: usize = 0;
 /// The row that only the device says.
 const CLAIMED: usize = 2;
 
@@ -51,6 +55,8 @@ struct Side {
     value: String,
     /// As [`ROWS`].
     cells: Vec<String>,
+    /// One of the signatures is by a key of the server.
+    server_held: bool,
 }
 
 /// A row of the comparison: what all sides say about one question.
@@ -65,6 +71,8 @@ struct Row {
 struct Cell {
     letter: String,
     text: String,
+    /// Says that a key of the server signed.
+    server_held: bool,
 }
 
 #[derive(Template)]
@@ -89,6 +97,8 @@ struct DecidePage {
     /// Several values still stand.
     open: bool,
     inspection: Option<String>,
+    /// Evidence about the thing in question: address and title.
+    evidence: Vec<(String, String)>,
     problem: Option<String>,
 }
 
@@ -118,6 +128,11 @@ pub async fn send(
             let message = Message::new("console.act.choose", []);
             return shown(&app, &desk, case, &path, &fields, Some(message)).await;
         }
+        "both" => {
+            let message = Message::new("console.act.decide.both_stay", []);
+            return shown(&app, &desk, case, &path, &fields, Some(message)).await;
+        }
+        "back" => return sent_back(&app, &desk, case, &path, &fields).await,
         "other" => Choice::Other(fields.text("other").to_owned()),
         held => Choice::Held(held.to_owned()),
     };
@@ -129,6 +144,23 @@ pub async fn send(
     };
     prepared(&app, &desk, action, fields.text("seen"), async |message| {
         shown(&app, &desk, case, &path, &fields, Some(message)).await
+    })
+    .await
+}
+
+/// Instead of a decision the inspection goes back, with the field that is in question.
+async fn sent_back(app: &App, desk: &Desk, case: CaseId, path: &str, fields: &Fields) -> Result<Response, PageError> {
+    let words = desk.words();
+    let pack = state::pack(app).await?;
+    let item = item_of(words, pack.as_ref(), path).unwrap_or_else(|| label(words, path));
+    let action = Action::SendBack {
+        inspection: fields.id("inspection")?,
+        case,
+        reason: fields.text("reason").to_owned(),
+        items: vec![item],
+    };
+    prepared(app, desk, action, "", async |message| {
+        shown(app, desk, case, path, fields, Some(message)).await
     })
     .await
 }
@@ -146,9 +178,10 @@ async fn shown(
     let fold = state::of(app, case).await?.ok_or(PageError::NotFound)?;
     let resolved = fold.get(path).ok_or(PageError::NotFound)?;
     let people = People::of(&app.server.ingest.key_log().log);
+    let wording = Wording::load(app, words).await?;
     let mut sides: Vec<Side> = Vec::new();
     for (at, held) in resolved.held().iter().enumerate() {
-        sides.push(side(app, words, &people, &fold, path, at, held).await?);
+        sides.push(side(app, &wording, &people, &fold, path, at, held).await?);
     }
     let names = ROWS.map(|row| words.t(&format!("console.act.row.{row}")));
     let mut order: Vec<usize> = (0..names.len()).collect();
@@ -165,6 +198,7 @@ async fn shown(
                 .map(|side| Cell {
                     letter: side.letter.clone(),
                     text: side.cells[*row].clone(),
+                    server_held: *row == WHO && side.server_held,
                 })
                 .collect(),
         })
@@ -200,7 +234,7 @@ async fn shown(
     let item = item_of(words, pack.as_ref(), path);
     html(&DecidePage {
         queue: match desk.staff.account.role {
-            Role::Supervisor => work::queue(app, words, &here).await?,
+            Role::Supervisor => work::queue(app, words, work::List::Conflicts, &here).await?,
             _ => None,
         },
         item,
@@ -219,6 +253,7 @@ async fn shown(
         decidable: FieldClass::of(path) == FieldClass::Legal,
         open: sides.len() > 1,
         inspection: inspection.map(|id| id.to_string()),
+        evidence: evidence(words, &fold, case, path),
         problem: message.map(|message| message.text(words.lang)),
         sides,
         page,
@@ -227,13 +262,14 @@ async fn shown(
 
 async fn side(
     app: &App,
-    words: Words,
+    wording: &Wording,
     people: &People,
     fold: &Folded,
     path: &str,
     at: usize,
     held: &Held,
 ) -> Result<Side, PageError> {
+    let words = wording.words;
     let value = held.decoded();
     let (mut who, mut tablets, mut received, mut claimed, mut saw) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -246,8 +282,8 @@ async fn side(
             continue;
         };
         let header = operation.header();
-        who.extend(signers(fold, people, words, *id));
-        tablets.push(device_name(app, &header.device.to_string()).await?);
+        who.extend(signers(app, wording, people, fold, *id).await?);
+        tablets.push(wording.device(&header.device));
         received.push(words.moment(row.received_ms));
         let sealed = bracket(&*app.server.ledger, header.anchor, row.leaf).await?;
         claimed.push(claim(words, header.clock.wall_ms, &sealed));
@@ -260,6 +296,8 @@ async fn side(
             saw.extend(value_of(app, words, people, *earlier, path).await?);
         }
     }
+    let server_held = who.iter().any(SignedBy::is_server_held);
+    let mut who: Vec<String> = who.iter().map(|signed| signed.sentence().to_owned()).collect();
     if who.is_empty() {
         who.push(words.t("console.act.unsigned"));
     }
@@ -273,6 +311,7 @@ async fn side(
     };
     let ids = held.by.iter().map(|id| id.to_string()[..16].to_owned()).collect();
     Ok(Side {
+        server_held,
         letter: letter(words, at),
         id: value.as_ref().map(choice_id).unwrap_or_default(),
         value: value.map_or_else(
@@ -292,6 +331,40 @@ async fn side(
     })
 }
 
+/// The evidence of the finding that a path is about, or of the findings of its inspection item.
+fn evidence(words: Words, fold: &Folded, case: CaseId, path: &str) -> Vec<(String, String)> {
+    let findings: Vec<String> = match path.split('/').collect::<Vec<_>>()[..] {
+        ["finding", id, _] => vec![id.to_owned()],
+        ["check", item, _] => {
+            let of_item = |id: &String| fold.text(&format!("finding/{id}/item")).as_deref() == Some(item);
+            fold.members("finding").into_iter().filter(of_item).collect()
+        }
+        _ => Vec::new(),
+    };
+    let named = findings
+        .iter()
+        .filter_map(|id| fold.get(&format!("finding/{id}/evidence")));
+    let values = named
+        .flat_map(|resolved| resolved.held())
+        .filter_map(|held| held.decoded());
+    let ids = values.flat_map(|value| match value {
+        Value::Array(all) => all,
+        one => vec![one],
+    });
+    let mut ids: Vec<EvidenceId> = ids
+        .filter_map(|id| id.as_bytes()?.try_into().ok().map(EvidenceId::from_bytes))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter()
+        .map(|id| {
+            let title = fold.text(&format!("evidence/{id}/title"));
+            let title = title.unwrap_or_else(|| words.t("console.case.evidence"));
+            (format!("/console/cases/{case}/evidence/{id}"), title)
+        })
+        .collect()
+}
+
 /// An end of the bracket with its basis, or the words for its lack.
 fn bound(words: Words, bound: Option<Bound>, lack: &str) -> String {
     match bound {
@@ -300,7 +373,7 @@ fn bound(words: Words, bound: Option<Bound>, lack: &str) -> String {
             "time",
             words.moment(bound.unix_ms),
             "by",
-            time_basis(words.lang, bound.basis),
+            time_basis(words.lang, &bound, &[]),
         ),
         None => words.t(lack),
     }
@@ -314,16 +387,20 @@ fn claim(words: Words, clock_ms: u64, sealed: &TimeBracket) -> String {
 }
 
 /// Whose keys signed an operation.
-fn signers(fold: &Folded, people: &People, words: Words, id: OpId) -> Vec<String> {
-    fold.attests(&id)
-        .into_iter()
-        .map(|attest| {
-            let name = people
-                .get(&attest.officer)
-                .map_or_else(|| attest.officer.to_string(), |o| o.name.clone());
-            words.t1("console.act.by_key", "name", name)
-        })
-        .collect()
+async fn signers(
+    app: &App,
+    wording: &Wording,
+    people: &People,
+    fold: &Folded,
+    id: OpId,
+) -> Result<Vec<SignedBy>, PageError> {
+    let mut all = Vec::new();
+    for attest in fold.attests(&id) {
+        let rows = app.server.ledger.operation(attest.id).await?;
+        let operation = rows.first().and_then(|row| Operation::parse(&row.frame).ok());
+        all.extend(operation.and_then(|operation| wording.attested_by(app, people, &operation)));
+    }
+    Ok(all)
 }
 
 /// What an earlier operation said about the path: the version that the author saw.

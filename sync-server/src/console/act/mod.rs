@@ -10,6 +10,7 @@ mod decide;
 pub mod device;
 mod key_page;
 pub mod keys;
+mod latest;
 pub mod office;
 pub mod readable;
 mod simple;
@@ -54,7 +55,7 @@ async fn prepared(
     again: impl AsyncFnOnce(Message) -> Result<Response, PageError>,
 ) -> Result<Response, PageError> {
     desk.staff.needs(Role::Supervisor)?;
-    let own = action.own_words();
+    let (own, subject) = (action.own_words(), action.clone());
     match app
         .office
         .prepare(app, &desk.staff, action, Some(seen).filter(|seen| !seen.is_empty()))
@@ -65,7 +66,18 @@ async fn prepared(
             let page = again(message).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
-        Err(Refused::Page(error)) => Err(error.keeping(labelled(desk, own))),
+        Err(Refused::Page(error)) => Err(lost(app, desk, &subject, error).await.keeping(labelled(desk, own))),
+    }
+}
+
+/// When somebody was faster: with how the subject stands now.
+async fn lost(app: &App, desk: &Desk, action: &Action, error: PageError) -> PageError {
+    match error {
+        PageError::Conflict { .. } => match latest::of(app, desk.words(), action).await {
+            Ok(now) => error.showing(now),
+            Err(other) => other,
+        },
+        other => other,
     }
 }
 

@@ -95,7 +95,7 @@ impl Office {
     ) -> Result<String, Refused> {
         let now_seen = action.seen(app).await?;
         if seen.is_some_and(|seen| seen != now_seen) {
-            return Err(PageError::Conflict { kept: Vec::new() }.into());
+            return Err(PageError::conflict().into());
         }
         let draft = action.draft(app).await?;
         let signer = keys::standing(app, &staff.account).first().cloned();
@@ -157,7 +157,7 @@ impl Office {
         let mut clock = self.writing.lock().await;
         let device = device(app)?;
         if prepared.action.seen(app).await? != prepared.seen {
-            return Err(PageError::Conflict { kept: Vec::new() }.into());
+            return Err(PageError::conflict().into());
         }
         let next = device.next(&app.server).await?;
         let header = prepared.operation.header();

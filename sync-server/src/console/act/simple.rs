@@ -177,7 +177,7 @@ async fn settle_shown(
         &format!("op={target}"),
         words.t("console.act.settle.lead"),
     );
-    form.queue = work::queue(app, words, &links::settle(&target)).await?;
+    form.queue = work::queue(app, words, work::List::Quarantine, &links::settle(&target)).await?;
     let reason = format!("quarantine.{}", aside.reason);
     form.facts = vec![
         (words.t("console.act.record"), kind(words, &aside.kind)),

@@ -13,6 +13,9 @@
     button.dataset.done = "";
   });
 
+  // Printing, where there is a script that can.
+  all("[data-print]").forEach((b) => { b.hidden = false; b.addEventListener("click", () => print()); });
+
   // Unsaved text.
   let unsaved = false;
   document.addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) unsaved = true; });

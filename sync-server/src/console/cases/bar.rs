@@ -6,8 +6,9 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use fieldseal_core::domain::view::Stage;
 
-use super::Wording;
+use super::{Known, Wording};
 use crate::api::App;
+use crate::checks::sealed_items;
 use crate::console::figure::{day_of, due_text};
 use crate::console::links;
 use crate::console::trust::{Judgement, VerdictTag};
@@ -83,7 +84,11 @@ pub struct CaseBar {
     due: Option<String>,
     overdue: bool,
     verdicts: Vec<VerdictTag>,
+    /// At which checkpoint the oldest of the verdicts was made.
+    checked: Option<String>,
     blocked: Vec<(String, String)>,
+    /// The one thing to do next: name and address.
+    action: Option<(String, String)>,
     tabs: Vec<TabLink>,
 }
 
@@ -91,12 +96,13 @@ impl HtmlSafe for CaseBar {}
 
 impl CaseBar {
     /// `decides`: whether whoever reads may open the lists on which a supervisor decides.
-    pub fn new(app: &App, wording: &Wording, file: &CaseFile, tab: Tab, decides: bool) -> Self {
+    pub fn new(app: &App, wording: &Wording, file: &CaseFile, known: &Known, tab: Tab, decides: bool) -> Self {
         let (words, view) = (wording.words, &file.view.view);
         let case = file.case.to_string();
         let today = day_of(words, app.server.clock.now().wall_ms);
         let dues = view.orders.iter().flat_map(|order| &order.items);
-        let due = dues.filter_map(|item| day_number(item.due.as_deref()?)).min();
+        let open = dues.filter(|item| known.judged.get(&item.item).is_none_or(|item| !item.is_fulfilled()));
+        let due = open.filter_map(|item| day_number(item.due.as_deref()?)).min();
         let href = |tab: Tab| format!("/console/cases/{case}{}", tab.path());
         let mut blocked = Vec::new();
         let undecided = view.clashes.iter().filter(|clash| clash.decidable).count();
@@ -147,8 +153,10 @@ impl CaseBar {
                 .map(|pack| format!("{} {}", pack.head().title.text(words.lang), pack.head().version)),
             due: due.map(|due| due_text(words, due, today)),
             overdue: due.is_some_and(|due| due < today),
-            verdicts: verdicts(app, words, file),
+            verdicts: verdicts(words, file, known),
+            checked: checked_line(words, known),
             blocked,
+            action: decides.then(|| action(words, file)),
             tabs: Tab::ALL
                 .into_iter()
                 .map(|one| TabLink {
@@ -162,6 +170,22 @@ impl CaseBar {
     }
 }
 
+/// What a supervisor does next: settle what blocks, freeze what is complete, take it to a hearing.
+fn action(words: Words, file: &CaseFile) -> (String, String) {
+    let view = &file.view.view;
+    if let Some(clash) = view.clashes.iter().find(|clash| clash.decidable) {
+        return (words.t("console.work.compare"), links::decide(&file.case, &clash.path));
+    }
+    if let Some(aside) = view.quarantined.first() {
+        return (words.t("console.case.settle"), links::settle(&aside.operation));
+    }
+    if view.stage == Stage::Closed && view.freezes.is_empty() && !view.evidence.is_empty() {
+        return (words.t("glossary.freeze"), links::freeze(&file.case));
+    }
+    let hearing = format!("/console/hearing/{}", file.case);
+    (words.t("console.case.to_hearing"), hearing)
+}
+
 /// The word of a stage.
 pub fn stage_code(stage: Stage) -> &'static str {
     match stage {
@@ -172,19 +196,13 @@ pub fn stage_code(stage: Stage) -> &'static str {
     }
 }
 
-/// The worst first, each with how many sealed items it stands for. What nobody has checked since the server started is not checked.
-fn verdicts(app: &App, words: Words, file: &CaseFile) -> Vec<VerdictTag> {
-    let view = &file.view.view;
-    let operations = view
-        .evidence
-        .iter()
-        .map(|e| e.operation)
-        .chain(view.documents.iter().map(|d| d.operation));
+/// The worst first, each with how many sealed items it stands for. What was never checked whole is not checked.
+fn verdicts(words: Words, file: &CaseFile, known: &Known) -> Vec<VerdictTag> {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     let mut open = 0;
-    for id in operations {
-        match app.shelves.checked.of(&id) {
-            Some((verdict, _)) => *counts.entry(verdict).or_default() += 1,
+    for (id, _) in sealed_items(file) {
+        match known.checked.get(&id) {
+            Some(held) => *counts.entry(held.verdict).or_default() += 1,
             None => open += 1,
         }
     }
@@ -196,4 +214,11 @@ fn verdicts(app: &App, words: Words, file: &CaseFile) -> Vec<VerdictTag> {
         tags.push(VerdictTag::counted(words, &Judgement::NotChecked, open));
     }
     tags
+}
+
+/// The checkpoint of the oldest verdict: the others are at least as new.
+fn checked_line(words: Words, known: &Known) -> Option<String> {
+    let oldest = known.checked.values().min_by_key(|held| held.size)?;
+    let time = words.minute(oldest.at_ms);
+    Some(words.t2("console.case.checked_at", "size", oldest.size, "time", time))
 }

@@ -9,7 +9,7 @@ use super::{CaseBar, OpenCase, Tab, open};
 use crate::api::App;
 use crate::console::error::{PageError, url_escaped};
 use crate::console::page::{Page, html};
-use crate::console::trust::{BracketFigure, ReceiptList};
+use crate::console::trust::{BracketFigure, ReceiptList, SignedBy};
 use crate::console::visitor::Desk;
 use crate::tlog::bracket;
 
@@ -34,7 +34,8 @@ struct Document {
     sha256: Option<String>,
     pdf: Option<String>,
     not_here: bool,
-    attested: Vec<String>,
+    made: SignedBy,
+    attested: Vec<SignedBy>,
     signatures: Vec<Signature>,
     figure: BracketFigure,
     receipts: ReceiptList,
@@ -105,11 +106,6 @@ async fn shown(app: &App, opened: &OpenCase, document: &DocumentView) -> Result<
         same_pdf: signature.same_pdf,
         signed_copy: signature.signed_pdf_sha256.as_ref().map(link),
     });
-    let attested = file
-        .state
-        .attests(&document.operation)
-        .into_iter()
-        .map(|attest| wording.officer(file, &attest.officer));
     Ok(Document {
         id: document.document.to_string(),
         name,
@@ -124,7 +120,8 @@ async fn shown(app: &App, opened: &OpenCase, document: &DocumentView) -> Result<
         sha256: document.pdf_sha256.map(|hash| hash.to_string()),
         pdf: document.pdf_sha256.as_ref().filter(|_| here).map(link),
         not_here: !here,
-        attested: attested.collect(),
+        made: wording.signed_by(app, &header.device, &header.incarnation),
+        attested: wording.attesters(app, file, &document.operation),
         signatures: signatures.collect(),
         figure: BracketFigure::new(
             words,

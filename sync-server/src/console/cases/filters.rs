@@ -30,6 +30,8 @@ pub struct Asked {
     pub to: String,
     pub order: String,
     pub page: u64,
+    /// When the page was made that asks what is new: server clock, milliseconds.
+    pub since: u64,
 }
 
 /// A choice of a select.

@@ -232,9 +232,9 @@ async fn tile(
         None => (words.t("bracket.unlogged"), String::new()),
     };
     let size = Param::Bytes(item.size.unwrap_or(0));
-    let checked = app.shelves.checked.of(&item.operation);
+    let checked = opened.known.checked.get(&item.operation);
     let judgement = match checked {
-        Some((verdict, _)) => Judgement::Verdict(verdict, Vec::new()),
+        Some(held) => Judgement::Verdict(held.verdict, Vec::new()),
         None => Judgement::NotChecked,
     };
     let media = item.media_type.as_deref().unwrap_or_default();
@@ -263,7 +263,7 @@ async fn tile(
         acquisition: AcquisitionTag::new(words, item.acquisition.as_deref()),
         bracket,
         verdict: VerdictTag::new(words, &judgement),
-        checked_at: checked.map(|(_, at)| words.minute(at)),
+        checked_at: checked.map(|held| words.minute(held.at_ms)),
         missing: (!arrived).then(|| {
             let params = [("device", Param::text(device)), ("bytes", size.clone())];
             words.all("evidence.missing", &params)

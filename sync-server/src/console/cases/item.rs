@@ -4,24 +4,24 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use fieldseal_core::catalogue::Param;
+use fieldseal_core::catalogue::trust::ServerHeld;
 use fieldseal_core::domain::view::EvidenceView;
 use fieldseal_proof::suite::Suite;
 use serde::Deserialize;
 
 use super::gallery::points;
-use super::{CaseBar, OpenCase, Tab, open};
+use super::{CaseBar, Known, OpenCase, Tab, open};
 use crate::api::App;
-use crate::checks::{self, Bytes, CheckError, HASHED_AT_ONCE, ItemCheck, Outcome, Subject};
+use crate::checks::{CheckError, HASHED_AT_ONCE, ItemCheck, Outcome, Subject, check_sealed};
 use crate::console::error::{PageError, url_escaped};
 use crate::console::evidence::{Player, short_id};
 use crate::console::figure::PlaceMap;
 use crate::console::page::{Page, html};
 use crate::console::trust::{
-    AcquisitionTag, Basis, BasisCell, BracketFigure, Checked, Judgement, NotProven, ReceiptList, VerdictPanel,
+    AcquisitionTag, Basis, BasisCell, BracketFigure, Checked, Judgement, NotProven, ReceiptList, SignedBy, VerdictPanel,
 };
 use crate::console::visitor::Desk;
 use crate::console::words::Words;
-use crate::ledger::blob::Stored;
 use crate::projection::Entry;
 use crate::tlog::bracket;
 
@@ -34,9 +34,15 @@ pub struct Asked {
 
 struct CustodyRow {
     when: String,
+    /// People as they were entered; empty when only a key says it.
     who: String,
+    signed: Option<SignedBy>,
     event: String,
     note: String,
+    /// Where, as the device claims; nothing was recorded for the rest.
+    place: Option<String>,
+    /// Whether the bytes here are those that were signed; asked of the sealing and of what was opened here.
+    same: Option<String>,
     /// The event is of this server's record of an opening, not a signed operation.
     by_server: bool,
 }
@@ -104,6 +110,12 @@ pub async fn page(
         None => Judgement::NotChecked,
     };
     let header = entry.operation.header();
+    let attested = opened.wording.attesters(&app, &opened.file, &item.operation);
+    let made = opened.wording.signed_by(&app, &header.device, &header.incarnation);
+    let held = ServerHeld {
+        operations: u64::from(made.is_server_held()),
+        people: attested.iter().filter(|one| one.is_server_held()).count() as u64,
+    };
     let logged = entry.leaf < app.server.published.borrow().size;
     let sealed = bracket(&*app.server.ledger, header.anchor, entry.leaf).await?;
     let hex = item.sha256.map(|hash| hash.to_string());
@@ -134,11 +146,11 @@ pub async fn page(
         check_bytes: (large && asked.bytes.is_empty()).then(|| format!("{base}/{}?bytes=1#verdict", item.evidence)),
         acquisition: AcquisitionTag::new(words, item.acquisition.as_deref()),
         facts: facts(&app, &opened, entry, item),
-        custody: custody(&app, &opened, entry, item, hex.as_deref()).await?,
+        custody: custody(&app, &outcome, &opened, entry, item).await?,
         figure: BracketFigure::new(words, "sealed", &sealed, logged, Some(header.clock.wall_ms)),
         decides: opened.decides,
         receipts: ReceiptList::of(words, logged, blob.is_some()),
-        verdict: VerdictPanel::by_server(words, &judgement, steps(words, &outcome)),
+        verdict: VerdictPanel::by_server(words, &judgement, steps(words, &outcome)).held_by_server(held),
         map: PlaceMap::new(words, &points(at + 1, item)),
         commands: commands(&app, entry, hex.as_deref(), file.as_deref()),
         not_proven: NotProven::new(words, false),
@@ -150,7 +162,14 @@ pub async fn page(
         number: at + 1,
         sha256: hex,
         // Made again, so that it counts what was checked just now.
-        bar: CaseBar::new(&app, &opened.wording, &opened.file, Tab::Evidence, opened.decides),
+        bar: CaseBar::new(
+            &app,
+            &opened.wording,
+            &opened.file,
+            &Known::of(&app, &opened.file).await?,
+            Tab::Evidence,
+            opened.decides,
+        ),
         page,
         title,
         player,
@@ -158,47 +177,27 @@ pub async fn page(
     })
 }
 
-/// Checks one item and remembers the outcome for the lists.
+/// Checks one item; the outcome is kept for the lists.
 pub(super) async fn check(
     app: &App,
     opened: &OpenCase,
     item: &EvidenceView,
     hash_all: bool,
 ) -> Result<ItemCheck, PageError> {
-    let file = &opened.file;
-    let entry = file.entry(&item.operation).ok_or(PageError::NotFound)?;
-    let attests: Vec<&Entry> = file
-        .state
-        .attests(&item.operation)
-        .iter()
-        .filter_map(|a| file.entry(&a.id))
-        .collect();
-    let bytes = match &item.sha256 {
-        None => None,
-        Some(sha256) => {
-            let blob = app.server.uploads.blob(sha256.as_bytes()).await?;
-            let stored = blob.map(|blob| Stored {
-                object: blob.object,
-                size: blob.size,
-            });
-            Some(Bytes {
-                sha256: *sha256.as_bytes(),
-                stored,
-            })
-        }
-    };
-    let checked = checks::check_item(&app.server, entry, &attests, bytes.as_ref(), hash_all).await;
+    let checked = check_sealed(
+        &app.server,
+        &opened.file,
+        item.operation,
+        item.sha256.as_ref(),
+        hash_all,
+    )
+    .await;
     let checked = checked.map_err(|error| match error {
         CheckError::Ledger(ledger) => ledger.into(),
         CheckError::Blobs(blobs) => blobs.into(),
         CheckError::Task(_) => PageError::internal(&error),
     })?;
-    if let Some(verdict) = checked.verdict() {
-        app.shelves
-            .checked
-            .keep(item.operation, verdict, app.server.clock.now().wall_ms);
-    }
-    Ok(checked)
+    checked.ok_or(PageError::NotFound)
 }
 
 /// The steps of a check in words.
@@ -235,22 +234,13 @@ fn facts(app: &App, opened: &OpenCase, entry: &Entry, item: &EvidenceView) -> Ve
     let size = item
         .size
         .map(|bytes| words.all("evidence.size", &[("bytes", Param::Bytes(bytes))]));
-    let position = item
-        .latitude_e7
-        .zip(item.longitude_e7)
-        .map(|(lat, lon)| format!("{:.6}, {:.6}", lat as f64 / 1e7, lon as f64 / 1e7));
-    let officers: Vec<String> = file
-        .state
-        .attests(&item.operation)
-        .into_iter()
-        .map(|attest| opened.wording.officer(file, &attest.officer))
-        .collect();
+    let officers = opened.wording.attesters(app, file, &item.operation);
     let fact = |code: &str, value: Option<String>, basis| Fact {
         label: words.t(code),
         value,
         basis: BasisCell::new(words, basis),
     };
-    vec![
+    let mut facts = vec![
         fact("label.proves", item.proves.clone(), proven),
         fact("label.kind", kind, proven),
         fact("label.collector", item.collector.clone(), proven),
@@ -258,11 +248,6 @@ fn facts(app: &App, opened: &OpenCase, entry: &Entry, item: &EvidenceView) -> Ve
             basis: BasisCell::signed_by(words, proven, signed),
             ..fact("evidence.maker", Some(opened.wording.device(&header.device)), proven)
         },
-        fact(
-            "console.timeline.attested",
-            (!officers.is_empty()).then(|| officers.join(" ")),
-            proven,
-        ),
         fact("label.media_type", item.media_type.clone(), proven),
         fact("evidence.bytes", size, proven),
         fact("label.original_name", item.original_name.clone(), Basis::Claim),
@@ -273,25 +258,35 @@ fn facts(app: &App, opened: &OpenCase, entry: &Entry, item: &EvidenceView) -> Ve
         ),
         fact("evidence.exif_time", item.exif_time.clone(), Basis::Claim),
         fact("evidence.exif_device", item.exif_device.clone(), Basis::Claim),
-        fact("evidence.position", position, Basis::Claim),
-    ]
+        fact("evidence.position", position(item), Basis::Claim),
+    ];
+    facts.extend(officers.into_iter().map(|signed| Fact {
+        basis: BasisCell::signed_by(words, proven, signed),
+        ..fact("console.timeline.attested", Some(String::new()), proven)
+    }));
+    facts
 }
 
 /// Signed custody events, the sealing itself, and what the access log holds about the original.
 async fn custody(
     app: &App,
+    outcome: &ItemCheck,
     opened: &OpenCase,
     entry: &Entry,
     item: &EvidenceView,
-    hex: Option<&str>,
 ) -> Result<Vec<CustodyRow>, PageError> {
+    let hex = item.sha256.map(|hash| hash.to_string());
+    let same = same_bytes(opened.wording.words, outcome);
     let (words, wording) = (opened.wording.words, &opened.wording);
     let header = entry.operation.header();
     let sealing = CustodyRow {
         when: words.moment(header.clock.wall_ms),
-        who: wording.signed_by(app, &header.device, &header.incarnation),
+        who: String::new(),
+        signed: Some(wording.signed_by(app, &header.device, &header.incarnation)),
         event: words.t("status.sealed"),
         note: String::new(),
+        place: position(item),
+        same: same.clone(),
         by_server: false,
     };
     let mut rows = vec![(header.clock.wall_ms, sealing)];
@@ -300,32 +295,53 @@ async fn custody(
             let header = entry.operation.header();
             wording.signed_by(app, &header.device, &header.incarnation)
         });
-        let by = event.by.iter().cloned().chain(device).collect::<Vec<_>>().join(" · ");
         rows.push((
             event.wall_ms,
             CustodyRow {
                 when: words.moment(event.wall_ms),
-                who: by,
+                who: event.by.clone().unwrap_or_default(),
+                signed: device,
                 event: words.t(&format!("custody.{}", event.event)),
                 note: event.note.clone().unwrap_or_default(),
+                place: None,
+                same: None,
                 by_server: false,
             },
         ));
     }
-    for access in openings(app, hex).await? {
+    for access in openings(app, hex.as_deref()).await? {
         rows.push((
             access.at_ms,
             CustodyRow {
                 when: words.moment(access.at_ms),
                 who: access.who,
+                signed: None,
                 event: words.t("evidence.opened"),
                 note: String::new(),
+                place: Some(words.t("evidence.at_server")),
+                same: same.clone(),
                 by_server: true,
             },
         ));
     }
     rows.sort_by_key(|(at, _)| *at);
     Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Where the device says it was.
+fn position(item: &EvidenceView) -> Option<String> {
+    let (lat, lon) = item.latitude_e7.zip(item.longitude_e7)?;
+    Some(format!("{:.6}, {:.6}", lat as f64 / 1e7, lon as f64 / 1e7))
+}
+
+/// Whether the bytes that lie here hash to what was signed, by the check that the page just made.
+fn same_bytes(words: Words, outcome: &ItemCheck) -> Option<String> {
+    let (_, bytes) = outcome.steps.iter().find(|(subject, _)| *subject == Subject::Bytes)?;
+    Some(match bytes {
+        Outcome::Holds => words.t("value.yes"),
+        Outcome::NotChecked => words.t("verdict.not_checked"),
+        Outcome::Fails(_) => words.t("value.no"),
+    })
 }
 
 /// The newest openings of an original.

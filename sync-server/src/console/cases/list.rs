@@ -17,14 +17,17 @@ use crate::console::access::{Deed, log};
 use crate::console::accounts::Role;
 use crate::console::error::{PageError, url_escaped};
 use crate::console::figure::{DeadlineChart, StageBars, day_of, due_text};
+use crate::console::news::News;
 use crate::console::page::{Area, Page, html};
 use crate::console::visitor::Desk;
 use crate::console::words::Words;
-use crate::ledger::{LineKind, LineQuery, SearchWords};
+use crate::ledger::{LineKind, LineOrder, LineQuery, SearchWords};
 use crate::projection::{CaseSummary, DocumentLine, day_number};
 
 /// Lines of a CSV at most: what a spreadsheet opens.
 const CSV_MOST: u64 = 100_000;
+/// New arrivals that are counted at most: a page full.
+const NEWS: u64 = 50;
 
 /// A case in the list.
 struct Row {
@@ -105,6 +108,7 @@ struct ListPage {
     violations: Vec<Choice>,
     rows: Vec<Row>,
     total: u64,
+    news: News,
     /// No case at all: how cases arrive is said instead of an empty list.
     never: bool,
     /// Enterprises and documents that have the words too.
@@ -123,6 +127,10 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>
     desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
     let words = desk.words();
     let ledger = &app.server.ledger;
+    if desk.visitor.fragment {
+        return html(&news(&app, words, &asked, asked.since).await?);
+    }
+    let since = app.server.clock.now().wall_ms;
     let mut page = Page::of(&app, &desk, Area::Cases, words.t("console.nav.cases")).await?;
     page.query.clone_from(&asked.q);
     let today = day_of(words, app.server.clock.now().wall_ms);
@@ -166,6 +174,7 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>
             .map(|case| Row::new(words, &people, &packs, case, today))
             .collect(),
         total: found.total,
+        news: news_line(words, &asked, since, 0),
         never: chips.is_empty() && found.total == 0,
         others,
         stages: filters::stages(words, &asked),
@@ -183,6 +192,25 @@ pub async fn page(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>
         asked,
     };
     html(&shown)
+}
+
+/// How many of the cases under the filter something arrived for since a page was made.
+async fn news(app: &App, words: Words, asked: &Asked, since: u64) -> Result<News, PageError> {
+    let mut query = asked.query();
+    (query.order, query.skip, query.limit) = (LineOrder::Seen, 0, NEWS);
+    let found = app.server.ledger.lines(query).await?;
+    let newer = found
+        .lines
+        .iter()
+        .filter_map(|line| serde_json::from_slice::<CaseSummary>(&line.shown).ok())
+        .filter(|case| case.seen_ms > since);
+    Ok(news_line(words, asked, since, newer.count() as u64))
+}
+
+fn news_line(words: Words, asked: &Asked, since: u64, count: u64) -> News {
+    let list = asked.link("/console/cases", "page", "");
+    let joint = if list.contains('?') { '&' } else { '?' };
+    News::new(words, format!("{list}{joint}since={since}"), list, count)
 }
 
 /// `GET /console/cases.csv`: the same filter, every line.

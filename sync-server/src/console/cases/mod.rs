@@ -18,7 +18,7 @@ mod timeline;
 mod wording;
 
 pub use bar::{CaseBar, Tab};
-pub use deadlines::page as deadlines;
+pub use deadlines::{Judged, judged_items, page as deadlines};
 pub use documents::page as documents;
 pub use gallery::page as gallery;
 pub use item::page as item;
@@ -28,13 +28,16 @@ pub use records::page as records;
 pub use timeline::page as timeline;
 pub use wording::{Wording, cut};
 
-use fieldseal_proof::ids::CaseId;
+use std::collections::HashMap;
+
+use fieldseal_proof::ids::{CaseId, OpId};
 
 use super::accounts::Role;
 use super::error::PageError;
 use super::page::{Area, Page};
 use super::visitor::Desk;
 use crate::api::App;
+use crate::checks::{Held, held, sealed_items};
 use crate::projection::CaseFile;
 
 /// A case opened by somebody who may.
@@ -43,8 +46,38 @@ pub struct OpenCase {
     pub wording: Wording,
     pub page: Page,
     pub bar: CaseBar,
+    pub known: Known,
     /// Whoever reads may decide.
     pub decides: bool,
+}
+
+/// What is known of a case beyond its own records.
+pub struct Known {
+    /// What became of each ordered item, by every visit to the enterprise.
+    pub judged: Judged,
+    /// What checks of its sealed items came to.
+    pub checked: HashMap<OpId, Held>,
+}
+
+impl Known {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn of(app: &App, file: &CaseFile) -> Result<Self, PageError> {
+        let items: Vec<OpId> = sealed_items(file).into_iter().map(|(id, _)| id).collect();
+        Ok(Self {
+            judged: judged_items(app, file).await?,
+            checked: held(&*app.server.ledger, &items).await?,
+        })
+    }
+}
+
+/// From which work list a page of a case was opened.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct FromQueue {
+    queue: String,
 }
 
 /// Reads a case for one of its pages.
@@ -60,13 +93,15 @@ pub async fn open(app: &App, desk: &Desk, case: &str, tab: Tab) -> Result<OpenCa
     let words = desk.words();
     let wording = Wording::load(app, words).await?;
     let decides = desk.staff.account.role == Role::Supervisor;
-    let bar = CaseBar::new(app, &wording, &file, tab, decides);
+    let known = Known::of(app, &file).await?;
+    let bar = CaseBar::new(app, &wording, &file, &known, tab, decides);
     let title = format!("{} · {}", words.t(tab.word()), bar.name);
     let page = Page::of(app, desk, Area::Cases, title)
         .await?
         .crumb("/console/cases", words.t("console.nav.cases"));
     Ok(OpenCase {
         decides,
+        known,
         file,
         wording,
         page,

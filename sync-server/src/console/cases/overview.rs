@@ -14,7 +14,9 @@ use crate::console::accounts::Role;
 use crate::console::error::PageError;
 use crate::console::links;
 use crate::console::page::{Page, html};
+use crate::console::queue::Queue;
 use crate::console::visitor::Desk;
+use crate::console::work::{self, List};
 use crate::projection::Entry;
 
 /// How a step stands; only what needs somebody has a tone.
@@ -74,6 +76,7 @@ struct Latest {
 #[derive(Template)]
 #[template(path = "cases/overview.html")]
 struct OverviewPage {
+    queue: Option<Queue>,
     page: Page,
     bar: CaseBar,
     steps: Vec<Step>,
@@ -94,6 +97,9 @@ struct OverviewPage {
 #[derive(Deserialize)]
 pub struct After {
     done: Option<String>,
+    /// The work list that it was opened from.
+    #[serde(default)]
+    queue: String,
 }
 
 /// `GET /console/cases/{case}`
@@ -105,6 +111,13 @@ pub async fn page(
 ) -> Result<Response, PageError> {
     let opened = open(&app, &desk, &case, Tab::Overview).await?;
     let steps = steps(&opened);
+    let queue = match after.queue.as_str() {
+        "returns" if opened.decides => {
+            let here = work::returned_address(&opened.file.case.to_string());
+            work::queue(&app, opened.wording.words, List::Returns, &here).await?
+        }
+        _ => None,
+    };
     let OpenCase {
         file,
         wording,
@@ -166,6 +179,7 @@ pub async fn page(
     }
     let case = file.case.to_string();
     html(&OverviewPage {
+        queue,
         page,
         bar,
         steps,

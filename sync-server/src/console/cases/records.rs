@@ -14,11 +14,11 @@ use crate::console::accounts::Role;
 use crate::console::error::PageError;
 use crate::console::links;
 use crate::console::page::{Page, html};
-use crate::console::trust::{Basis, BasisCell};
+use crate::console::trust::{Basis, BasisCell, SignedBy};
 use crate::console::visitor::Desk;
 
 /// The parts of a record in the order in which an inspection makes them.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "inspection",
     "party",
     "credentials",
@@ -26,13 +26,14 @@ const PARTS: [&str; 8] = [
     "finding",
     "statement",
     "order",
+    "review",
     "note",
 ];
 
 /// A value that stands, or once stood.
 struct Value {
     text: String,
-    by: String,
+    by: Vec<SignedBy>,
     when: String,
     withheld: bool,
 }
@@ -235,27 +236,16 @@ impl<'a> Reader<'a> {
         let OpenCase { file, wording, .. } = self.opened;
         let decoded = bytes.and_then(|bytes| fieldseal_proof::cbor::decode(bytes).ok());
         let entry = by.first().and_then(|id| file.entry(id));
-        let signers: Vec<String> = by
-            .iter()
-            .flat_map(|id| file.state.attests(id))
-            .map(|attest| wording.officer(file, &attest.officer))
-            .collect();
         let device = entry.map(|entry| {
             let header = entry.operation.header();
             wording.signed_by(self.app, &header.device, &header.incarnation)
         });
-        let mut by: Vec<String> = device.into_iter().collect();
-        if !signers.is_empty() {
-            by.push(format!(
-                "{} {}",
-                wording.words.t("console.timeline.attested"),
-                signers.join(" ")
-            ));
-        }
+        let signers = by.iter().flat_map(|id| wording.attesters(self.app, file, id));
+        let by = device.into_iter().chain(signers).collect();
         Value {
             withheld: bytes.is_none(),
             text: decoded.map_or_else(String::new, |value| wording.value(file, path, &value)),
-            by: by.join(" · "),
+            by,
             when: entry.map_or_else(String::new, |entry| wording.words.minute(entry.received_ms)),
         }
     }
@@ -277,7 +267,7 @@ impl<'a> Reader<'a> {
 fn thing_of(path: &str) -> String {
     let segments: Vec<&str> = path.split('/').collect();
     let keep = match segments.as_slice() {
-        ["order", _, "item", _, ..] => 4,
+        ["order" | "review", _, "item", _, ..] => 4,
         ["inspection" | "party", ..] => 1,
         _ => 2,
     };

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use fieldseal_proof::ids::CaseId;
 use serde::Deserialize;
 
 use super::{CaseBar, OpenCase, Tab, open};
@@ -10,8 +11,9 @@ use crate::api::App;
 use crate::console::accounts::Role;
 use crate::console::error::{PageError, url_escaped};
 use crate::console::links;
+use crate::console::news::News;
 use crate::console::page::{Page, html};
-use crate::console::trust::short_bracket;
+use crate::console::trust::{SignedBy, short_bracket};
 use crate::console::visitor::Desk;
 use crate::projection::Entry;
 use crate::tlog::bracket;
@@ -28,6 +30,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "finding.record",
             "statement.record",
             "order.draft",
+            "order.review",
             "note.record",
             "credentials.show",
         ],
@@ -56,15 +59,17 @@ pub struct Asked {
     kind: String,
     order: String,
     page: usize,
+    /// How many operations the page stands on that asks what is new.
+    shown: Option<usize>,
 }
 
 struct Row {
     what: String,
     about: String,
     href: Option<String>,
-    by: String,
+    by: SignedBy,
     device: String,
-    officers: Vec<String>,
+    officers: Vec<SignedBy>,
     bracket: String,
     clock: String,
     leaf: u64,
@@ -87,6 +92,7 @@ struct Group {
 struct TimelinePage {
     page: Page,
     bar: CaseBar,
+    news: News,
     groups: Vec<Group>,
     rows: Vec<Row>,
     total: usize,
@@ -103,6 +109,9 @@ pub async fn page(
     Path(case): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
+    if let Some(shown) = asked.shown.filter(|_| desk.visitor.fragment) {
+        return news(&app, &desk, &case, shown).await;
+    }
     let opened = open(&app, &desk, &case, Tab::Timeline).await?;
     let chosen = GROUPS.iter().find(|(name, _)| *name == asked.kind);
     let oldest_first = asked.order == "oldest";
@@ -156,7 +165,9 @@ pub async fn page(
     };
     let groups = std::iter::once(all).chain(GROUPS.iter().map(group)).collect();
     let kind = chosen.map_or("", |(name, _)| name);
+    let shown = opened.file.entries.len();
     html(&TimelinePage {
+        news: News::new(words, format!("{base}?shown={shown}"), base.clone(), 0),
         groups,
         rows,
         total,
@@ -169,17 +180,22 @@ pub async fn page(
     })
 }
 
+/// The line that says how many operations came since a page was made.
+async fn news(app: &App, desk: &Desk, case: &str, shown: usize) -> Result<Response, PageError> {
+    desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
+    let case: CaseId = case.parse().map_err(|_| PageError::NotFound)?;
+    let now = app.server.ledger.operations_of(case).await?.len();
+    let base = format!("/console/cases/{case}/timeline");
+    let more = now.saturating_sub(shown) as u64;
+    html(&News::new(desk.words(), format!("{base}?shown={shown}"), base, more))
+}
+
 async fn row(app: &App, opened: &OpenCase, entry: &Entry, decides: bool) -> Result<Row, PageError> {
     let OpenCase { file, wording, .. } = opened;
     let header = entry.operation.header();
     let logged = entry.leaf < app.server.published.borrow().size;
     let sealed = bracket(&*app.server.ledger, header.anchor, entry.leaf).await?;
     let id = entry.id();
-    let officers = file
-        .state
-        .attests(&id)
-        .into_iter()
-        .map(|attest| wording.officer(file, &attest.officer));
     let case = file.case;
     let href = match entry.kind() {
         "evidence.seal" => {
@@ -208,7 +224,7 @@ async fn row(app: &App, opened: &OpenCase, entry: &Entry, decides: bool) -> Resu
         href,
         by: wording.signed_by(app, &header.device, &header.incarnation),
         device: wording.device(&header.device),
-        officers: officers.collect(),
+        officers: wording.attesters(app, file, &id),
         bracket: short_bracket(wording.words, &sealed, logged),
         clock: wording.words.moment(header.clock.wall_ms),
         leaf: entry.leaf,

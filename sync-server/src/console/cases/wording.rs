@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use fieldseal_core::catalogue::{Param, exists};
+use fieldseal_core::catalogue::exists;
+use fieldseal_core::domain::view::People;
 use fieldseal_core::pack::RulePack;
+use fieldseal_proof::attest::Attestation;
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{DeviceId, IncarnationId, ItemId, OfficerId, to_hex};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, ItemId, OfficerId, OpId, to_hex};
+use fieldseal_proof::key_log::{Custody, Purpose};
+use fieldseal_proof::operation::Operation;
 
 use crate::api::App;
+use crate::console::trust::SignedBy;
 use crate::console::words::Words;
 use crate::ledger::{LedgerError, space};
 use crate::projection::{CaseFile, Entry};
@@ -39,10 +44,22 @@ impl Wording {
             let label = value["label"].as_str().filter(|label| !label.is_empty())?;
             Some((id, label.to_owned()))
         };
-        Ok(Self {
-            words,
-            devices: rows.iter().filter_map(label).collect(),
-        })
+        let mut devices: BTreeMap<DeviceId, String> = rows.iter().filter_map(label).collect();
+        // The server's own devices never call over the wire: the key log says which they are.
+        for (_, key) in app.server.ingest.key_log().log.keys() {
+            let held = key.record.purpose == Purpose::Operation && key.record.custody == Custody::Server;
+            if let Some(subject) = key.subject.filter(|_| held) {
+                let code = if key.is_servers() {
+                    "device.server"
+                } else {
+                    "device.console_short"
+                };
+                devices
+                    .entry(DeviceId::from_bytes(subject))
+                    .or_insert_with(|| words.t(code));
+            }
+        }
+        Ok(Self { words, devices })
     }
 
     /// The tablet's label, or the beginning of its id.
@@ -53,31 +70,38 @@ impl Wording {
         }
     }
 
-    /// `由…的密钥签名`: the device's key, and how it is kept.
-    pub fn signed_by(&self, app: &App, device: &DeviceId, incarnation: &IncarnationId) -> String {
+    /// The device's key of an operation, and how it is kept.
+    pub fn signed_by(&self, app: &App, device: &DeviceId, incarnation: &IncarnationId) -> SignedBy {
         let keys = app.server.ingest.key_log();
         let custody = keys
             .log
             .operation_key(device, incarnation)
-            .map_or("unknown", |key| key.record.custody.as_str());
-        self.words.all(
-            "trust.signed_by_device",
-            &[
-                ("device", Param::text(self.device(device))),
-                (
-                    "custody",
-                    Param::text(self.words.t(&format!("trust.custody.{custody}"))),
-                ),
-            ],
-        )
+            .map(|key| key.record.custody);
+        SignedBy::device(self.words, &self.device(device), custody)
+    }
+
+    /// The person's key of an attestation, the device it was used on, and how the key is kept.
+    pub fn attested_by(&self, app: &App, people: &People, attest: &Operation) -> Option<SignedBy> {
+        let attestation = Attestation::read(attest.body()?).ok()?;
+        let keys = app.server.ingest.key_log();
+        let custody = keys.log.key(&attestation.key).map(|key| key.record.custody);
+        let name = name_of(people, &attestation.officer);
+        let device = self.device(&attest.header().device);
+        Some(SignedBy::person(self.words, &name, &device, custody))
+    }
+
+    /// Everybody whose key attested an operation of a case.
+    pub fn attesters(&self, app: &App, file: &CaseFile, id: &OpId) -> Vec<SignedBy> {
+        let attests = file.state.attests(id);
+        let entries = attests.iter().filter_map(|attest| file.entry(&attest.id));
+        entries
+            .filter_map(|entry| self.attested_by(app, &file.people, &entry.operation))
+            .collect()
     }
 
     /// The officer's name, or the beginning of the id.
     pub fn officer(&self, file: &CaseFile, id: &OfficerId) -> String {
-        match file.people.get(id) {
-            Some(person) if !person.name.is_empty() => person.name.clone(),
-            _ => id.to_string().chars().take(8).collect(),
-        }
+        name_of(&file.people, id)
     }
 
     /// What an operation is.
@@ -123,6 +147,7 @@ impl Wording {
             }
             "disposition" => join([of_pack("disposition/state"), of_pack("disposition/reason")]),
             "inspection.assign" | "inspection.begin" => join([text("inspection/title"), text("party/name")]),
+            "order.review" => join([of_pack("/result"), text("/note")]),
             "credentials.show" => join([text("/shown_to")]),
             "statement.record" => join([text("/person"), text("/line")]),
             _ => join([text("/text"), text("/line")]),
@@ -154,6 +179,11 @@ impl Wording {
     pub fn value(&self, file: &CaseFile, path: &str, value: &Value) -> String {
         let last = path.rsplit('/').next().unwrap_or(path);
         match value {
+            Value::Text(text)
+                if path.starts_with("review/") && last == "result" && exists(&format!("review.{text}")) =>
+            {
+                self.words.t(&format!("review.{text}"))
+            }
             Value::Text(text) => self.coded(file, last, text),
             Value::Bytes(bytes) => match <[u8; 16]>::try_from(bytes.as_slice()) {
                 Ok(id) if matches!(last, "officer" | "officers") => self.officer(file, &OfficerId::from_bytes(id)),
@@ -205,6 +235,13 @@ impl Wording {
         } else {
             text.to_owned()
         }
+    }
+}
+
+fn name_of(people: &People, id: &OfficerId) -> String {
+    match people.get(id) {
+        Some(person) if !person.name.is_empty() => person.name.clone(),
+        _ => id.to_string().chars().take(8).collect(),
     }
 }
 

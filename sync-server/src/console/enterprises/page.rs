@@ -4,13 +4,14 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use fieldseal_core::domain::CreditCode;
+use fieldseal_core::domain::view::OrderItemView;
 use fieldseal_proof::ids::{CaseId, EnterpriseId, OpId};
 use serde::Deserialize;
 
 use super::registry;
 use crate::api::App;
 use crate::console::accounts::Role;
-use crate::console::cases::cut;
+use crate::console::cases::{cut, judged_items};
 use crate::console::error::PageError;
 use crate::console::figure::{day_of, due_text};
 use crate::console::links;
@@ -61,6 +62,7 @@ struct EnterprisePage {
     same_as: Option<String>,
     joined: Vec<String>,
     hazards: Vec<Hazard>,
+    settled: usize,
     cases: Vec<CaseRow>,
     case_total: u64,
     duplicates: Vec<Duplicate>,
@@ -104,9 +106,15 @@ pub async fn page(
                 .filter_map(|line| serde_json::from_slice::<CaseSummary>(&line.shown).ok()),
         );
     }
-    let mut hazards = Vec::new();
-    for case in summaries.iter().filter(|case| case.findings > 0).take(10) {
-        hazards.extend(hazards_of(&app, words, case, today).await?);
+    let (mut hazards, mut settled) = (Vec::new(), 0);
+    for case in summaries
+        .iter()
+        .filter(|case| case.findings + case.ordered > 0)
+        .take(10)
+    {
+        let (open, done) = hazards_of(&app, words, case, today).await?;
+        hazards.extend(open);
+        settled += done;
     }
     hazards.sort_by_key(|(due, _)| due.unwrap_or(i32::MAX));
     let may_join = desk.staff.account.role == Role::Supervisor;
@@ -146,6 +154,7 @@ pub async fn page(
         hazards: hazards.into_iter().map(|(_, hazard)| hazard).collect(),
         cases: summaries.into_iter().map(|case| case_row(words, case, today)).collect(),
         case_total,
+        settled,
         duplicates,
         done: after.done.filter(|id| id.parse::<OpId>().is_ok()),
         assign: may_join.then(|| links::assign(&id.to_string())),
@@ -171,19 +180,21 @@ fn case_row(words: crate::console::words::Words, case: CaseSummary, today: i32) 
     }
 }
 
-/// The items of a case's orders; a finding that no order names stands by itself.
+/// The items of a case's orders of which something is left to do, a finding that no order names by itself, and how many items
+/// are settled.
 async fn hazards_of(
     app: &App,
     words: crate::console::words::Words,
     case: &CaseSummary,
     today: i32,
-) -> Result<Vec<(Option<i32>, Hazard)>, PageError> {
+) -> Result<(Vec<(Option<i32>, Hazard)>, usize), PageError> {
     let Ok(id) = case.case.parse::<CaseId>() else {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     };
     let Some(file) = CaseFile::load(&app.server.ingest, &app.shelves.packs, id).await? else {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     };
+    let judged = judged_items(app, &file).await?;
     let view = &file.view.view;
     let grade = |id: &Option<String>| {
         let id = id.as_ref()?;
@@ -191,8 +202,11 @@ async fn hazards_of(
         Some(known.map_or_else(|| id.clone(), |grade| grade.name.text(words.lang).to_owned()))
     };
     let ordered = view.orders.iter().flat_map(|order| &order.items);
+    let open = |item: &&OrderItemView| judged.get(&item.item).is_none_or(|known| !known.is_fulfilled());
+    let settled = ordered.clone().count() - ordered.clone().filter(open).count();
     let mut hazards: Vec<(Option<i32>, Hazard)> = ordered
         .clone()
+        .filter(open)
         .map(|item| {
             let due = item.due.as_deref().and_then(day_number);
             let hazard = Hazard {
@@ -221,5 +235,5 @@ async fn hazards_of(
                 (None, hazard)
             }),
     );
-    Ok(hazards)
+    Ok((hazards, settled))
 }

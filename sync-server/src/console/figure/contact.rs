@@ -20,6 +20,8 @@ pub struct ContactStrip {
     /// Makes the pattern's id its own on the page.
     number: usize,
     sentence: String,
+    /// What the strip is.
+    title: String,
 }
 
 impl HtmlSafe for ContactStrip {}
@@ -44,6 +46,7 @@ impl ContactStrip {
             silent: silence > SILENT_MS,
             number,
             sentence,
+            title: words.t("device.strip"),
         }
     }
 

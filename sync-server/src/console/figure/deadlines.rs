@@ -26,6 +26,8 @@ struct Bar {
 pub struct DeadlineChart {
     words: Words,
     bars: Vec<Bar>,
+    /// The number on each mark, column by column; nothing where there is none.
+    marks: Vec<Option<u64>>,
     width: u64,
     overdue: u64,
     coming: u64,
@@ -68,8 +70,18 @@ impl DeadlineChart {
             near.iter()
                 .map(|(day, n)| bar((day - today + 2).unsigned_abs().into(), *n, false)),
         );
+        let mut marks = vec![None; DAYS as usize + 2];
+        if let Some(first) = marks.first_mut() {
+            *first = Some(counts.overdue).filter(|n| *n > 0);
+        }
+        for (day, n) in &near {
+            if let Some(mark) = marks.get_mut((day - today + 2).unsigned_abs() as usize) {
+                *mark = Some(*n);
+            }
+        }
         Self {
             words,
+            marks,
             bars,
             width: (DAYS as u64 + 2) * COLUMN,
             overdue: counts.overdue,

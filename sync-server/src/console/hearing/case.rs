@@ -7,8 +7,10 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use fieldseal_core::catalogue::Param;
+use fieldseal_core::domain::{CustodyEvent, CustodyKind, Kind, Line, Paragraph, Refusal};
+use fieldseal_core::random::uuid;
 use fieldseal_proof::bundle::Report;
-use fieldseal_proof::ids::CaseId;
+use fieldseal_proof::ids::{CaseId, EvidenceId, ItemId};
 use fieldseal_proof::key_log::Purpose;
 use serde::Deserialize;
 
@@ -18,10 +20,15 @@ use crate::console::accounts::Role;
 use crate::console::error::PageError;
 use crate::console::page::{Area, Page, html};
 use crate::console::trust::{NotProven, VerdictPanel};
-use crate::console::visitor::Desk;
+use crate::console::visitor::{Desk, Staff};
 use crate::console::words::Words;
 use crate::hearing::{Done, Job, State as JobState};
+use crate::ingest::OwnOperation;
+use crate::ledger::Commit;
 use crate::projection::CaseFile;
+
+/// Most pieces of evidence in one event.
+const PIECES: usize = 1_000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -32,12 +39,13 @@ pub struct Asked {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wish {
-    /// Confirms that files which have not arrived will be missing.
-    without: String,
+    /// Why the export does not wait for files that have not arrived.
+    reason: String,
 }
 
 /// A file that is still on a tablet.
 struct Missing {
+    evidence: EvidenceId,
     title: String,
     href: String,
     size: String,
@@ -49,6 +57,12 @@ struct Row {
     conclusion: String,
     basis: String,
     check: String,
+}
+
+/// What is wrong with the wish, and what was written.
+struct Problem {
+    sentence: String,
+    reason: String,
 }
 
 /// How an export stands, for the page and for the fragment that is asked for again and again.
@@ -84,6 +98,9 @@ struct CasePage {
     action: String,
     here: String,
     missing: Vec<Missing>,
+    /// Why it does not wait for them, as it was written.
+    reason: String,
+    problem: Option<String>,
     conflicts: usize,
     quarantined: usize,
     frozen: bool,
@@ -102,8 +119,18 @@ pub async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
     desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
-    let words = desk.words();
     let case: CaseId = case.parse().map_err(|_| PageError::NotFound)?;
+    shown(&app, &desk, case, &asked, None).await
+}
+
+async fn shown(
+    app: &App,
+    desk: &Desk,
+    case: CaseId,
+    asked: &Asked,
+    problem: Option<Problem>,
+) -> Result<Response, PageError> {
+    let words = desk.words();
     let file = CaseFile::load(&app.server.ingest, &app.shelves.packs, case)
         .await?
         .ok_or(PageError::NotFound)?;
@@ -118,29 +145,17 @@ pub async fn page(
             .map(|job| (name.to_owned(), job)),
     };
     let view = &file.view.view;
-    let mut missing = Vec::new();
-    for item in &view.evidence {
-        let arrived = match &item.sha256 {
-            Some(sha256) => app.server.uploads.blob(sha256.as_bytes()).await?.is_some(),
-            None => false,
-        };
-        if !arrived {
-            missing.push(Missing {
-                title: item.title.clone().unwrap_or_else(|| item.evidence.to_string()),
-                href: format!("/console/cases/{case}/evidence/{}", item.evidence),
-                size: words.all("evidence.size", &[("bytes", Param::Bytes(item.size.unwrap_or(0)))]),
-            });
-        }
-    }
+    let missing = missing(app, words, &file).await?;
     let name = view
         .party
         .name
         .clone()
         .unwrap_or_else(|| words.t("console.case.no_party"));
     let title = format!("{} · {name}", words.t("console.nav.hearing"));
-    let page = Page::of(&app, &desk, Area::Hearing, title)
+    let mut page = Page::of(app, desk, Area::Hearing, title)
         .await?
         .crumb("/console/hearing", words.t("console.nav.hearing"));
+    page.error = problem.is_some();
     let here = match &job {
         Some((name, _)) => format!("/console/hearing/{case}?job={name}"),
         None => format!("/console/hearing/{case}"),
@@ -153,8 +168,8 @@ pub async fn page(
     let undecided = view.clashes.len();
     let shown = CasePage {
         progress: job.as_ref().map(|(_, job)| progress(words, job)),
-        result: done.map(|(name, done)| result(&app, words, case, &name, &done)),
-        trust: trust(&app, words),
+        result: done.map(|(name, done)| result(app, words, case, &name, &done)),
+        trust: trust(app, words),
         not_proven: NotProven::new(words, false),
         case_href: format!("/console/cases/{case}"),
         action: format!("/console/hearing/{case}"),
@@ -162,6 +177,11 @@ pub async fn page(
         quarantined: view.quarantined.len(),
         frozen: !view.freezes.is_empty(),
         freeze: (decides && view.freezes.is_empty()).then(|| crate::console::links::freeze(&case)),
+        reason: problem
+            .as_ref()
+            .map(|problem| problem.reason.clone())
+            .unwrap_or_default(),
+        problem: problem.map(|problem| problem.sentence),
         missing,
         page,
         name,
@@ -186,17 +206,93 @@ pub async fn begin(
     State(app): State<App>,
     desk: Desk,
     Path(case): Path<String>,
-    Form(_): Form<Wish>,
+    Form(wish): Form<Wish>,
 ) -> Result<Response, PageError> {
     desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
     let case: CaseId = case.parse().map_err(|_| PageError::NotFound)?;
-    if app.server.ledger.streams_of(case).await?.is_empty() {
-        return Err(PageError::NotFound);
+    let file = CaseFile::load(&app.server.ingest, &app.shelves.packs, case)
+        .await?
+        .ok_or(PageError::NotFound)?;
+    let missing = missing(&app, desk.words(), &file).await?;
+    if !missing.is_empty() {
+        let pieces = missing.iter().map(|one| one.evidence).collect();
+        if let Err(refusal) = without(&app, &desk.staff, case, pieces, &wish.reason).await? {
+            let problem = Problem {
+                sentence: refusal.message.text(desk.words().lang),
+                reason: wish.reason,
+            };
+            let page = shown(&app, &desk, case, &Asked::default(), Some(problem)).await?;
+            return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
     }
     log(&app, &desk.staff, Deed::Exported, case.to_string()).await?;
     let begun = app.shelves.exports.begin(&app.server, case, desk.staff.who());
     let name = begun.map_err(|e| PageError::internal(&e))?;
     Ok(Redirect::to(&format!("/console/hearing/{case}?job={name}")).into_response())
+}
+
+/// The evidence whose bytes have not arrived.
+async fn missing(app: &App, words: Words, file: &CaseFile) -> Result<Vec<Missing>, PageError> {
+    let mut missing = Vec::new();
+    for item in &file.view.view.evidence {
+        let arrived = match &item.sha256 {
+            Some(sha256) => app.server.uploads.blob(sha256.as_bytes()).await?.is_some(),
+            None => false,
+        };
+        if !arrived {
+            missing.push(Missing {
+                evidence: item.evidence,
+                title: item.title.clone().unwrap_or_else(|| item.evidence.to_string()),
+                href: format!("/console/cases/{}/evidence/{}", file.case, item.evidence),
+                size: words.all("evidence.size", &[("bytes", Param::Bytes(item.size.unwrap_or(0)))]),
+            });
+        }
+    }
+    Ok(missing)
+}
+
+/// Signs into the case that an export does not wait for these files, who decided that and why. It comes before the export, so
+/// that the bundle holds it.
+async fn without(
+    app: &App,
+    staff: &Staff,
+    case: CaseId,
+    evidence: Vec<EvidenceId>,
+    reason: &str,
+) -> Result<Result<(), Refusal>, PageError> {
+    let note = match Paragraph::parse("reason", reason) {
+        Ok(note) => note,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let by = match Line::parse("by", &staff.who()) {
+        Ok(by) => by,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut events = Vec::new();
+    for pieces in evidence.chunks(PIECES) {
+        let id = uuid(&*app.server.random).map_err(|e| PageError::internal(&e))?;
+        let event = CustodyEvent {
+            id: ItemId::from_bytes(id),
+            evidence: pieces.to_vec(),
+            event: CustodyKind::Missing,
+            by: by.clone(),
+            note: Some(note.clone()),
+        };
+        let act = match event.act() {
+            Ok(act) => act,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        events.push(OwnOperation {
+            kind: Kind::CustodyEvent.as_str(),
+            case: Some(case),
+            inspection: None,
+            supersedes: Vec::new(),
+            fields: act.into_parts().1,
+            audience: None,
+        });
+    }
+    app.server.ingest.author(events, Commit::default()).await?;
+    Ok(Ok(()))
 }
 
 fn progress(words: Words, job: &Job) -> Progress {

@@ -3,6 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::SignedBy;
 use crate::console::words::Words;
 
 /// The bases in their fixed order, weakest first; `NotChecked` stands apart.
@@ -42,13 +43,13 @@ impl Basis {
 /// A basis in a table, with who stands behind it.
 #[derive(Debug, Clone, Template)]
 #[template(
-    source = "<span class=\"basis{% if claim %} claim{% endif %}\">{{ word }}</span>{% if !who.is_empty() %} <bdi class=\"meta\">{{ who }}</bdi>{% endif %}",
+    source = "<span class=\"basis{% if claim %} claim{% endif %}\">{{ word }}</span>{% if let Some(who) = who %} <span class=\"meta\">{{ who }}</span>{% endif %}",
     ext = "html"
 )]
 pub struct BasisCell {
     claim: bool,
     word: String,
-    who: String,
+    who: Option<SignedBy>,
 }
 
 impl HtmlSafe for BasisCell {}
@@ -58,14 +59,14 @@ impl BasisCell {
         Self {
             claim: basis == Basis::Claim,
             word: words.t(basis.code()),
-            who: String::new(),
+            who: None,
         }
     }
 
     /// With the key that signed: `由李某的密钥（平板 A3，软件保管）签名`, never "signed by Li".
-    pub fn signed_by(words: Words, basis: Basis, who: String) -> Self {
+    pub fn signed_by(words: Words, basis: Basis, who: SignedBy) -> Self {
         Self {
-            who,
+            who: Some(who),
             ..Self::new(words, basis)
         }
     }

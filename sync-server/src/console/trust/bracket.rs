@@ -63,7 +63,7 @@ impl BracketFigure {
         Self {
             id: id.into(),
             title: words.t("bracket.title"),
-            sentence: bracket_sentence(words.lang, bracket, logged, moment),
+            sentence: bracket_sentence(words.lang, bracket, logged, &[], moment),
             clock: clock_ms.map(|clock| clock_sentence(words.lang, clock, bracket, moment)),
             meaning: words.t("bracket.meaning"),
             left: End::of(bracket.not_before.map(|bound| bound.basis)),

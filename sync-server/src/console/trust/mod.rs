@@ -8,6 +8,7 @@ mod bracket;
 mod limits;
 mod receipts;
 mod shape;
+mod signed;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -18,5 +19,6 @@ pub use bracket::{BracketFigure, short as short_bracket};
 pub use limits::NotProven;
 pub use receipts::{Receipt, ReceiptList};
 pub use shape::Shape;
+pub use signed::SignedBy;
 pub use tag::AcquisitionTag;
 pub use verdict::{Checked, Judgement, VerdictPanel, VerdictTag};

@@ -76,7 +76,7 @@ fn cases() -> Vec<Case> {
             ["已见证", "WITNESSED"],
             "WITNESSED",
             [
-                "同上，且另有 2 家独立机构（甲所, 乙院）联署该日志。",
+                "同上，且另有 2 家独立机构（甲所、乙院）联署该日志。",
                 "As above, and 2 independent organisations (甲所, 乙院) cosigned the log.",
             ],
             "full-circle",
@@ -191,12 +191,16 @@ fn every_form_of_the_bracket_has_its_words() {
         Some(Bound {
             unix_ms: 1_772_413_204_000,
             basis,
+            tree: 12_345,
+            who: None,
         })
     };
     let high = |basis| {
         Some(Bound {
             unix_ms: 1_773_049_290_000,
             basis,
+            tree: 12_345,
+            who: None,
         })
     };
     let bracket = |not_before, not_after| TimeBracket { not_before, not_after };
@@ -271,6 +275,8 @@ fn the_tablets_clock_is_a_claim_beside_the_bracket() {
         Some(Bound {
             unix_ms,
             basis: TimeBasis::Claimed,
+            tree: 12_345,
+            who: None,
         })
     };
     let bracket = TimeBracket {

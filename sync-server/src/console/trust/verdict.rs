@@ -118,6 +118,8 @@ pub struct VerdictPanel {
     time: Option<String>,
     checked: Vec<Checked>,
     same_operator: Vec<String>,
+    /// How many signatures are by keys that the server holds, and whether there is one.
+    server_held: Option<(String, bool)>,
     by_server: bool,
 }
 
@@ -137,7 +139,17 @@ impl VerdictPanel {
             time: None,
             checked,
             same_operator: Vec::new(),
+            server_held: None,
             by_server: true,
+        }
+    }
+
+    /// With how many of the signatures that were checked are by keys of the server.
+    #[must_use]
+    pub fn held_by_server(self, held: trust::ServerHeld) -> Self {
+        Self {
+            server_held: Some(held_line(self.words, held)),
+            ..self
         }
     }
 
@@ -150,11 +162,16 @@ impl VerdictPanel {
             holds: false,
         });
         Self {
-            time: Some(trust::time_proof(words.lang, report.time)),
+            time: Some(trust::time_proof(words.lang, report)),
             same_operator: report.same_operator_witnesses.clone(),
+            server_held: Some(held_line(words, trust::ServerHeld::of(report))),
             ..Self::by_server(words, &judgement, findings.collect())
         }
     }
+}
+
+fn held_line(words: Words, held: trust::ServerHeld) -> (String, bool) {
+    (held.sentence(words.lang), held.any())
 }
 
 /// A verdict in one line: in lists, tiles and the identity bar.

@@ -87,6 +87,7 @@ pub(super) fn find(c: &Connection, query: &LineQuery) -> Read<LinePage> {
     let order = match query.order {
         LineOrder::Due => "l.due, l.seen_ms DESC, l.number",
         LineOrder::Seen => "l.seen_ms DESC, l.number",
+        LineOrder::Oldest => "l.seen_ms, l.number",
     };
     let page = format!("SELECT l.number FROM {from} WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?");
     let mut paged = values;

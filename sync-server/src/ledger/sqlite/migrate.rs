@@ -16,6 +16,7 @@ pub(super) const STEPS: &[(&str, &str)] = &[
         "0003_search",
         include_str!("../../../migrations/sqlite/0003_search.sql"),
     ),
+    ("0004_work", include_str!("../../../migrations/sqlite/0004_work.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -244,6 +244,9 @@ impl LedgerStore for SqliteLedger {
     fn fields(&self, scope: [u8; 16], prefix: String) -> Answer<'_, Vec<FieldRow>> {
         self.read(move |c| read::fields(c, scope, &prefix))
     }
+    fn undecided(&self, skip: u64, limit: u64) -> Answer<'_, (u64, Vec<FieldRow>)> {
+        self.read(move |c| read::undecided(c, skip, limit))
+    }
     fn memberships(&self, subjects: Vec<[u8; 16]>) -> Answer<'_, Vec<MemberRow>> {
         self.read(move |c| read::memberships(c, &subjects))
     }

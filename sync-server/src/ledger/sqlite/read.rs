@@ -348,6 +348,34 @@ pub(super) fn fields(c: &Connection, scope: [u8; 16], prefix: &str) -> Read<Vec<
         .collect()
 }
 
+pub(super) fn undecided(c: &Connection, skip: u64, limit: u64) -> Read<(u64, Vec<FieldRow>)> {
+    // The condition is written as in the partial index, which is how the index is found.
+    const FROM: &str = "FROM field f CROSS JOIN line l ON l.kind = 1 AND l.id = f.scope \
+                        WHERE f.outcome IN ('conflict', 'contradiction')";
+    let total = c
+        .prepare_cached(&format!("SELECT count(*) {FROM}"))?
+        .query_row([], |row| uint(row, 0))?;
+    let page = format!(
+        "SELECT f.scope, f.path, f.class, f.outcome, f.provisional, f.held {FROM} \
+         ORDER BY f.outcome = 'contradiction' DESC, l.due, l.seen_ms, f.scope, f.path LIMIT ?1 OFFSET ?2"
+    );
+    let most = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let rows = c
+        .prepare_cached(&page)?
+        .query_map(params![most(limit), most(skip)], |row| {
+            Ok(FieldRow {
+                scope: fixed(row, 0)?,
+                path: row.get(1)?,
+                class: row.get(2)?,
+                outcome: row.get(3)?,
+                provisional: row.get(4)?,
+                held: row.get(5)?,
+            })
+        })?
+        .collect::<Read<_>>()?;
+    Ok((total, rows))
+}
+
 pub(super) fn memberships(c: &Connection, subjects: &[[u8; 16]]) -> Read<Vec<MemberRow>> {
     let mut statement =
         c.prepare_cached("SELECT subject, scope, since FROM member WHERE subject = ?1 ORDER BY since")?;

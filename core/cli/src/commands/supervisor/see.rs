@@ -102,7 +102,7 @@ pub fn show(desk: &Desk<'_>, case: &str) -> Result<Outcome, Failure> {
         let custody = shell.say("保管记录", "custody events");
         outcome = outcome
             .line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()))
-            .line(format!("    {}", verdict::bracket_text(shell, &sealed)))
+            .line(format!("    {}", verdict::bracket_text(shell, &sealed, &[])))
             .line(format!("    {custody}  {}", evidence.custody.len()));
         if let Some(clock) = evidence.claimed_ms {
             outcome = outcome.line(format!("    {}", verdict::clock_text(shell, clock, &sealed)));

@@ -1,12 +1,12 @@
 //! What this server can check of one sealed item by itself, step by step. It is the server's own word: a hearing uses the bundle.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod follow;
+mod held;
 
 use fieldseal_proof::attest::{Attestation, KIND as ATTEST, Place};
 use fieldseal_proof::bundle::Verdict;
 use fieldseal_proof::checkpoint::Checkpoint;
-use fieldseal_proof::ids::{KeyId, OpId};
+use fieldseal_proof::ids::KeyId;
 use fieldseal_proof::merkle::{leaf_hash, prove_inclusion, verify_inclusion};
 use fieldseal_proof::note::{SignedNote, VerifierKey};
 use fieldseal_proof::operation::Operation;
@@ -18,10 +18,11 @@ use crate::ledger::blob::{BlobError, Stored, open_range};
 use crate::projection::Entry;
 use crate::server::Server;
 
+pub use follow::{follow, sealed_items};
+pub use held::{Held, check_sealed, held};
+
 /// Files up to this size are hashed when a page asks; larger ones only when a person does.
 pub const HASHED_AT_ONCE: u64 = 32 << 20;
-/// Items whose outcome is remembered.
-const REMEMBERED: usize = 20_000;
 
 /// What came of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,30 +203,4 @@ async fn compare(server: &Server, bytes: &Bytes, hash_all: bool) -> Result<Outco
             }
         }
     })
-}
-
-/// What was checked since the server started: a list shows it beside the item, with when.
-#[derive(Default)]
-pub struct CheckedItems {
-    known: Mutex<HashMap<OpId, (Verdict, u64)>>,
-}
-
-impl CheckedItems {
-    /// Keeps an outcome.
-    pub fn keep(&self, id: OpId, verdict: Verdict, at_ms: u64) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(id, (verdict, at_ms));
-    }
-
-    /// What is known of an operation, and since when.
-    pub fn of(&self, id: &OpId) -> Option<(Verdict, u64)> {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .copied()
-    }
 }

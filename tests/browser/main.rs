@@ -8,6 +8,7 @@
     reason = "a harness reports a broken set-up by panicking, as the shared one does"
 )]
 
+mod judgements;
 mod town;
 
 use std::env;
@@ -39,10 +40,21 @@ fn main() -> ExitCode {
         }
     }
     let folder = workspace_root().join("tests/browser");
-    let town = Town::found();
+    let drawn = tempfile::tempdir().expect("a folder can be made");
+    let film = drawn.path().join("film.webm");
+    let (modules, chromium) = (modules(), chromium());
+    let draws = Command::new("node")
+        .arg(folder.join("film.mjs"))
+        .arg(&modules)
+        .arg(&chromium)
+        .arg(&film)
+        .status();
+    assert!(draws.expect("node can be started").success(), "no film was made");
+    let town = Town::found(&film);
     let mut about = town.about();
-    about["modules"] = json!(modules());
-    about["chromium"] = json!(chromium());
+    about["modules"] = json!(modules);
+    about["chromium"] = json!(chromium);
+    about["judgements"] = judgements::pages();
     if let Some(pictures) = &pictures {
         fs::create_dir_all(pictures).expect("the folder for pictures can be made");
         about["pictures"] = json!(fs::canonicalize(pictures).expect("the folder is there"));

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { Site, crawl, pattern, routes } from './site.mjs';
+import { states } from './states.mjs';
 
 const [townFile, ...only] = process.argv.slice(2);
 const town = JSON.parse(fs.readFileSync(townFile, 'utf8'));
@@ -12,7 +13,7 @@ const require = createRequire(path.join(town.modules, 'node_modules/'));
 const { chromium } = require('playwright-core');
 const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-const CHECKS = ['routes', 'paint', 'weight', 'axe', 'reflow', 'scripts-off', 'words', 'hostile', 'honesty', 'print', 'colours', 'race', 'keyboard', 'quiet'];
+const CHECKS = ['routes', 'paint', 'live', 'weight', 'axe', 'reflow', 'scripts-off', 'words', 'hostile', 'honesty', 'figures', 'played', 'print', 'colours', 'keys', 'race', 'keyboard', 'quiet'];
 const begun = Date.now();
 let failed = 0, passed = 0, skipped = 0;
 
@@ -46,10 +47,16 @@ try {
     found.pages.push(...pages);
     found.files.push(...files);
   }
-  // A page that two roles see alike is looked at once, by the first of them.
+  // What no link leads to: confirm pages, answers to forms, errors, what is shown once.
+  const prepared = await states(site, town, found.pages);
+  found.files.push(...prepared.files);
+  // A page is looked at once for each role that finds it: roles see different parts of one address.
   const first = new Map();
-  for (const one of found.pages) if (!first.has(one.path)) first.set(one.path, one);
-  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, files: found.files, anchors: new Set(found.anchors) };
+  for (const one of [...found.pages, ...prepared.pages]) {
+    const key = `${one.who} ${one.path} ${one.state ?? ''}`;
+    if (!first.has(key)) first.set(key, { ...one, name: [one.path, one.state, one.who].filter(Boolean).join(' · ') });
+  }
+  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, prepared, files: found.files, anchors: new Set(found.anchors) };
   console.log(`${given.pages.length} pages of ${patterns.length} routes, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   for (const name of CHECKS) {
     if (only.length && !only.includes(name)) continue;

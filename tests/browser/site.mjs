@@ -25,6 +25,9 @@ export class Site {
     this.browser = browser;
     this.town = town;
     this.origin = new URL(town.url).origin;
+    /** The language of each context, and the pages on which an answer is replaced by one that was kept. */
+    this.languages = new WeakMap();
+    this.routed = new WeakSet();
     /** Requests elsewhere, console errors, reports: collected over the whole run, looked at in the end. */
     this.trouble = [];
     /** Statuses that a check expects, by URL: those are no trouble. */
@@ -44,6 +47,7 @@ export class Site {
       ...rest,
     });
     context.setDefaultTimeout(20_000);
+    this.languages.set(context, lang);
     if (scripts) await context.addInitScript(WATCH);
     context.on('request', (request) => {
       const url = request.url();
@@ -52,7 +56,9 @@ export class Site {
     context.on('weberror', (error) => this.trouble.push(`script error: ${error.error()}`));
     context.on('console', (message) => {
       const where = message.location().url || '';
-      if (message.type() !== 'error' || [...this.expected].some((part) => where.includes(part))) return;
+      // A page that is refused on purpose is no error; whatever else it says there is.
+      const refused = /Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
+      if (message.type() !== 'error' || (refused && [...this.expected].some((part) => where.includes(part)))) return;
       this.trouble.push(`console error on ${where}: ${message.text()}`);
     });
     return context;
@@ -78,12 +84,54 @@ export class Site {
     return path.startsWith('http') ? path : this.origin + path;
   }
 
-  /** Opens a page; it must answer with `status`. */
-  async open(page, path, status = 200) {
-    const answer = await page.goto(this.at(path), { waitUntil: 'load' });
+  /**
+   * Opens a page, by its address or as the crawl and `states.mjs` describe it; it must answer with `status`, or with any where that
+   * is null. Some pages are the answer to a form (`form`), some were kept as the server sent them (`kept`), for they pass by.
+   */
+  async open(page, one, status = 200) {
+    await this.approach(page, one);
+    return this.arrive(page, one, status);
+  }
+
+  /** Goes where the way to a page begins; what is measured begins afterwards. */
+  async approach(page, one) {
+    if (one.form) await page.goto(this.at(one.form.at ?? one.path), { waitUntil: 'load' });
+    if (this.routed.delete(page)) await page.unrouteAll();
+    const kept = one.kept?.[this.languages.get(page.context())];
+    if (!kept) return;
+    this.routed.add(page);
+    const { fragment, ...whole } = kept;
+    const swaps = (route) => route.request().headers()['hx-request'] !== undefined;
+    await page.route((url) => url.pathname + url.search === one.path || (fragment && fragment.includes(`hx-get="${url.pathname + url.search}"`)),
+      (route) => route.fulfill(fragment && swaps(route) ? { ...whole, body: fragment } : whole));
+  }
+
+  async arrive(page, one, status = 200) {
+    const path = one.path ?? one;
+    const answer = one.form ? await send(page, one.form) : await page.goto(this.at(path), { waitUntil: 'load' });
     if (status && answer.status() !== status) throw new Error(`${path} answered ${answer.status()}`);
     return answer;
   }
+}
+
+/** Sends a form as its page would, whatever its page requires; gives the answer that is shown in the end. */
+async function send(page, { action, fields }) {
+  const values = typeof fields === 'function' ? fields() : fields;
+  const [answer] = await Promise.all([
+    page.waitForNavigation({ waitUntil: 'load' }),
+    page.evaluate(([action, values]) => {
+      const form = document.createElement('form');
+      Object.assign(form, { method: 'post', action });
+      for (const [name, value] of values) {
+        const input = document.createElement('input');
+        Object.assign(input, { type: 'hidden', name, value });
+        form.append(input);
+      }
+      document.body.append(form);
+      form.submit();
+    }, [action, values]),
+  ]);
+  return answer;
 }
 
 /**
@@ -95,6 +143,7 @@ export async function walk(site, pages, look, { options = {}, desk = () => {} } 
   const work = async () => {
     const people = new Map();
     for (let one = waiting.shift(); one; one = waiting.shift()) {
+      one.name ??= one.path;
       if (!people.has(one.who)) {
         const page = one.who ? (await site.person(one.who, options)).page : await (await site.context(options)).newPage();
         await desk(page);

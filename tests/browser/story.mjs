@@ -1,24 +1,30 @@
-// One morning of a supervisor, without a mouse.
+// A morning of a supervisor, without a mouse and without the address bar: everything she may sign, one half in each language.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { focused, tabTo } from './focus.mjs';
 
-/** Goes to what `wanted` describes (a part of its address or of its name) and presses Enter; a page must come of it. */
-async function follow(page, wanted, problems) {
-  await tabTo(page, (at) => matches(at, wanted), problems);
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-}
-
-function matches(at, wanted) {
-  return wanted instanceof RegExp ? wanted.test(at.name) || wanted.test(at.href ?? '') : at.name === wanted;
-}
+/** What she reads. */
+const SAYS = {
+  zh: {
+    error: '错误：', sides: ['平板 A3', '平板 B7', '设备时钟'], verdict: '已锚定', verb: /^签名并/, done: '已签名并写入：', words: '依照现场照片认定',
+    enterprise: '云岭', nav: { work: '待办', cases: '案件', assign: '派单', enterprises: '企业', hearing: '听证与导出', enrolment: '登记' },
+  },
+  en: {
+    error: 'Error: ', sides: ['平板 A3', '平板 B7', 'Device clock'], verdict: 'ANCHORED', verb: /^Sign and /, done: 'Signed and written:', words: 'as the photographs of the scene show',
+    enterprise: '云岭', nav: { work: 'Work', cases: 'Cases', assign: 'Assign', enterprises: 'Enterprises', hearing: 'Hearing', enrolment: 'Enrolment' },
+  },
+};
 
 /** Makes a key in the browser by keyboard, and has the administrator approve it from her own machine. */
 export async function enrol(site, town, page, problems) {
   await site.open(page, '/console/keys');
+  await makeKey(page, problems);
+  approve(town);
+}
+
+async function makeKey(page, problems) {
   await tabTo(page, (at) => at.tag === 'button' && at.path && page.evaluate(() => document.activeElement.form?.dataset.makeKey !== undefined), problems);
   await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  approve(town);
 }
 
 export function approve(town) {
@@ -27,108 +33,299 @@ export function approve(town) {
 }
 
 export async function story({ site, say, town }) {
-  const problems = [];
-  const told = [];
-  const context = await site.context({ acceptDownloads: true });
-  const page = await context.newPage();
-  const step = (what) => told.push(what);
-  const expect = (holds, what) => { if (!holds) problems.push(`after ${told.at(-1)}: ${what}`); };
-  const focusIsOn = async (selector, what) => expect(await page.evaluate((one) => document.activeElement?.matches(one), selector), what);
-  site.expected.add('/console/sign-in');
-  const { user, password } = town.people.supervisor;
-
-  await site.open(page, '/console/worklist');
-  for (const [secret, good] of [['wrong wrong wrong', false], [password, true]]) {
-    step(`sign-in with ${good ? 'the' : 'a wrong'} password`);
-    if (good) await page.fill('#user', '');
-    await tabTo(page, (at) => page.evaluate(() => document.activeElement.id === 'user'), problems);
-    await page.keyboard.type(user);
-    await page.keyboard.press('Tab');
-    await page.keyboard.type(secret);
-    await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-    if (!good) {
-      await focusIsOn('.summary', 'the focus is not on the error');
-      expect((await page.title()).startsWith('错误：'), `the title is ${await page.title()}`);
+  for (const lang of ['zh', 'en']) {
+    const morning = new Morning(site, town, lang, await site.context({ lang, acceptDownloads: true }));
+    try {
+      await morning.signIn();
+      await morning.makesKey();
+      await morning.decides();
+      if (lang === 'zh') {
+        await morning.settles();
+        await morning.freezes();
+        await morning.evidence();
+      } else {
+        await morning.joins();
+        await morning.assigns();
+        await morning.moves();
+        await morning.returns();
+      }
+      await morning.exports();
+      await morning.signOut();
+    } catch (error) {
+      morning.problems.push(`after ${morning.told.at(-1)}: ${error.message.split('\n')[0]}`);
     }
+    await morning.context.close();
+    say.all(`a morning by keyboard alone, ${lang}`, morning.problems, `${morning.told.length} steps`);
   }
-  expect(new URL(page.url()).pathname.startsWith('/console/worklist'), `she is at ${page.url()}`);
-
-  step('making a key');
-  await enrol(site, town, page, problems);
-  await site.open(page, '/console/worklist');
-  step('意见不一');
-  await follow(page, /worklist\/conflicts$/, problems);
-  step('compare');
-  await tabTo(page, (at) => at.tag === 'a' && /act\/decide/.test(at.href ?? ''), problems);
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  expect(await page.locator('input[type=radio]:checked').count() === 0, 'a choice is made already');
-  const shown = await page.locator('main').innerText();
-  for (const word of ['平板 A3', '平板 B7', '设备时钟']) expect(shown.includes(word), `the two sides do not show ${word}`);
-  const decided = page.url();
-  step('choose and give a reason');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.type === 'radio'), problems);
-  await page.keyboard.press('Space');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.id === 'reason'), problems);
-  await page.keyboard.type('依照现场照片认定');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('form[data-guard] button.main')), problems);
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  step('confirm');
-  expect((await page.locator('main').innerText()).includes('依照现场照片认定'), 'the reason is not among what will be signed');
-  await page.waitForSelector('form[data-sign] button:not([disabled])');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.matches('form[data-sign] button')), problems);
-  const verb = (await focused(page)).name;
-  expect(/签名并/.test(verb), `the button says ${verb}`);
-  const signed = page.url();
-  await page.keyboard.press('Enter');
-  await page.waitForURL((url) => String(url) !== signed);
-  step('sign');
-  expect(await page.locator('[role=status]').count() > 0, 'nothing says that it is done');
-  const again = await page.goto(decided);
-  expect(again.status() === 200, `the decided page answers ${again.status()}`);
-  expect(await page.locator('form[data-guard] input[type=radio]').count() === 0, 'it can be decided once more');
-
-  step('evidence');
-  await site.open(page, `/console/cases/${town.case}`);
-  await follow(page, /\/evidence$/, problems);
-  step('a piece of evidence');
-  await follow(page, /\/evidence\/[0-9a-f-]{36}/, problems);
-  expect(await page.locator('.verdict').isVisible(), 'no verdict is shown');
-  step('export');
-  await site.open(page, `/console/hearing/${town.case}`);
-  await exported(page, problems, town, step, expect);
-  step('sign-out');
-  await site.open(page, '/console/worklist');
-  await tabTo(page, (at) => page.evaluate(() => document.activeElement.form?.action.endsWith('/sign-out')), problems);
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  expect(new URL(page.url()).pathname === '/console/sign-in', `she is at ${page.url()}`);
-  const back = await page.goto(site.at('/console/worklist'));
-  expect(new URL(page.url()).pathname === '/console/sign-in' && back.ok(), 'the session is not over');
-  await context.close();
-  say.all('a morning by keyboard alone', problems, `${told.length} steps`);
 }
 
-/** Exports by keyboard, keeps the bundle, and has the stranger's verifier judge it. */
-async function exported(page, problems, town, step, expect) {
-  const into = path.join(town.folder, 'browser-bundle.zip');
-  await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main form[method=post] button.main')), problems);
-  await Promise.all([page.waitForNavigation({ waitUntil: 'load' }), page.keyboard.press('Enter')]);
-  // The page follows the export by itself and in the end offers the file.
-  await page.waitForSelector('main a[download]', { timeout: 60_000 });
-  const { shift } = await page.evaluate(() => window.seen);
-  expect(shift < 0.01, `the page moved by ${shift.toFixed(3)} while the export went on`);
-  expect((await page.locator('main').innerText()).includes('已锚定'), 'the result has no verdict');
-  step('download');
-  const coming = page.waitForEvent('download', { timeout: 60_000 });
-  await tabTo(page, () => page.evaluate(() => document.activeElement.matches('main a[download]')), problems);
-  await page.keyboard.press('Enter');
-  const file = await coming;
-  await file.saveAs(into);
-  step('verify the bundle that was downloaded');
-  let report;
-  try {
-    report = JSON.parse(execFileSync(town.fieldseal, ['verify', into, '--trust', town.trust, '--json'], { encoding: 'utf8' }));
-  } catch (error) {
-    report = { verdict: `exit ${error.status}: ${error.stdout?.slice(0, 400)}` };
+class Morning {
+  constructor(site, town, lang, context) {
+    Object.assign(this, { site, town, lang, context, says: SAYS[lang], problems: [], told: ['the beginning'] });
   }
-  expect(report.verdict === 'ANCHORED', `the bundle is ${report.verdict}`);
+
+  expect(holds, what) {
+    if (!holds) this.problems.push(`after ${this.told.at(-1)}: ${what}`);
+  }
+
+  step(what) {
+    this.told.push(what);
+  }
+
+  at() {
+    return new URL(this.page.url()).pathname;
+  }
+
+  main() {
+    return this.page.locator('main').innerText();
+  }
+
+  /** Walks by Tab to what the selector says, at most one way round the page. */
+  async to(selector) {
+    await tabTo(this.page, () => this.page.evaluate((one) => document.activeElement.matches(one), selector), this.problems, 200);
+  }
+
+  /** A page comes of Enter. */
+  async enter() {
+    await Promise.all([this.page.waitForNavigation({ waitUntil: 'load' }), this.page.keyboard.press('Enter')]);
+  }
+
+  async follow(selector) {
+    await this.to(selector);
+    await this.enter();
+  }
+
+  /** A part of the navigation, by its word. */
+  async go(part) {
+    const word = this.says.nav[part];
+    await tabTo(this.page, (at) => at.name === word && this.page.evaluate(() => document.activeElement.closest('.top nav') !== null), this.problems);
+    await this.enter();
+    this.expect(await this.page.locator('.top nav a[aria-current=page]').innerText() === word, `${word} led to ${this.at()}`);
+  }
+
+  /** After a form or a signature reading goes on at the result: a heading, what was done, or what is wrong; and it is seen. */
+  async goesOn(what) {
+    const on = await this.page.evaluate(() => {
+      const node = document.activeElement;
+      return node.matches('h1, [role=status], .summary, .verdict') ? null : `${node.tagName}.${node.className}`;
+    });
+    this.expect(on === null, `${what}: the focus is on ${on}`);
+    const at = await focused(this.page);
+    for (const wrong of at?.wrong ?? []) this.expect(false, `${what}: the focus is ${wrong}`);
+  }
+
+  async signIn() {
+    const { user, password } = this.town.people.supervisor;
+    this.site.expected.add('/console/sign-in');
+    this.page = await this.context.newPage();
+    // The one address that anybody types.
+    await this.site.open(this.page, '/console');
+    for (const [secret, good] of [['wrong wrong wrong', false], [password, true]]) {
+      this.step(`sign-in with ${good ? 'the' : 'a wrong'} password`);
+      await this.to('#user');
+      await this.page.keyboard.press('Control+a');
+      await this.page.keyboard.type(user);
+      await this.page.keyboard.press('Tab');
+      await this.page.keyboard.type(secret);
+      await this.enter();
+      if (good) continue;
+      await this.goesOn('a wrong password');
+      this.expect(await this.page.evaluate(() => document.activeElement.matches('.summary')), 'the focus is not on the error');
+      this.expect((await this.page.title()).startsWith(this.says.error), `the title is ${await this.page.title()}`);
+    }
+    this.expect(this.at().startsWith('/console/worklist'), `she is at ${this.at()}`);
+  }
+
+  async makesKey() {
+    this.step('making a key');
+    await this.go('enrolment');
+    await this.follow('main a[href="/console/keys"]');
+    await makeKey(this.page, this.problems);
+    await this.goesOn('making a key');
+    this.expect(await this.page.locator('main [data-here]:visible').count() > 0, 'the new key is not shown as being in this browser');
+    approve(this.town);
+  }
+
+  /** Tabs to the button that sends the form, reads what will be written, signs. */
+  async sign(part, words = [this.says.words]) {
+    await this.follow('main form[data-guard] button.main');
+    this.step(`${part}: confirm`);
+    this.expect(this.at().startsWith('/console/act/sign/'), `the form led to ${this.at()}: ${(await this.main()).slice(0, 300)}`);
+    await this.confirm(part, words);
+  }
+
+  async confirm(part, words) {
+    await this.goesOn('confirming');
+    const shown = await this.main();
+    for (const word of words) this.expect(shown.includes(word), `${word} is not among what will be signed`);
+    await this.page.waitForSelector('form[data-sign] button:not([disabled])');
+    await this.to('form[data-sign] button');
+    const verb = (await focused(this.page)).name;
+    this.expect(this.says.verb.test(verb), `the button says ${verb}`);
+    await this.enter();
+    this.step(`${part}: signed`);
+    this.expect((await this.main()).includes(this.says.done), `nothing says that it is done, at ${this.at()}`);
+    await this.goesOn('signing');
+  }
+
+  async reason() {
+    await this.to('#reason');
+    await this.page.keyboard.type(this.says.words);
+  }
+
+  async decides() {
+    this.step('the conflicts');
+    await this.go('work');
+    await this.follow('.tabs a[href$="/conflicts"]');
+    await this.follow('main a[href*="/act/decide"]');
+    this.step('compare');
+    this.expect(await this.page.locator('input[type=radio]:checked').count() === 0, 'a choice is made already');
+    const shown = await this.main();
+    for (const word of this.says.sides) this.expect(shown.includes(word), `the two sides do not show ${word}`);
+    const decided = this.page.url();
+    await this.to('input[type=radio]');
+    await this.page.keyboard.press('Space');
+    await this.reason();
+    await this.sign('deciding');
+    // Whoever comes back to it finds it settled.
+    const again = await this.context.newPage();
+    await this.site.open(again, decided);
+    this.expect(await again.locator('form[data-guard] input[type=radio]').count() === 0, 'it can be decided once more');
+    await again.close();
+  }
+
+  async settles() {
+    this.step('what was set aside');
+    await this.go('work');
+    await this.follow('.tabs a[href$="/quarantine"]');
+    await this.follow('main a[href*="/act/settle"]');
+    await this.to('input[type=radio]');
+    await this.page.keyboard.press('Space');
+    await this.reason();
+    await this.sign('settling');
+    this.expect(await this.page.locator('main a[href*="/act/settle"]').count() === 0, 'it is still set aside');
+  }
+
+  /** By the list of cases and the search box to the case that the story is about. */
+  async case() {
+    await this.go('cases');
+    await this.follow(`main tbody a[href="/console/cases/${this.town.case}"]`);
+  }
+
+  async freezes() {
+    this.step('the case');
+    await this.case();
+    await this.follow('main a[href*="/act/freeze"]');
+    await this.reason();
+    await this.sign('freezing');
+    this.expect(await this.page.locator('main a[href*="/act/freeze"]').count() === 0, 'it can be frozen once more');
+  }
+
+  async evidence() {
+    this.step('evidence');
+    await this.case();
+    await this.follow('.tabs a[href$="/evidence"]');
+    this.step('a piece of evidence');
+    await this.follow('main .gallery a');
+    this.expect(await this.page.locator('.verdict').isVisible(), 'no verdict is shown');
+    this.expect((await this.page.locator('.verdict').innerText()).includes(this.says.verdict), 'the verdict is another');
+  }
+
+  async joins() {
+    this.step('enterprises');
+    await this.go('enterprises');
+    await this.to('main form.filters input[type=search]');
+    await this.page.keyboard.insertText('新合木业');
+    await this.enter();
+    await this.goesOn('searching');
+    await this.follow('main tbody a');
+    await this.follow('main a[href*="/act/join"]');
+    await this.to('input[type=radio]');
+    await this.page.keyboard.press('Space');
+    await this.reason();
+    await this.sign('joining');
+    this.expect(await this.page.locator('main a[href*="/act/join"]').count() === 0, 'the two are still proposed');
+  }
+
+  async assigns() {
+    this.step('the board');
+    await this.go('assign');
+    await this.follow('main a[href="/console/act/assign"]');
+    await this.to('#enterprise');
+    await this.page.keyboard.press('ArrowDown');
+    await this.to('#planned');
+    await this.page.keyboard.type('24122026');
+    await this.to('#title');
+    await this.page.keyboard.insertText('冬季专项检查');
+    for (const name of ['officer', 'tablet']) {
+      await this.to(`input[name=${name}]`);
+      await this.page.keyboard.press('Space');
+    }
+    await this.sign('assigning', ['冬季专项检查', '2026-12-24']);
+    this.expect((await this.main()).includes('冬季专项检查'), 'it is not on the board');
+  }
+
+  async moves() {
+    this.step('another day');
+    await this.to('form.move input[type=date]');
+    await this.page.keyboard.type('28122026');
+    await this.follow('form.move:focus-within button, form.move:has(input:focus) + * button, form.move button');
+    await this.confirm('moving', ['2026-12-28']);
+    this.expect((await this.main()).includes('2026-12-28'), 'the day is not on the board');
+  }
+
+  async returns() {
+    this.step('a case that goes back');
+    await this.case();
+    await this.follow('main a[href*="/act/return"]');
+    await this.to('#items');
+    await this.page.keyboard.insertText('身份证明');
+    await this.reason();
+    await this.sign('sending back', [this.says.words, '身份证明']);
+    await this.go('work');
+    await this.follow('.tabs a[href$="/returns"]');
+    this.expect((await this.main()).includes(this.says.words), 'it is not in the list of what went back');
+  }
+
+  /** Exports by keyboard, keeps the bundle, and has the stranger's verifier judge it. */
+  async exports() {
+    this.step('hearing');
+    await this.go('hearing');
+    await this.follow(`main tbody a[href="/console/hearing/${this.town.case}"]`);
+    this.step('export');
+    // Earlier exports of hers are shown; the new one has another address.
+    const before = this.page.url();
+    await this.follow('main form[method=post] button.main');
+    this.expect(this.page.url() !== before, 'nothing was begun');
+    await this.goesOn('beginning an export');
+    // The page follows the export by itself and in the end offers the file.
+    await this.page.waitForSelector('main a[download]', { timeout: 60_000 });
+    const { shift } = await this.page.evaluate(() => window.seen);
+    this.expect(shift < 0.01, `the page moved by ${shift.toFixed(3)} while the export went on`);
+    await this.goesOn('the end of the export');
+    this.expect((await this.main()).includes(this.says.verdict), 'the result has no verdict');
+    this.step('download');
+    const coming = this.page.waitForEvent('download', { timeout: 60_000 });
+    await this.to('main a[download]');
+    await this.page.keyboard.press('Enter');
+    const into = path.join(this.town.folder, `browser-bundle-${this.lang}.zip`);
+    await (await coming).saveAs(into);
+    this.step('verify the bundle that was downloaded');
+    let report;
+    try {
+      report = JSON.parse(execFileSync(this.town.fieldseal, ['verify', into, '--trust', this.town.trust, '--json'], { encoding: 'utf8' }));
+    } catch (error) {
+      report = { verdict: `exit ${error.status}: ${error.stdout?.slice(0, 400)}` };
+    }
+    this.expect(report.verdict === 'ANCHORED', `the bundle is ${report.verdict}`);
+  }
+
+  async signOut() {
+    this.step('sign-out');
+    await tabTo(this.page, () => this.page.evaluate(() => document.activeElement.form?.action.endsWith('/sign-out') ?? false), this.problems);
+    await this.enter();
+    this.expect(this.at() === '/console/sign-in', `she is at ${this.at()}`);
+    const back = await this.site.open(this.page, '/console/worklist');
+    this.expect(this.at() === '/console/sign-in' && back.ok(), 'the session is not over');
+  }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fieldseal_demo::samples::Kind;
@@ -14,9 +15,11 @@ use serde_json::{Value, json};
 /// Password of everybody who signs in.
 const PASSWORD: &str = "three mangoes under a blue roof";
 /// User name, name, role.
-const PEOPLE: [(&str, &str, &str, &str); 4] = [
+const PEOPLE: [(&str, &str, &str, &str); 6] = [
     ("supervisor", "云应急督20160008", "方予安", "supervisor"),
     ("second", "云应急督20170021", "秦望舒", "supervisor"),
+    ("held", "云应急督20180033", "顾南星", "supervisor"),
+    ("keyless", "云应急督20190047", "江晚意", "supervisor"),
     ("legal", "fazhi01", "何守正", "legal"),
     ("administrator", "admin", "管理员", "administrator"),
 ];
@@ -29,21 +32,28 @@ const HOSTILE: [(&str, &str); 4] = [
     ("plain", "平原化工有限公司"),
 ];
 
+/// Enterprises beside these, so that their list has more than one page.
+const CROWD: usize = 60;
+/// Items on which the tablets do not agree: for the race of two supervisors and for the mornings in two languages.
+const DISPUTED: [&str; 2] = ["t2", "t3"];
+
 /// A town with its server running.
 pub struct Town {
     pub world: World,
-    /// The case with the whole inspection, two conflicts, documents, a record that was set aside.
+    /// The case with the whole inspection, three conflicts, documents, a record that was set aside.
     case: String,
     long: String,
+    /// Of the film that a browser plays.
+    film: String,
 }
 
 impl Town {
-    /// Plays the story.
-    pub fn found() -> Self {
-        let world = World::new("browser", 12);
-        let stage = &world.stage;
+    /// Plays the story. `film`: one that a browser plays.
+    pub fn found(film: &Path) -> Self {
+        let mut world = World::new("browser", 12);
         let long = format!("云岭县{}有限公司", "特种新型环保建筑材料".repeat(19));
-        let table: String = HOSTILE.iter().map(|(_, name)| format!("\"{name}\"\n")).collect();
+        let mut table: String = HOSTILE.iter().map(|(_, name)| format!("\"{name}\"\n")).collect();
+        table.extend((1..=CROWD).map(|n| format!("临江工业园区第{n}号厂房租户\n")));
         let csv = world.at("hostile.csv");
         fs::write(&csv, format!("企业名称\n{table}{long}\n")).expect("the table can be written");
         let (admin, card, csv) = (
@@ -57,16 +67,31 @@ impl Town {
         let media = media(&world);
         let strokes = world.at("strokes.json");
         fs::write(&strokes, field::strokes().to_string()).expect("the strokes can be written");
-        let first = Hand::new(stage, TABLETS[A], "2026-11-24", (9, 10));
+        let first = Hand::new(&world.stage, TABLETS[A], "2026-11-24", (9, 10));
         told(field::inspect(&first, &world.inspections[0], &media, &strokes));
-        let second = Hand::new(stage, TABLETS[B], "2026-11-25", (10, 0));
+        let second = Hand::new(&world.stage, TABLETS[B], "2026-11-25", (10, 0));
         told(field::inspect_refused(&second, &world.inspections[1], &media));
-        told(field::disagree(stage, &world.inspections[0], "2026-11-26"));
-        told(field::same_stranger(stage, "91530100MA6K5XJ37C", "2026-11-27"));
-        // A second item on which the two tablets do not agree, for the race of two supervisors.
-        for (n, result) in [(A, "violation"), (B, "ok")] {
-            world.officer(n, &["check", &world.inspections[0], "t2", result]).ok();
+        told(field::disagree(&world.stage, &world.inspections[0], "2026-11-26"));
+        told(field::same_stranger(&world.stage, "91530100MA6K5XJ37C", "2026-11-27"));
+        for item in DISPUTED {
+            for (n, result) in [(A, "violation"), (B, "ok")] {
+                world.officer(n, &["check", &world.inspections[0], item, result]).ok();
+            }
         }
+        let file = film.display().to_string();
+        let (inspection, title) = (&world.inspections[0], "车间走查录像");
+        let how = [
+            "--acquisition",
+            "recorder",
+            "--kind",
+            "audio_visual",
+            "--title",
+            title,
+            "--proves",
+            "检查经过",
+        ];
+        let words = [&["capture", inspection, "--file", &file], &how[..]].concat();
+        let film = text(&world.officer(A, &words).ok()["id"]);
         for name in HOSTILE.iter().map(|(_, name)| *name).chain([long.as_str()]) {
             let words = ["begin", "--new-enterprise", name, "--title", name, "--place", name];
             world.officer(A, &words).ok();
@@ -105,11 +130,21 @@ impl Town {
             let shown = world.supervisor(&["show", &case]).ok();
             (!shown["quarantined"].as_array()?.is_empty()).then_some(())
         });
+        // What a lawyer would hold: the words of its verification are looked at.
+        world.offline(|world| {
+            let (server, out) = (world.arg("server"), world.arg("bundle"));
+            world.server_command(&["export", "--dir", &server, "--case", &case, "--out", &out]);
+        });
         // The console becomes a device of the tenant, as the demo does it.
         world.server_command(&["console-device", "--dir", &world.arg("server")]);
         let words = ["admin", "approve", "--all", "--admin", &admin, "--card", &card];
         world.fieldseal(CEREMONY_PASSWORD, &words).ok();
-        let town = Self { world, case, long };
+        let town = Self {
+            world,
+            case,
+            long,
+            film,
+        };
         for (_, user, name, role) in PEOPLE {
             town.account(user, name, role);
         }
@@ -172,6 +207,8 @@ impl Town {
             "people": people,
             "hostile": hostile,
             "case": self.case,
+            "film": self.film,
+            "bundle": world.arg("bundle"),
             "starts": {
                 "supervisor": first.concat(),
                 // The account of somebody else, and the slash that people type.
@@ -189,6 +226,7 @@ impl Town {
                 "pin": CEREMONY_PASSWORD,
             },
             "fieldseal": world.stage.binaries.fieldseal,
+            "server": world.stage.binaries.server,
             "trust": world.arg("trust"),
         })
     }

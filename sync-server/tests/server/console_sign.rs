@@ -11,17 +11,17 @@ use reqwest::{Method, StatusCode};
 use crate::console::{Browser, PASSWORD, account, location};
 use crate::world::*;
 
-const INSPECTION: InspectionId = InspectionId::from_bytes([8; 16]);
+pub const INSPECTION: InspectionId = InspectionId::from_bytes([8; 16]);
 const HOSTILE: &str = "<script>alert(1)</script>\u{202e}有限公司";
 
 /// A supervisor at a browser with a key that an administrator approved.
-struct Supervisor {
-    browser: Browser,
-    key: P256Signer,
+pub struct Supervisor {
+    pub browser: Browser,
+    pub key: P256Signer,
 }
 
 impl Supervisor {
-    async fn new(world: &mut World, user: &str, n: u8) -> Self {
+    pub async fn new(world: &mut World, user: &str, n: u8) -> Self {
         assert!(account(world, user, &format!("主管{n}"), "supervisor", PASSWORD));
         let mut browser = Browser::new(world);
         assert_eq!(browser.sign_in(user, PASSWORD).await.status(), 303);
@@ -45,13 +45,18 @@ impl Supervisor {
         Self { browser, key }
     }
 
+    /// The key that an administrator approved.
+    pub fn key_public(&self) -> &fieldseal_proof::suite::PublicKey {
+        self.key.public()
+    }
+
     /// Sends a form and signs what the confirm page shows.
-    async fn act(&mut self, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
+    pub async fn act(&mut self, path: &str, form: &[(&str, &str)]) -> reqwest::Response {
         let token = self.prepare(path, form).await;
         self.sign(&token).await
     }
 
-    async fn prepare(&mut self, path: &str, form: &[(&str, &str)]) -> String {
+    pub async fn prepare(&mut self, path: &str, form: &[(&str, &str)]) -> String {
         let answer = self.browser.post(path, form).await;
         let status = answer.status();
         if status != 303 {
@@ -60,7 +65,7 @@ impl Supervisor {
         location(&answer)
     }
 
-    async fn sign(&mut self, confirm: &str) -> reqwest::Response {
+    pub async fn sign(&mut self, confirm: &str) -> reqwest::Response {
         let (status, page) = self.browser.get(confirm).await;
         assert_eq!(status, 200, "{page}");
         let signature = hex::encode(self.key.sign_raw(&signed_bytes(&page)).unwrap());
@@ -76,7 +81,7 @@ fn signed_bytes(page: &str) -> Vec<u8> {
     from_base64(&text.replace("&#43;", "+").replace("&#61;", "=")).unwrap()
 }
 
-fn attribute(page: &str, before: &str) -> String {
+pub fn attribute(page: &str, before: &str) -> String {
     page.split(before)
         .nth(1)
         .unwrap_or_else(|| panic!("no {before} in {page}"))
@@ -87,7 +92,7 @@ fn attribute(page: &str, before: &str) -> String {
 }
 
 /// A console that is a device, and a case of two tablets that disagree.
-async fn agency() -> (World, [Device; 2], Device) {
+pub async fn agency() -> (World, [Device; 2], Device) {
     let mut world = World::new();
     let dir = world.dir();
     world.command(&["console-device", "--dir", dir.to_str().unwrap()]);

@@ -5,7 +5,9 @@
 mod accounts;
 mod admission;
 mod console;
+mod console_act;
 mod console_sign;
+mod console_work;
 mod devices;
 mod hostile;
 mod life;

@@ -245,6 +245,11 @@ impl World {
         assert!(sent.success());
     }
 
+    /// The administrator's key, which also signs rule packs.
+    pub fn admin_key(&self) -> impl Signer + use<> {
+        ed(ADMIN)
+    }
+
     pub fn admin_token(&self) -> String {
         self.card["token"].as_str().unwrap().to_owned()
     }

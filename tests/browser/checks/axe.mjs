@@ -20,7 +20,7 @@ export async function check({ site, pages, axe, say, town }) {
     await walk(site, [signIn, ...pages], async (page, one) => {
       await page.setViewportSize({ width: 1280, height: 900 });
       await page.emulateMedia({ colorScheme: 'light' });
-      await site.open(page, one.path, null);
+      await site.open(page, one, null);
       await page.evaluate(axe);
       for (const [width, colorScheme] of looks) {
         await page.setViewportSize({ width, height: 900 });
@@ -31,7 +31,7 @@ export async function check({ site, pages, axe, say, town }) {
         runs += 1;
         for (const violation of result.violations) {
           const where = violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any?.[0]?.message ?? ''}`).join(' | ');
-          problems.push(`${one.path} ${lang} ${colorScheme} ${width}: ${violation.id} (${violation.impact}) ${where}`);
+          problems.push(`${one.name} ${lang} ${colorScheme} ${width}: ${violation.id} (${violation.impact}) ${where}`);
         }
       }
       if (town.pictures && lang === 'zh') await picture(page, town, one);

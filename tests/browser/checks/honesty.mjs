@@ -4,16 +4,20 @@ import { walk } from '../site.mjs';
 
 const VERDICTS = {
   INVALID: { zh: ['无效', '检验不通过：至少一处字节、签名或证明不符。'], en: ['Failed: at least one byte, signature or proof does not match.'], tone: 'bad', shape: 'octagon' },
-  DIVERGED: { zh: ['相互矛盾', '各项单独通过，但两项已签名的事实互相矛盾'], en: ['Each part passes, but two signed facts contradict'], tone: 'bad' },
-  UNANCHORED: { zh: ['未锚定', '内容前后一致，但连不到您提供的信任根或日志；持有人重新签署也会如此。'], en: ['Consistent, but not tied to the trust root or log you supplied; a bundle re-signed by its bearer looks like this.'], tone: 'warn' },
-  ANCHORED: { zh: ['已锚定', '密钥连到您提供的信任根，各项已列入日志；时间与日志完整性由运营方自述。'], en: ["Keys chain to your trust root and items are in the log; time, and that there is only one log, are the operator's word."], tone: 'info' },
-  WITNESSED: { zh: ['已见证', '家独立机构'], en: ['independent organisations'], tone: 'ok' },
-  unchecked: { zh: ['未检验', '读到了，但没有检验。'], en: ['Read but not checked.'], tone: 'none' },
-  withheld: { zh: ['依法不予提供', '其余内容仍可检验'], en: ['the rest still verifies'], tone: 'none' },
+  DIVERGED: { zh: ['相互矛盾', '各项单独通过，但两项已签名的事实互相矛盾（列出）。'], en: ['Each part passes, but two signed facts contradict (listed).'], tone: 'bad', shape: 'not-equal' },
+  UNANCHORED: { zh: ['未锚定', '内容前后一致，但连不到您提供的信任根或日志；持有人重新签署也会如此。'], en: ['Consistent, but not tied to the trust root or log you supplied; a bundle re-signed by its bearer looks like this.'], tone: 'warn', shape: 'empty-circle' },
+  ANCHORED: { zh: ['已锚定', '密钥连到您提供的信任根，各项已列入日志；时间与日志完整性由运营方自述。'], en: ["Keys chain to your trust root and items are in the log; time, and that there is only one log, are the operator's word."], tone: 'info', shape: 'half-circle' },
+  WITNESSED: { zh: ['已见证', /同上，且另有 \d+ 家独立机构（.+）联署该日志。/], en: [/As above, and \d+ independent organisations \(.+\) cosigned the log\./], tone: 'ok', shape: 'full-circle' },
+  unchecked: { zh: ['未检验', '读到了，但没有检验。'], en: ['Read but not checked.'], tone: 'none', shape: 'dash' },
+  withheld: { zh: ['依法不予提供', /依据：.+；其余内容仍可检验。/], en: ['lawfully withheld', /Basis: .+; the rest still verifies\./], tone: 'none', shape: 'hatched-box' },
+  disposed: { zh: ['已依法处置', /依据：.+；其余内容仍可检验。/], en: ['lawfully disposed', /Basis: .+; the rest still verifies\./], tone: 'none', shape: 'hatched-box' },
 };
+/** The word of a tag, which has no sentence. */
+const WORD = { unchecked: ['未检验', 'not checked'], withheld: ['依法不予提供', 'lawfully withheld'], disposed: ['已依法处置', 'lawfully disposed'] };
+const holds = (text, words) => words.every((part) => (part instanceof RegExp ? part.test(text) : text.includes(part)));
 const BRACKET = {
-  zh: [/^固化时间区间：不早于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)?（依据：/, /无可证下界/, /尚未列入日志/, /只能证明先后，不能证明时刻/],
-  en: [/^Sealed not before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)? \(by: /, /No proven lower bound/, /Not yet sealed in the log/, /Order only, no time/],
+  zh: [/^固化时间区间：(不早于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)?（依据：[^）]+）|无可证下界)；(不晚于 \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)?（依据：[^）]+）|尚未列入日志)。$/, /^无可证下界；尚未列入日志。$/, /^只能证明先后，不能证明时刻$/],
+  en: [/^(Sealed not before \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)? \(by: [^)]+\)|No proven lower bound)(; (sealed )?not after \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\+08:00)? \(by: [^)]+\)\.|\. Not yet sealed in the log\.)$/, /^Order only, no time$/],
 };
 const MEANING = {
   zh: '内容最迟在上界前已存在；内容本身可能早于下界（例如导入、翻拍）。',
@@ -28,10 +32,11 @@ const NOT_PROVEN = {
 export async function check({ site, pages, say }) {
   const problems = [];
   let verdicts = 0, brackets = 0, tags = 0, limits = 0, imported = 0;
+  const met = new Set(), forms = new Set();
   for (const lang of ['zh', 'en']) {
     await walk(site, pages.filter((one) => one.who === 'supervisor'), async (page, one) => {
-      await site.open(page, one.path, null);
-      const at = `${one.path} ${lang}`;
+      await site.open(page, one, null);
+      const at = `${one.name} ${lang}`;
       const found = await page.evaluate(() => {
         const text = (node) => node.innerText.replace(/\s+/g, ' ').trim();
         return {
@@ -44,26 +49,33 @@ export async function check({ site, pages, say }) {
       });
       for (const { text, tone, shape } of found.verdicts) {
         verdicts += 1;
-        const known = Object.entries(VERDICTS).find(([, says]) => says[lang].every((words) => text.includes(words)));
+        const known = Object.entries(VERDICTS).find(([, says]) => holds(text, says[lang]));
+        if (known) met.add(`${known[0]} ${lang}`);
+        if (known && !shape.includes(`shape-${known[1].shape}`)) problems.push(`${at}: ${known[0]} in the shape ${shape}`);
         if (!known) problems.push(`${at}: a verdict in no known words: ${text.slice(0, 160)}`);
         else if (!tone.split(' ').includes(known[1].tone)) problems.push(`${at}: ${known[0]} in the tone ${tone}`);
         if (!shape) problems.push(`${at}: a verdict without shape`);
-        if (!/(由本服务器计算；听证请用独立工具核对|computed by this server; for a hearing check with independent tools)/i.test(text) && known?.[0] !== 'withheld') problems.push(`${at}: a verdict does not say who computed it: ${text.slice(-120)}`);
+        if (!/(由本服务器计算；听证请用独立工具核对|computed by this server; for a hearing check with independent tools)/i.test(text) && !/^(withheld|disposed)$/.test(known?.[0])) problems.push(`${at}: a verdict does not say who computed it: ${text.slice(-120)}`);
       }
-      for (const { text, shape } of found.tags) {
+      for (const { text, tone, shape } of found.tags) {
         verdicts += 1;
-        const known = Object.entries(VERDICTS).find(([code, says]) => text.includes(says.zh[0]) || text.includes(code) || /not checked|withheld/i.test(text));
+        const known = Object.entries(VERDICTS).find(([code, says]) => (WORD[code] ? text.includes(WORD[code][lang === 'zh' ? 0 : 1]) : new RegExp(`\\b${code}\\b`).test(text) && (lang === 'en' || text.includes(says.zh[0]))));
+        if (known && !tone.split(' ').includes(known[1].tone)) problems.push(`${at}: the tag ${known[0]} in the tone ${tone}`);
+        if (known && shape && !shape.includes(`shape-${known[1].shape}`)) problems.push(`${at}: the tag ${known[0]} in the shape ${shape}`);
         if (!known) problems.push(`${at}: a verdict tag in no known words: ${text}`);
         if (!shape) problems.push(`${at}: the tag ${text} has no shape`);
       }
       for (const word of found.green) if (!/已见证|WITNESSED/.test(word)) problems.push(`${at}: green for ${word.slice(0, 60)}`);
       for (const { caption, all, end } of found.brackets) {
         brackets += 1;
-        if (!BRACKET[lang].some((form) => form.test(caption))) problems.push(`${at}: a bracket in no known form: ${caption}`);
+        const form = BRACKET[lang].findIndex((one) => one.test(caption));
+        forms.add(`${form} ${lang}`);
+        if (form < 0) problems.push(`${at}: a bracket in no known form: ${caption}`);
         if (!all.includes(MEANING[lang])) problems.push(`${at}: a bracket does not say what it dates`);
         if (/无可证下界|No proven lower bound/.test(caption) && !end) problems.push(`${at}: no lower bound, and the figure's end is closed`);
       }
       for (const { word, dashed, arrow, green } of found.made) {
+        if (/^(取得方式不明|acquisition unknown)$/.test(word) && dashed && arrow) continue;
         if (/同一运营方|same operator|代管|server-held/.test(word)) continue;
         tags += 1;
         const away = MADE[lang][word];
@@ -83,5 +95,7 @@ export async function check({ site, pages, say }) {
     }, { options: { lang } });
   }
   if (!verdicts || !brackets || !tags || !limits || !imported) problems.push(`met ${verdicts} verdicts, ${brackets} brackets, ${tags} tags, ${limits} items, ${imported} imported: each must be met`);
+  for (const name of Object.keys(VERDICTS)) for (const lang of ['zh', 'en']) if (!met.has(`${name} ${lang}`)) problems.push(`${name} was met nowhere in ${lang}`);
+  if (forms.size < 5) problems.push(`only ${[...forms]} of the forms of the bracket were met`);
   say.all('trust in exact words', problems, `${verdicts} verdicts, ${brackets} brackets, ${tags} tags`);
 }

@@ -7,7 +7,7 @@ export async function check({ site, pages, say, town }) {
   const problems = [];
   let stops = 0;
   await walk(site, pages, async (page, one) => {
-    await site.open(page, one.path, null);
+    await site.open(page, one, null);
     const met = await round(page, problems);
     stops += met;
   });

@@ -1,5 +1,25 @@
 // First contentful paint and layout shift. The limit of time is held where the machine is idle; otherwise the figure is said.
 import os from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+/**
+ * Whether the machine is ours: threads that do nothing but count get each a core to themselves. The load average would count the
+ * browser of this very run.
+ */
+async function idle() {
+  const count = `
+    // Nanoseconds that this thread was on a core.
+    const used = () => Number(require('node:fs').readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6;
+    const [wall, cpu] = [performance.now(), used()];
+    while (performance.now() - wall < 150);
+    require('node:worker_threads').parentPort.postMessage((used() - cpu) / (performance.now() - wall));`;
+  const shares = await Promise.all(Array.from({ length: os.availableParallelism() }, () => new Promise((done, fail) => {
+    const worker = new Worker(count, { eval: true });
+    worker.once('message', done);
+    worker.once('error', fail);
+  })));
+  return Math.min(...shares) > 0.85;
+}
 
 /** The paint may come after the page counts as loaded. */
 const first = (page) => page.evaluate(() => new Promise((seen) => {
@@ -11,21 +31,22 @@ const first = (page) => page.evaluate(() => new Promise((seen) => {
 
 export async function check({ site, pages, say, launch, town }) {
   const shifts = [], slow = [], medians = [];
-  const busy = os.loadavg()[0] > os.cpus().length * 0.75;
+  const before = await idle();
   const people = new Map();
-  for (const one of pages) {
+  // Kept pages come from here, answers to forms are no loads of their own.
+  for (const one of pages.filter((one) => !one.kept && !one.form)) {
     if (!people.has(one.who)) people.set(one.who, await site.person(one.who));
     const { page } = people.get(one.who);
     const times = [];
     for (let n = 0; n < 5; n += 1) {
-      await site.open(page, one.path, null);
+      await site.open(page, one, null);
       times.push(await first(page));
     }
     const median = times.sort((a, b) => a - b)[2];
     medians.push(median);
-    if (!(median < 300)) slow.push(`${one.path}: ${Math.round(median)} ms`);
+    if (!(median < 300)) slow.push(`${one.name}: ${Math.round(median)} ms`);
     const { shift, shifts: moved } = await page.evaluate(() => window.seen);
-    if (shift >= 0.01) shifts.push(`${one.path}: ${shift.toFixed(4)} (${moved.slice(0, 3)})`);
+    if (shift >= 0.01) shifts.push(`${one.name}: ${shift.toFixed(4)} (${moved.slice(0, 3)})`);
   }
   for (const { context } of people.values()) await context.close();
   medians.sort((a, b) => a - b);
@@ -36,7 +57,8 @@ export async function check({ site, pages, say, launch, town }) {
   await page.goto(`${town.url}/console/sign-in`);
   const cold = Math.round(await first(page));
   await fresh.close();
-  if (busy && (slow.length || cold >= 600)) say.skip(`first paint: ${figure}, fresh browser ${cold} ms; the machine is busy (load ${os.loadavg()[0].toFixed(1)}), so no limit is held`);
+  const ours = before && await idle();
+  if (!ours && (slow.length || cold >= 600)) say.skip(`first paint: ${figure}, fresh browser ${cold} ms; something else uses this machine (load ${os.loadavg()[0].toFixed(1)}), so its limits are not held`);
   else say.all('first paint below 0.3 s, of a fresh browser below 0.6 s', [...slow, ...(cold < 600 ? [] : [`fresh browser: ${cold} ms`])], `${figure}; fresh ${cold} ms`);
-  say.all('no layout shift while loading', shifts, pages.length);
+  say.all('no layout shift while loading', shifts, medians.length);
 }

@@ -2,30 +2,33 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { walk } from '../site.mjs';
+import { LANGUAGES, walk } from '../site.mjs';
+
+/** The end of the foot of every print, without spaces. */
+const FOOT = { zh: '打印件不能代替数据包核对', en: 'Aprintoutdoesnotreplacecheckingthebundle' };
 
 export async function check({ site, pages, say, town }) {
   const problems = [];
   const wanted = ['/console/cases/{case}', '/console/cases/{case}/evidence/{id}', '/console/hearing/{case}', '/console/cases/{case}/documents', '/console/cases/{case}/timeline'];
-  const printed = pages.filter((one) => one.who === 'supervisor' && (wanted.includes(one.route) || /evidence\/\{/.test(one.route)));
-  await walk(site, printed, async (page, one) => {
-    await site.open(page, one.path, null);
+  const printed = pages.filter((one) => one.who === 'supervisor' && (wanted.includes(one.route) || /evidence\/\{/.test(one.route) || one.state === 'every judgement' || one.state === 'decide'));
+  for (const lang of LANGUAGES) await walk(site, printed, async (page, one) => {
+    await site.open(page, one, null);
     const hidden = await page.$$eval('details', (all) => all.filter((node) => !node.open).map((node) => node.textContent.replace(node.querySelector('summary')?.textContent ?? '', '').trim().slice(0, 24)));
     const numbers = [...new Set(((await page.locator('main').innerText()).match(/〔\d{4}〕\s*\d+\s*号/g) ?? []).map((text) => text.replace(/\s/g, '')))];
-    const file = path.join(town.folder, `print-${printed.indexOf(one)}.pdf`);
+    const file = path.join(town.folder, `print-${lang}-${printed.indexOf(one)}.pdf`);
     fs.writeFileSync(file, await page.pdf({ preferCSSPageSize: true, printBackground: false }));
     const raw = execFileSync('pdftotext', ['-layout', file, '-'], { encoding: 'utf8' });
     const text = raw.replace(/\s/g, '');
-    if (!/1\/\d+|第1页|Page1/.test(text)) problems.push(`${one.path}: no page number`);
-    for (const number of numbers) if (!text.includes(number)) problems.push(`${one.path}: ${number} is not in the text of the print`);
+    if (!/1\/\d+|第1页|Page1/.test(text)) problems.push(`${one.name}: no page number`);
+    for (const number of numbers) if (!text.includes(number)) problems.push(`${one.name}: ${number} is not in the text of the print`);
     for (const inside of hidden) {
       const bare = inside.replace(/\s/g, '').slice(0, 12);
-      if (bare && !text.includes(bare)) problems.push(`${one.path}: a closed part is not printed: ${inside}`);
+      if (bare && !text.includes(bare)) problems.push(`${one.name}: a closed part is not printed: ${inside}`);
     }
-    if (text.includes('退出')) problems.push(`${one.path}: the sign-out button is printed`);
-    if (!text.includes('打印件不能代替数据包核对')) problems.push(`${one.path}: the foot of the print is missing`);
-    if (town.pictures) execFileSync('pdftoppm', ['-r', '60', '-png', '-l', '2', file, path.join(town.pictures, `print-${printed.indexOf(one)}`)]);
-  });
+    if (text.includes('退出') || text.includes('Signout')) problems.push(`${one.name}: the sign-out button is printed`);
+    if (!text.includes(FOOT[lang])) problems.push(`${one.name}: the foot of the print is missing`);
+    if (town.pictures) execFileSync('pdftoppm', ['-r', '60', '-png', '-l', '2', file, path.join(town.pictures, `print-${lang}-${printed.indexOf(one)}`)]);
+  }, { options: { lang } });
   if (!printed.length) problems.push('no page to print was met');
-  say.all('print', problems, printed.length);
+  say.all('print', problems, printed.length * LANGUAGES.length);
 }

@@ -5,12 +5,12 @@ export async function check({ site, say, town }) {
   const problems = [];
   site.expected.add('/console/act/');
   const people = [];
-  for (const who of ['supervisor', 'second']) {
-    const person = await site.person(who);
+  for (const [who, lang] of [['supervisor', 'zh'], ['second', 'en']]) {
+    const person = await site.person(who, { lang });
     await enrol(site, town, person.page, problems);
     people.push(person);
   }
-  const words = ['甲说：以照片为准', '乙说：以现场复核为准'];
+  const words = ['甲说：以照片为准', 'B says: what was seen at the re-inspection'];
   await site.open(people[0].page, '/console/worklist/conflicts');
   const href = await people[0].page.locator('a[href*="/act/decide"]').last().getAttribute('href');
   for (const [n, { page }] of people.entries()) {
@@ -30,7 +30,7 @@ export async function check({ site, say, town }) {
   if (statuses[1] !== 409) problems.push(`the second was answered ${statuses[1]}`);
   const said = await people[1].page.locator('main').innerText();
   if (!said.includes(words[1])) problems.push('the words of the second are gone');
-  if (!/他人已先处理|已先处理/.test(said)) problems.push(`the second is told: ${said.slice(0, 200)}`);
+  if (!/Somebody else was first|was faster|already/i.test(said)) problems.push(`the second is told: ${said.slice(0, 200)}`);
   for (const { context } of people) await context.close();
   say.all('two supervisors race', problems);
 }

@@ -1,5 +1,5 @@
 // 320 px, 640 px (a window of 1280 at 200 %), and text at 200 %: nothing to scroll sideways but named regions that take focus.
-import { walk } from '../site.mjs';
+import { LANGUAGES, walk } from '../site.mjs';
 
 const WIDE = () => {
   const root = document.documentElement;
@@ -22,14 +22,14 @@ const WIDE = () => {
 export async function check({ site, pages, say }) {
   const problems = [];
   let looks = 0;
-  await walk(site, pages, async (page, one) => {
-    await site.open(page, one.path, null);
+  for (const lang of LANGUAGES) await walk(site, pages, async (page, one) => {
+    await site.open(page, one, null);
     for (const [name, width, text] of [['320 px', 320, ''], ['640 px', 640, ''], ['text 200 %', 1280, '200%'], ['640 px, text 200 %', 640, '200%']]) {
       await page.setViewportSize({ width, height: 900 });
       await page.evaluate((size) => { document.documentElement.style.fontSize = size; }, text);
-      for (const found of await page.evaluate(WIDE)) problems.push(`${one.path} at ${name}: ${found}`);
+      for (const found of await page.evaluate(WIDE)) problems.push(`${one.name} ${lang} at ${name}: ${found}`);
       looks += 1;
     }
-  });
+  }, { options: { lang } });
   say.all('reflow', problems, `${looks} looks`);
 }

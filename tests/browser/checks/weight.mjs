@@ -15,6 +15,7 @@ export async function check({ site, pages, say }) {
   await walk(site, pages, async (page, one) => {
     const wire = wires.get(page);
     let bytes = 0, requests = 0;
+    await site.approach(page, one);
     const evidence = new Set();
     const began = ({ requestId, type, request }) => {
       if (type === 'Media' || (type === 'Image' && /evidence|preview|blob|original/.test(request.url))) evidence.add(requestId);
@@ -24,12 +25,13 @@ export async function check({ site, pages, say }) {
     };
     wire.on('Network.requestWillBeSent', began);
     wire.on('Network.loadingFinished', ended);
-    await page.goto(site.at(one.path), { waitUntil: 'networkidle' });
+    await site.arrive(page, one, null);
+    await page.waitForLoadState('networkidle');
     wire.off('Network.requestWillBeSent', began);
     wire.off('Network.loadingFinished', ended);
     sizes.push(bytes);
-    if (bytes > MOST) problems.push(`${one.path}: ${bytes} bytes in ${requests} requests`);
-    if (requests === 0) problems.push(`${one.path}: nothing was counted`);
+    if (bytes > MOST) problems.push(`${one.name}: ${bytes} bytes in ${requests} requests`);
+    if (requests === 0) problems.push(`${one.name}: nothing was counted`);
   }, { desk });
   sizes.sort((a, b) => a - b);
   say.all('first load below 100 KB', problems, `${sizes[0]} to ${sizes.at(-1)} bytes`);

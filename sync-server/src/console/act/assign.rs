@@ -17,7 +17,7 @@ use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::action::{Action, Assignment};
 use super::simple::device_name;
-use super::{board, prepared, state};
+use super::{board, incomplete, prepared, state};
 use crate::api::App;
 use crate::ledger::{LineKind, LineQuery, SearchWords};
 use crate::projection::EnterpriseLine;
@@ -80,7 +80,8 @@ pub async fn send(
             Some(Message::new("console.assign.choose_enterprise", [])),
             Vec::new(),
         )
-        .await;
+        .await
+        .map(incomplete);
     };
     let title = match fields.text("title").trim() {
         "" => state::enterprise(&app, enterprise)

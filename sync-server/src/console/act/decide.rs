@@ -26,9 +26,9 @@ use super::super::visitor::Desk;
 use super::super::words::Words;
 use super::super::work;
 use super::action::{Action, Choice, choice_id};
-use super::prepared;
 use super::readable::{item_of, label, value_of as shown_value};
 use super::state;
+use super::{incomplete, prepared};
 use crate::api::App;
 use crate::tlog::bracket;
 
@@ -126,7 +126,9 @@ pub async fn send(
     let choice = match fields.text("choice") {
         "" => {
             let message = Message::new("console.act.choose", []);
-            return shown(&app, &desk, case, &path, &fields, Some(message)).await;
+            return shown(&app, &desk, case, &path, &fields, Some(message))
+                .await
+                .map(incomplete);
         }
         "both" => {
             let message = Message::new("console.act.decide.both_stay", []);

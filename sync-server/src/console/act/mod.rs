@@ -81,6 +81,11 @@ async fn lost(app: &App, desk: &Desk, action: &Action, error: PageError) -> Page
     }
 }
 
+/// The form once more, because something in it is missing.
+fn incomplete(page: Response) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+}
+
 /// What a person wrote, with labels in their language.
 fn labelled(desk: &Desk, own: Vec<(&'static str, String)>) -> Vec<(String, String)> {
     own.into_iter()

@@ -19,9 +19,9 @@ use super::super::queue::Queue;
 use super::super::visitor::Desk;
 use super::super::work;
 use super::action::Action;
-use super::prepared;
 use super::readable::{Readable, kind};
 use super::state;
+use super::{incomplete, prepared};
 use crate::api::App;
 use crate::projection::set_aside_all;
 
@@ -144,7 +144,8 @@ pub async fn settle(
                 &fields,
                 Some(Message::new("console.act.choose", [])),
             )
-            .await;
+            .await
+            .map(incomplete);
         }
     };
     let action = Action::Settle {
@@ -258,7 +259,8 @@ pub async fn join(
                 &fields,
                 Some(Message::new("console.act.choose", [])),
             )
-            .await;
+            .await
+            .map(incomplete);
         }
     };
     let action = Action::Join {

@@ -3,10 +3,10 @@
 (() => {
   const all = (sel, root = document) => [...root.querySelectorAll(sel)];
 
-  // Copy buttons are hidden until there is something behind them.
+  // Copy buttons are hidden without scripts.
   const ready = (root) => all("[data-copy][hidden]", root).forEach((b) => { b.hidden = false; });
   ready(document);
-  document.addEventListener("click", async (event) => {
+  addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -18,27 +18,30 @@
 
   // Unsaved text.
   let unsaved = false;
-  document.addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) unsaved = true; });
-  document.addEventListener("submit", () => { unsaved = false; });
+  addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) unsaved = true; });
   addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 
-  // Counts are asked for once a minute while somebody looks.
+  // Counts, once a minute while somebody looks.
   setInterval(() => { if (!document.hidden) all("[data-poll]").forEach((e) => e.dispatchEvent(new Event("refresh"))); }, 60000);
 
   // After a swap the reader goes on at the result.
-  document.addEventListener("htmx:after:swap", (event) => {
+  addEventListener("htmx:after:swap", (event) => {
     const root = event.target instanceof Element ? event.target : document;
     ready(root);
-    const next = root.querySelector?.("[autofocus]");
-    if (next) next.focus();
+    root.querySelector("[autofocus]")?.focus();
   });
-  document.querySelector(".summary[autofocus]")?.focus();
+  // After a form: at what is marked, else the heading.
+  const h1 = document.querySelector("h1"), sent = sessionStorage.sent;
+  addEventListener("submit", () => { unsaved = false; sessionStorage.sent = 1; });
+  delete sessionStorage.sent;
+  if (h1) h1.tabIndex = -1;
+  (document.querySelector("main [autofocus]") ?? (sent && h1))?.focus();
 
   // Single keys, where they are switched on and nobody types. None signs, releases, revokes or deletes.
   if ("shortcuts" in document.body.dataset) {
     let prefix = false, row = -1;
     const go = { w: "worklist", c: "cases", a: "assign", d: "devices", h: "hearing" };
-    document.addEventListener("keydown", (event) => {
+    addEventListener("keydown", (event) => {
       if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.closest("input,textarea,select,[contenteditable]")) return;
       const rows = all("[data-row]");
@@ -57,7 +60,7 @@
     });
   }
 
-  // The supervisor's key: P-256, not exportable, in this browser's IndexedDB.
+  // The key: P-256, not exportable.
   const store = (mode, act) => new Promise((done, fail) => {
     const open = indexedDB.open("fieldseal", 1);
     open.onupgradeneeded = () => open.result.createObjectStore("keys", { keyPath: "public" });
@@ -69,8 +72,7 @@
     };
   });
   const hex = (bytes) => [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
-  const show = (form, name) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = false; });
-  const hide = (form, name) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = true; });
+  const show = (form, name, hidden = false) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = hidden; });
   const curve = { name: "ECDSA", namedCurve: "P-256" };
 
   // r ‖ s with s in the lower half of the order: the one form that the format takes.
@@ -82,7 +84,7 @@
 
   if (isSecureContext && window.indexedDB) {
     for (const form of all("form[data-sign]")) (async () => {
-      hide(form, "sign-missing");
+      show(form, "sign-missing", true);
       const known = Object.fromEntries(form.dataset.keys.trim().split(" ").map((pair) => pair.split("=")));
       const held = (await store("readonly", (keys) => keys.getAll())).find((key) => known[key.public]);
       if (!held) return show(form, "sign-nokey");
@@ -102,7 +104,7 @@
       });
     })();
     for (const form of all("form[data-make-key]")) {
-      hide(form, "sign-missing");
+      show(form, "sign-missing", true);
       form.querySelector("button").disabled = false;
       form.addEventListener("submit", async (event) => {
         event.preventDefault();

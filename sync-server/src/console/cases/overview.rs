@@ -5,7 +5,6 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use fieldseal_core::domain::view::Stage;
 use fieldseal_core::pack::DocumentDefinition;
-use fieldseal_proof::ids::OpId;
 use serde::Deserialize;
 
 use super::{CaseBar, OpenCase, Tab, open};
@@ -90,13 +89,11 @@ struct OverviewPage {
     acts: Vec<(String, String)>,
     case: String,
     provisional: bool,
-    done: Option<String>,
 }
 
-/// What was signed on the page before this one.
+/// Where the page was opened from.
 #[derive(Deserialize)]
 pub struct After {
-    done: Option<String>,
     /// The work list that it was opened from.
     #[serde(default)]
     queue: String,
@@ -191,7 +188,6 @@ pub async fn page(
         hearing: format!("/console/hearing/{case}"),
         acts,
         provisional: view.provisional,
-        done: after.done.filter(|id| id.parse::<OpId>().is_ok()),
         case,
     })
 }

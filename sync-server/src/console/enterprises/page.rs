@@ -1,12 +1,11 @@
 //! One enterprise: who is this, and what is open?
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use fieldseal_core::domain::CreditCode;
 use fieldseal_core::domain::view::OrderItemView;
-use fieldseal_proof::ids::{CaseId, EnterpriseId, OpId};
-use serde::Deserialize;
+use fieldseal_proof::ids::{CaseId, EnterpriseId};
 
 use super::registry;
 use crate::api::App;
@@ -67,23 +66,11 @@ struct EnterprisePage {
     case_total: u64,
     duplicates: Vec<Duplicate>,
     assign: Option<String>,
-    done: Option<String>,
     id: String,
 }
 
-/// What was signed on the page before this one.
-#[derive(Deserialize)]
-pub struct After {
-    done: Option<String>,
-}
-
 /// `GET /console/enterprises/{id}`
-pub async fn page(
-    State(app): State<App>,
-    desk: Desk,
-    Path(id): Path<String>,
-    Query(after): Query<After>,
-) -> Result<Response, PageError> {
+pub async fn page(State(app): State<App>, desk: Desk, Path(id): Path<String>) -> Result<Response, PageError> {
     desk.staff.needs_one_of(&[Role::Supervisor, Role::Legal])?;
     let words = desk.words();
     let id: EnterpriseId = id.parse().map_err(|_| PageError::NotFound)?;
@@ -156,7 +143,6 @@ pub async fn page(
         case_total,
         settled,
         duplicates,
-        done: after.done.filter(|id| id.parse::<OpId>().is_ok()),
         assign: may_join.then(|| links::assign(&id.to_string())),
         id: id.to_string(),
         name,

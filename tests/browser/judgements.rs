@@ -28,10 +28,13 @@ fn page(words: Words) -> String {
             holds: false,
         },
     ];
-    for judgement in judgements() {
+    // No page of the console has two panels; here each gets a name and a heading of its own.
+    let name = format!("aria-label=\"{}\"", words.t("trust.verdict"));
+    for (n, judgement) in judgements().into_iter().enumerate() {
         let tag = VerdictTag::counted(words, &judgement, 12);
-        let panel = VerdictPanel::by_server(words, &judgement, checked.clone());
-        parts.push(format!("<p>{tag}</p>{panel}"));
+        let panel = VerdictPanel::by_server(words, &judgement, checked.clone()).to_string();
+        let own = format!("aria-label=\"{n}\"");
+        parts.push(format!("<h2>{tag}</h2>{}", panel.replacen(&name, &own, 1)));
     }
     for (n, (bracket, logged)) in brackets().into_iter().enumerate() {
         let claim = [None, Some(LOW_MS + 86_400_000), Some(LOW_MS - 192_000)][n % 3];

@@ -31,6 +31,12 @@ export async function check({ site, say, town }) {
   const said = await people[1].page.locator('main').innerText();
   if (!said.includes(words[1])) problems.push('the words of the second are gone');
   if (!/Somebody else was first|was faster|already/i.test(said)) problems.push(`the second is told: ${said.slice(0, 200)}`);
+  // Where the page offers what stands now, it leads there.
+  const latest = people[1].page.locator('main a[href^="/console/act/decide"], main a[href^="/console/cases/"]');
+  if (await latest.count()) {
+    const [answer] = await Promise.all([people[1].page.waitForNavigation({ waitUntil: 'load' }), latest.first().click()]);
+    if (answer.status() !== 200 || await people[1].page.locator('form[data-guard] input[type=radio]').count()) problems.push(`the latest is ${answer.url()}: ${answer.status()}`);
+  }
   for (const { context } of people) await context.close();
   say.all('two supervisors race', problems);
 }

@@ -106,6 +106,8 @@ struct CasePage {
     frozen: bool,
     freeze: Option<String>,
     progress: Option<Progress>,
+    /// An export was asked for on the page before: reading goes on at what came of it.
+    asked: bool,
     result: Option<Outcome>,
     trust: Vec<(String, String)>,
     not_proven: NotProven,
@@ -167,6 +169,7 @@ async fn shown(
     let decides = desk.staff.account.role == Role::Supervisor;
     let undecided = view.clashes.len();
     let shown = CasePage {
+        asked: !asked.job.is_empty(),
         progress: job.as_ref().map(|(_, job)| progress(words, job)),
         result: done.map(|(name, done)| result(app, words, case, &name, &done)),
         trust: trust(app, words),

@@ -6,12 +6,15 @@
 
 mod case_file;
 mod duplicates;
+mod effects;
 mod fold;
+mod judging;
 mod lines;
 mod orders;
 mod packs;
 mod register;
 mod settle;
+mod step;
 mod view;
 mod worker;
 
@@ -24,7 +27,7 @@ pub use orders::{judged, visits};
 pub use packs::PackShelf;
 pub use register::{CaseSummary, STAGES};
 pub use settle::{SetAside, set_aside_all};
-pub use view::case_view;
+pub use view::{case_view, view_under};
 pub use worker::{CURSOR_ASSESSED, CURSOR_PROJECTED, Projection, subjects_of};
 
 /// Why the views stand still.

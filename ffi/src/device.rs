@@ -51,7 +51,7 @@ pub enum KeySuite {
 pub struct Card {
     /// The server's address.
     pub url: String,
-    /// SHA-256 of the server's certificate, hex: the only one that is accepted.
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER) of the server's certificate, hex: the only one that is accepted.
     pub tls_sha256: String,
     /// Name of the agency's log.
     pub log: String,

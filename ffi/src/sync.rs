@@ -150,7 +150,7 @@ pub struct HttpRequest {
     pub answer_limit: u64,
     /// How long the server may rightly stay silent (a long poll), beside an ordinary patience.
     pub silence_ms: u64,
-    /// SHA-256 of the only certificate to accept, hex.
+    /// SHA-256 of the only TLS key to accept (the certificate's SubjectPublicKeyInfo, DER), hex.
     pub tls_sha256: String,
 }
 

@@ -15,7 +15,7 @@ use crate::keyring::Role;
 pub struct EnrolmentCard {
     /// Where the server is.
     pub url: String,
-    /// SHA-256 of its TLS certificate.
+    /// SHA-256 of the SubjectPublicKeyInfo of its TLS certificate; of the whole certificate in cards from before.
     pub tls_sha256: [u8; 32],
     /// Agency.
     pub tenant: TenantId,

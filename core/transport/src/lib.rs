@@ -2,7 +2,7 @@
 //!
 //! | module | what for |
 //! |---|---|
-//! | [`pin`] | TLS that accepts the one certificate of the enrolment and no other |
+//! | [`pin`] | TLS that accepts the one server of the enrolment and no other |
 //! | [`connection`] | one exchange: streamed both ways, with limits and an idle watch |
 //! | [`visit`](mod@visit) | a whole visit: enrolment, sync, numbers |
 //! | [`enrol`] | the device's own request and its officers' |

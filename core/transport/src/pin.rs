@@ -1,13 +1,16 @@
-//! TLS for one server: the certificate must be, byte for byte, the one whose SHA-256 stands in the enrolment.
+//! TLS for one server: the public key of its certificate must be the one whose SHA-256 stands in the enrolment.
 //!
 //! Names, dates and issuers are not looked at: an agency's server in a county has no public name, and the enrolment is a
-//! better witness than any authority. The handshake's signature is checked as always, so the peer holds the key.
+//! better witness than any authority. The handshake's signature is checked as always, so the peer holds the key. A certificate
+//! that is renewed over the same key is the same server. Enrolments from before name the hash of the whole certificate: that
+//! is accepted too, and ends with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
@@ -24,7 +27,7 @@ impl Mismatch {
     }
 }
 
-/// Accepts one certificate.
+/// Accepts one key, or one certificate.
 #[derive(Debug)]
 struct Pinned {
     sha256: [u8; 32],
@@ -41,7 +44,9 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let same = Sha256::digest(certificate.as_ref()).as_slice() == self.sha256;
+        let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
+        let names = |der: &[u8]| Sha256::digest(der).as_slice() == self.sha256;
+        let same = names(key.as_ref()) || names(certificate.as_ref());
         self.mismatch.0.store(!same, Ordering::Release);
         if same {
             Ok(ServerCertVerified::assertion())
@@ -85,7 +90,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// A TLS configuration for exactly this certificate.
+/// A TLS configuration for exactly this server.
 pub(crate) fn config(sha256: [u8; 32]) -> Result<(ClientConfig, Mismatch), TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mismatch = Mismatch::default();

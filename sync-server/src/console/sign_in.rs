@@ -151,7 +151,7 @@ fn shown(
     })
 }
 
-/// SHA-256 of the certificate as printed on the card, in groups of four, so that a person can compare.
+/// SHA-256 of the certificate as a browser shows it, in groups of four, so that a person can compare.
 fn fingerprint(app: &App) -> Result<Vec<String>, PageError> {
     let text = app.server.tls_sha256().map_err(|e| PageError::internal(&e))?;
     Ok(text

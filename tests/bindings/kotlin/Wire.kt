@@ -20,11 +20,11 @@ import uniffi.fieldseal.*
 
 private const val PIECE = 262_144u
 
-/** No name and no authority is trusted: the certificate itself is known. */
+/** No name and no authority is trusted: the key itself is known. */
 private class Pinned(private val sha256: String) : X509ExtendedTrustManager() {
     private fun look(chain: Array<X509Certificate>) {
-        val found = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(chain[0].encoded))
-        if (found != sha256) throw CertificateException("another certificate")
+        val found = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(chain[0].publicKey.encoded))
+        if (found != sha256) throw CertificateException("another key")
     }
 
     override fun checkServerTrusted(chain: Array<X509Certificate>, type: String) = look(chain)

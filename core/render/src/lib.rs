@@ -12,6 +12,8 @@
 //!      └─ world ──▶ typst sees the pack's files and data.json, nothing else ──▶ layout ──▶ PDF/A-2b
 //! ```
 //!
+//! How the Chinese forms compare with their official prints, and what differs on purpose: `docs/forms.md`.
+//!
 //! # Example
 //!
 //! ```no_run

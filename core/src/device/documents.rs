@@ -44,6 +44,8 @@ pub struct NewDocument<'a> {
     pub pages: u64,
     /// Hash over the fonts.
     pub fonts: BlobHash,
+    /// The typesetter and its version.
+    pub typesetter: &'a str,
     /// The operations it rests on.
     pub rests_on: &'a [OpId],
 }
@@ -112,6 +114,7 @@ impl FieldDevice {
             pdf_sha256: capture.sha256(),
             pages: new.pages,
             fonts: new.fonts,
+            typesetter: new.typesetter.to_owned(),
             chain: new.place.chain,
             chain_counter: new.place.chain_counter,
             rests_on: new.rests_on.to_vec(),

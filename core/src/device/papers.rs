@@ -4,32 +4,14 @@
 //! prepare_document ─▶ Typesetting ─▶ (render) ─▶ issue_prepared ─▶ shown, signed on glass ─▶ signed_copy ─▶ (render) ─▶ sign_document
 //! ```
 
-use std::collections::BTreeMap;
-
-use fieldseal_proof::hash::h;
 use fieldseal_proof::ids::{BlobHash, DocumentId, InspectionId, OpId};
-use serde_json::Value;
 
 use super::{DeviceError, FieldDevice, IssuedDocument, NewDocument, PaperPlace};
-use crate::catalogue::{Lang, Param};
+use crate::catalogue::Param;
+pub use crate::domain::Typesetting;
 use crate::domain::view::{InspectionView, Officer, People};
-use crate::domain::{ChainStrip, DocumentContext, Minute, Refusal, Strokes, document_data};
+use crate::domain::{ChainStrip, DocumentContext, Minute, Refusal, Strokes, document_data, template_hash};
 use crate::pack::{DocumentDefinition, DocumentNumber, RulePack, format_number};
-
-/// Everything that decides the bytes of a document, apart from the fonts.
-#[derive(Debug, Clone)]
-pub struct Typesetting {
-    /// Template of the pack, without its ending.
-    pub template: String,
-    /// The pack's template files by name.
-    pub files: BTreeMap<String, Vec<u8>>,
-    /// The typed fields.
-    pub data: Value,
-    /// Title of the PDF.
-    pub title: String,
-    /// Year, month, day.
-    pub date: (i32, u8, u8),
-}
 
 /// A document that is about to be printed. Its number is burnt.
 #[derive(Debug, Clone)]
@@ -55,6 +37,8 @@ pub struct Printed<'a> {
     pub pages: u64,
     /// Hash over the fonts.
     pub fonts: BlobHash,
+    /// The typesetter and its version.
+    pub typesetter: &'a str,
 }
 
 impl FieldDevice {
@@ -80,7 +64,7 @@ impl FieldDevice {
         let day = self.today(&pack);
         let year = u64::try_from(day.date().year()).unwrap_or_default();
         let minute = |ms: Option<u64>| ms.and_then(|ms| Minute::of_ms(ms, pack.head().utc_offset_minutes));
-        let (from, to) = (minute(view.began_ms()), minute(view.last_ms));
+        let (from, to) = (minute(view.began_ms()), minute(view.ended_ms()));
         let context = |number| DocumentContext {
             view: &view,
             pack: &pack,
@@ -105,7 +89,7 @@ impl FieldDevice {
         };
         let data = document_data(kind, &context(number.as_ref())).map_err(first_of)?;
         Ok(PreparedDocument {
-            typesetting: self.typesetting(&pack, definition, data),
+            typesetting: Typesetting::of(&pack, definition, data, day),
             place,
             number: number.map(|number| number.text),
             inspection,
@@ -136,6 +120,7 @@ impl FieldDevice {
                 pdf: printed.pdf,
                 pages: printed.pages,
                 fonts: printed.fonts,
+                typesetter: printed.typesetter,
                 rests_on: &prepared.rests_on,
             },
         )
@@ -157,20 +142,20 @@ impl FieldDevice {
         let pack = self.pack()?;
         let state = self.inspection(inspection)?.state;
         let field = |name: &str| state.text(&format!("document/{document}/{name}"));
-        let definition = field("type").and_then(|kind| pack.document(&kind).cloned());
-        let data = field("fields").and_then(|fields| serde_json::from_str::<Value>(&fields).ok());
-        let (Some(definition), Some(mut data)) = (definition, data) else {
+        let (Some(kind), Some(fields)) = (field("type"), field("fields")) else {
+            return Ok(None);
+        };
+        let Some(mut copy) = Typesetting::again(&pack, &kind, &fields, self.today(&pack)) else {
             return Ok(None);
         };
         let view = InspectionView::of(&state, Some(&pack), &self.people()?);
         let documents = view.documents.iter().filter(|one| one.document == document);
         for signature in documents.flat_map(|one| &one.signatures) {
             if let (Some(role), Some(name), Some(strokes)) = (&signature.role, &signature.name, &signature.strokes) {
-                draw(&mut data, role, name, strokes);
+                copy.draw(role, name, strokes);
             }
         }
-        let drawn = draw(&mut data, role, name, strokes);
-        Ok(drawn.then(|| self.typesetting(&pack, &definition, data)))
+        Ok(copy.draw(role, name, strokes).then_some(copy))
     }
 
     /// Everybody in the key log, and the officers of this device whose approval is still on its way.
@@ -210,51 +195,9 @@ impl FieldDevice {
         }
         Ok((left > 0).then(|| format_number(series, pack.agency(), year, 0)))
     }
-
-    fn typesetting(&self, pack: &RulePack, definition: &DocumentDefinition, data: Value) -> Typesetting {
-        let day = self.today(pack).date();
-        let files = pack.files().iter();
-        let templates =
-            files.filter_map(|(name, bytes)| Some((name.strip_prefix("templates/")?.to_owned(), bytes.clone())));
-        Typesetting {
-            template: definition.template.clone(),
-            files: templates.collect(),
-            data,
-            title: definition.name.text(Lang::from_tag(&pack.head().language)).to_owned(),
-            date: (day.year().into(), day.month().unsigned_abs(), day.day().unsigned_abs()),
-        }
-    }
 }
 
 fn first_of(refusals: Vec<Refusal>) -> DeviceError {
     let first = refusals.into_iter().next();
     first.map_or_else(|| DeviceError::not_found("document"), DeviceError::from)
-}
-
-/// Puts strokes where the form has a place for the role: a field of the role's name, or the officer's row.
-fn draw(data: &mut Value, role: &str, name: &str, strokes: &Strokes) -> bool {
-    if let Some(place) = data.get_mut(role).and_then(Value::as_object_mut) {
-        place.insert("name".into(), name.into());
-        place.insert("signature".into(), strokes.to_json());
-        return true;
-    }
-    let rows = data
-        .get_mut("officers")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten();
-    let mut of_officer = rows.filter(|row| row["name"] == name && matches!(role, "officer" | "second_officer"));
-    of_officer.next().is_some_and(|row| {
-        row["signature"] = strokes.to_json();
-        true
-    })
-}
-
-/// Hash over the pack's template files: what the document was typeset from.
-fn template_hash(pack: &RulePack) -> BlobHash {
-    let files = pack.files().iter().filter(|(name, _)| name.starts_with("templates/"));
-    let items: Vec<&[u8]> = files
-        .flat_map(|(name, bytes)| [name.as_bytes(), bytes.as_slice()])
-        .collect();
-    BlobHash::from_bytes(h("fieldseal/v0/template", &items))
 }

@@ -188,6 +188,7 @@ fn an_inspection_from_beginning_to_closing() {
         pdf: b"%PDF-1.7 the record",
         pages: 1,
         fonts: BlobHash::from_bytes([2; 32]),
+        typesetter: "typst 0",
         rests_on: &[shown],
     };
     let issued = device.issue_document(inspection, &document).unwrap();

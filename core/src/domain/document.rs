@@ -197,9 +197,18 @@ impl Builder<'_> {
             let Some(due) = &item.due else {
                 return Err(Refusal::new("due_missing", [("grade", Param::text(grade_name))]));
             };
-            let Some(problem) = &item.text else { continue };
+            let Some(order) = &item.text else { continue };
+            // The form asks for the problems that were found; what is to be done about one stands beside it.
+            let finding = self
+                .context
+                .view
+                .findings
+                .iter()
+                .find(|found| item.finding == Some(found.finding));
+            let found = finding.and_then(|finding| finding.text.as_ref());
             items.push(json!({
-                "problem": problem,
+                "problem": found.unwrap_or(order),
+                "measure": found.map(|_| order),
                 "basis": self.cited(item.clause.as_deref()),
                 "grade": self.or_empty(grade_name),
                 "major": grade.is_some_and(|grade| grade.emphasised),
@@ -296,6 +305,7 @@ impl Builder<'_> {
             "inspectors": inspectors.collect::<Vec<Value>>(),
             "findings": findings.collect::<Vec<Value>>(),
             "notice": remedy.into_iter().map(|part| part.text).collect::<String>(),
+            "issued_on": self.context.day.to_string(),
             "chain": self.context.chain.json(pack),
         })
     }

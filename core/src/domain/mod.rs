@@ -27,6 +27,7 @@ mod signing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod typesetting;
 pub mod view;
 
 pub use act::{Act, people_array};
@@ -48,3 +49,4 @@ pub use registry::{EnterpriseRecord, NumberLease};
 pub use server_acts::{Disposition, Held, disposition, inspection_close, roll};
 pub use signing::{DocumentIssue, DocumentSign, SignOutcome, Strokes};
 pub use text::{Line, Paragraph};
+pub use typesetting::{Typesetting, template_hash};

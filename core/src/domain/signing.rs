@@ -25,6 +25,8 @@ pub struct DocumentIssue {
     pub pages: u64,
     /// Hash of the fonts used.
     pub fonts: BlobHash,
+    /// The typesetter and its version: another one may give other bytes for the same fields.
+    pub typesetter: String,
     /// The device link before this operation, as printed on the paper.
     pub chain: Link,
     /// The stream counter printed with it.
@@ -58,6 +60,7 @@ impl DocumentIssue {
             .put(at("pdf_sha256"), Value::bytes(self.pdf_sha256.as_bytes()))
             .put(at("pages"), Value::Uint(self.pages))
             .put(at("fonts"), Value::bytes(self.fonts.as_bytes()))
+            .text(at("typesetter"), self.typesetter)
             .put(at("chain"), Value::bytes(self.chain.as_bytes()))
             .put(at("chain_counter"), Value::Uint(self.chain_counter))
             .put(

@@ -310,6 +310,7 @@ fn an_inspection_is_read_back_and_its_documents_fit_their_templates() {
         pdf_sha256: BlobHash::from_bytes([12; 32]),
         pages: 1,
         fonts: BlobHash::from_bytes([13; 32]),
+        typesetter: "typst 0".into(),
         chain: Link::from_bytes([9; 32]),
         chain_counter: 12,
         rests_on: vec![OpId::from_bytes([1; 32])],

@@ -1,6 +1,7 @@
 //! One inspection as its operations tell it.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{DeviceId, EvidenceId, FindingId, ItemId, OfficerId, OpId};
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use super::parts::*;
 use super::{People, as_texts, awaiting};
-use crate::domain::{Kind, Strokes};
+use crate::domain::{Author, Kind, Strokes};
 use crate::merge::{Outcome, State};
 use crate::pack::RulePack;
 
@@ -56,6 +57,9 @@ pub struct InspectionView {
     /// First and last device clock among its operations: claims.
     pub first_ms: Option<u64>,
     pub last_ms: Option<u64>,
+    /// The last device clock among what only a tablet writes: a claim, and what a form prints as the end.
+    #[serde(skip)]
+    pub worked_ms: Option<u64>,
 }
 
 impl InspectionView {
@@ -90,6 +94,11 @@ impl InspectionView {
             provisional: state.is_provisional(),
             first_ms: state.operations().map(|op| op.wall_ms).min(),
             last_ms: state.operations().map(|op| op.wall_ms).max(),
+            worked_ms: state
+                .operations()
+                .filter(|op| is_field_work(&op.kind))
+                .map(|op| op.wall_ms)
+                .max(),
         }
     }
 
@@ -109,10 +118,19 @@ impl InspectionView {
         self.credentials.iter().map(|c| c.wall_ms).min().or(self.first_ms)
     }
 
+    /// When it ended on site, by the tablet's clock: what a supervisor or the server wrote plays no part.
+    pub fn ended_ms(&self) -> Option<u64> {
+        self.worked_ms.or(self.last_ms)
+    }
+
     /// The evidence of one id.
     pub fn evidence_of(&self, id: &EvidenceId) -> Option<&EvidenceView> {
         self.evidence.iter().find(|evidence| evidence.evidence == *id)
     }
+}
+
+fn is_field_work(kind: &str) -> bool {
+    Kind::from_str(kind).is_ok_and(|kind| kind.author() == Author::Tablet)
 }
 
 struct Read<'a> {

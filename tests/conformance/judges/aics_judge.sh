@@ -4,8 +4,8 @@
 #
 #   aics_judge.sh LOG VKEY_FILE ENVIRONMENT [OLD_CHECKPOINT INDEX LEAF_HEX]
 #
-# LOG is a folder or an address. ENVIRONMENT is a folder for the Python environment; it is made on first use and
-# kept. Exit code 0: all hold, or the last line begins with SKIPPED; 1: a check fails; 64: usage.
+# LOG is a folder or an address; LOG_CA, from the environment, is a PEM file that the address's certificate chains to.
+# ENVIRONMENT is a folder for the Python environment; it is made on first use and kept. Exit code 0: all hold, or the last line begins with SKIPPED; 1: a check fails; 64: usage.
 set -euo pipefail
 
 if [ $# -ne 3 ] && [ $# -ne 6 ]; then
@@ -38,7 +38,7 @@ fi
 check() { # NAME COMMAND…
   local name=$1
   shift
-  if "$@" >"$work/said" 2>&1; then echo "ok   $name"; else
+  if SSL_CERT_FILE=${LOG_CA:-${SSL_CERT_FILE:-}} "$@" >"$work/said" 2>&1; then echo "ok   $name"; else
     echo "FAIL $name"
     tail -n 20 "$work/said" | sed 's/^/       /'
     exit 1

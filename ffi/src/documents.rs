@@ -96,6 +96,7 @@ impl Device {
                 pdf: &rendered.pdf,
                 pages: rendered.pages as u64,
                 fonts: BlobHash::from_bytes(renderer.fonts().fingerprint()),
+                typesetter: &renderer.typesetter(),
             };
             let issued = self.device.issue_prepared(&prepared, &printed)?;
             Ok(Issued {

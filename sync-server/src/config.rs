@@ -18,9 +18,17 @@ pub struct Config {
     /// The ingest device.
     pub subject: String,
     pub incarnation: String,
+    /// Folders with fonts, each a set of its own, for printing documents again: keep an old set beside the new one when the
+    /// system's fonts change.
+    #[serde(default = "system_fonts")]
+    pub fonts: Vec<PathBuf>,
     /// What one device may take up; whoever runs the server may change it.
     #[serde(default)]
     pub limits: Limits,
+}
+
+fn system_fonts() -> Vec<PathBuf> {
+    vec![PathBuf::from("/usr/share/fonts")]
 }
 
 /// What one device may take up. A signed record is never refused for any of these: it waits on the tablet, or is taken.
@@ -133,6 +141,11 @@ impl Config {
         };
         let text = std::fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
         toml::from_str(&text).map_err(|e| failed(e.to_string()))
+    }
+
+    /// What `init` writes.
+    pub fn default_fonts() -> Vec<PathBuf> {
+        system_fonts()
     }
 
     /// The ingest device's id and incarnation.

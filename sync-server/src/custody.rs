@@ -1,10 +1,10 @@
 //! Custody events that the server signs for what it hands out (merge.md, `custody.event`): an original that is read, a case that is
-//! exported. They lie in the case, in the stream of the ingest device, so every later roll names them and every bundle holds them.
+//! exported. They lie in the case, in the stream of the ingest device, so every later roll names them and every later bundle holds them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use fieldseal_core::domain::{CustodyEvent, CustodyKind, Line};
+use fieldseal_core::domain::{CustodyEvent, CustodyKind, Line, Paragraph};
 use fieldseal_core::random::uuid;
 use fieldseal_proof::ids::{CaseId, EvidenceId, ItemId};
 
@@ -76,16 +76,16 @@ impl Custody {
     }
 }
 
-/// Signs that the evidence of a case is exported; before the roll, so that the bundle holds it itself. A case without evidence
-/// has no custody.
+/// Signs that the evidence of a case was exported, and in which bundle. It lies above the bundle's checkpoint, so the next bundle
+/// shows it. A case without evidence has no custody.
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub async fn exported(ingest: &Ingest, case: CaseId, by: &str) -> Result<(), AuthorError> {
+pub async fn exported(ingest: &Ingest, case: CaseId, by: &str, bundle: &str) -> Result<(), AuthorError> {
     let pieces: Vec<EvidenceId> = evidence_of(ingest, case).await?.into_keys().collect();
     let events = pieces
         .chunks(PIECES)
-        .map(|pieces| event(ingest, case, CustodyKind::Exported, by, pieces.to_vec()))
+        .map(|pieces| event(ingest, case, CustodyKind::Exported, (by, Some(bundle)), pieces.to_vec()))
         .collect::<Result<Vec<_>, _>>()?;
     if !events.is_empty() {
         ingest.author(events, Commit::default()).await?;
@@ -107,7 +107,7 @@ async fn accesses_of(ingest: &Ingest, sha256: [u8; 32], by: &str) -> Result<Vec<
             .take(PIECES)
             .collect();
         if !same.is_empty() {
-            events.push(event(ingest, case, CustodyKind::Accessed, by, same)?);
+            events.push(event(ingest, case, CustodyKind::Accessed, (by, None), same)?);
         }
     }
     Ok(events)
@@ -131,7 +131,7 @@ fn event(
     ingest: &Ingest,
     case: CaseId,
     event: CustodyKind,
-    by: &str,
+    (by, note): (&str, Option<&str>),
     evidence: Vec<EvidenceId>,
 ) -> Result<OwnOperation, AuthorError> {
     let refused = |why: String| AuthorError::Seal(why);
@@ -141,7 +141,10 @@ fn event(
         evidence,
         event,
         by: Line::parse("by", by).map_err(|why| refused(why.to_string()))?,
-        note: None,
+        note: note
+            .map(|note| Paragraph::parse("note", note))
+            .transpose()
+            .map_err(|why| refused(why.to_string()))?,
     };
     let act = custody.act().map_err(|why| refused(why.to_string()))?;
     Ok(OwnOperation {

@@ -128,6 +128,23 @@ impl ServerKeys {
     }
 }
 
+/// What opens `/metrics`: a token in a file that a monitor may be given, made at the first start. Returns its SHA-256.
+///
+/// # Errors
+/// When the file cannot be read or made.
+pub fn metrics_token(folder: &Path, random: &dyn Random) -> std::io::Result<[u8; 32]> {
+    let path = folder.join("metrics.token");
+    if !path.exists() {
+        let token: Zeroizing<[u8; 32]> = Zeroizing::new(array(random).map_err(std::io::Error::other)?);
+        write_secret(&path, Zeroizing::new(hex::encode(*token)).as_bytes())?;
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(&path)?);
+    if text.trim().is_empty() {
+        return Err(std::io::Error::other(format!("{}: empty", path.display())));
+    }
+    Ok(fieldseal_proof::hash::sha256(text.trim().as_bytes()))
+}
+
 /// A new file that only its owner can read.
 ///
 /// # Errors

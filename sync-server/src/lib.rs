@@ -4,7 +4,8 @@
 //! console → api → projection → ingest → tlog → ledger        each uses only what stands to its right
 //! ```
 //! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
-//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `custody` signs who read and exported; `office` is what the desks of
+//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `custody` signs who read and exported; `reprint` prints
+//! documents again and compares; `office` is what the desks of
 //! administrators and supervisors ask, for whatever face.
 
 pub mod api;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod ledger;
 pub mod office;
 pub mod projection;
+pub mod reprint;
 pub mod server;
 pub mod tlog;
 pub mod uploads;

@@ -70,6 +70,8 @@ pub struct Server {
     pub custody: Custody,
     pub time: TimeNotes,
     pub epoch: Epoch,
+    /// Of the token that opens `/metrics`.
+    pub metrics_token_sha256: [u8; 32],
     /// The newest checkpoint.
     pub published: watch::Receiver<Published>,
     /// Up to where the feed may show: published, judged and folded.
@@ -117,6 +119,7 @@ impl Server {
         let config = Config::load(&layout)?;
         let (device, incarnation) = config.ids()?;
         let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation).map_err(OpenError::Keys)?);
+        let metrics_token_sha256 = crate::keys::metrics_token(&layout.keys(), &*random).map_err(OpenError::Keys)?;
         let key_log = KeyLogState::load(&*ledger).await?.ok_or(OpenError::NotAdopted)?;
         let epoch = epoch(&*ledger, &*random).await?;
         let tiles = TileFolder::open(&layout.tiles()).map_err(LogError::from)?;
@@ -159,6 +162,7 @@ impl Server {
             custody: Custody::default(),
             time,
             epoch,
+            metrics_token_sha256,
             published,
             place: shown,
             failed,
@@ -183,7 +187,20 @@ impl Server {
         Ok((server, Workers { stop, tasks }))
     }
 
-    /// SHA-256 of the certificate that clients see, hex: what the card says.
+    /// The address that devices are told.
+    ///
+    /// # Errors
+    /// When the card cannot be read.
+    pub fn public_url(&self) -> std::io::Result<String> {
+        let card = std::fs::read(self.layout.root.join("card.json"))?;
+        let card: serde_json::Value = serde_json::from_slice(&card)?;
+        let url = card["url"].as_str().unwrap_or_default();
+        // It is shown inside a shell command.
+        let plain = |c: char| c.is_ascii_alphanumeric() || ":/.-_[]".contains(c);
+        Ok(url.chars().filter(|c| plain(*c)).collect())
+    }
+
+    /// SHA-256 of the certificate that clients see, hex: what a browser shows.
     ///
     /// # Errors
     /// When the certificate cannot be read.

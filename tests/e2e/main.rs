@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod arriving;
+mod certificates;
 mod hearing;
 mod office;
+mod papers;
 mod pins;
 mod signers;
 mod tablet;

@@ -79,7 +79,7 @@ pub async fn pending(
     caller: Caller,
     Query(ask): Query<Pending>,
 ) -> Result<Json<Value>, Problem> {
-    caller.admin()?;
+    let caller = caller.admin()?;
     let mut items = Vec::new();
     for OpenRequest { id, enrolment, .. } in enrolments::open(&*app.server.ledger).await? {
         if enrolment.state != "pending" && !ask.refused {
@@ -97,6 +97,7 @@ pub async fn pending(
         }
         items.push(item);
     }
+    caller.log(&app, "enrolments.read", items.len().to_string()).await?;
     Ok(Json(json!({ "items": items })))
 }
 

@@ -14,10 +14,10 @@ use super::caller::Caller;
 use super::limits::Plane;
 use super::problem::Problem;
 use super::silence::while_taken;
-use crate::export::{ExportError, export_case};
+use crate::export::{self, ExportError, export_case};
 use crate::ingest::LeaseRequest;
 use crate::ledger::{LineKind, LineQuery, SearchWords};
-use crate::projection::{CaseSummary, case_view};
+use crate::projection::{CaseFile, CaseSummary, case_view};
 
 /// Cases on a page, at most and where nobody says.
 const CASES_MOST: u64 = 500;
@@ -40,6 +40,7 @@ pub async fn register(
 ) -> Result<Json<Value>, Problem> {
     let caller = caller.supervisor()?;
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
+    caller.log(&app, "register.read", search.query.clone()).await?;
     let mut wanted = LineQuery::new(LineKind::Case, SearchWords::parse(&search.query));
     wanted.limit = search.limit.unwrap_or(CASES_MOST).clamp(1, CASES_MOST);
     wanted.skip = match search.cursor.as_deref() {
@@ -65,23 +66,67 @@ pub async fn view(State(app): State<App>, caller: Caller, Path(case): Path<Strin
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     let place = *app.server.place.borrow();
-    case_view(&*app.server.ledger, case, place)
-        .await?
-        .map(Json)
-        .ok_or_else(Problem::not_found)
+    let view = case_view(&*app.server.ledger, case, place).await?;
+    let view = view.ok_or_else(Problem::not_found)?;
+    caller.log(&app, "case.read", case.to_string()).await?;
+    Ok(Json(view))
 }
 
-/// `POST /v1/cases/{case}/export`
-pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<String>) -> Result<Response, Problem> {
+/// `GET /v1/cases/{case}/documents`: each PDF whose hash was signed, and what printing it again here gave.
+pub async fn documents(
+    State(app): State<App>,
+    caller: Caller,
+    Path(case): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let caller = caller.supervisor()?;
+    let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
+    let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
+    let packs = &app.shelves.packs;
+    let file = CaseFile::load(&app.server.ingest, packs, case).await?;
+    let file = file.ok_or_else(Problem::not_found)?;
+    caller.log(&app, "case.read", case.to_string()).await?;
+    let printed = app.reprints.of_case(&app.server.ingest, packs, &file).await?;
+    let items = printed.iter().map(|one| {
+        json!({ "document": one.document.to_string(), "operation": one.operation.to_string(), "role": one.role,
+            "pdf_sha256": one.pdf_sha256.to_string(), "reprint": one.reprint.code(), "detail": one.reprint.detail() })
+    });
+    Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
+}
+
+#[derive(Deserialize)]
+pub struct Moment {
+    /// Size of a checkpoint that was signed; without it a new roll and checkpoint are made.
+    at: Option<u64>,
+}
+
+/// `POST /v1/cases/{case}/export?at=SIZE`
+pub async fn export(
+    State(app): State<App>,
+    caller: Caller,
+    Path(case): Path<String>,
+    Query(moment): Query<Moment>,
+) -> Result<Response, Problem> {
     let caller = caller.supervisor()?;
     let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     caller.log(&app, "case.export", case.to_string()).await?;
     let folder = app.server.layout.root.join("exports");
-    let exported = export_case(&app.server, case, &caller.who(), &folder)
+    let by = caller.who();
+    let wish = export::Wish {
+        case,
+        at: moment.at,
+        by: &by,
+    };
+    let unprocessable = |code, size| {
+        let size = [("size", Param::Count(size))];
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, size)
+    };
+    let exported = export_case(&app.server, wish, &folder)
         .await
         .map_err(|error| match error {
             ExportError::NoSuchCase => Problem::not_found(),
+            ExportError::NoSuchCheckpoint(size) => unprocessable("no_such_checkpoint", size),
+            ExportError::NoRoll(size) => unprocessable("no_roll_then", size),
             other => Problem::internal(&other),
         })?;
     let file = tokio::fs::File::open(&exported.zip)
@@ -94,9 +139,11 @@ pub async fn export(State(app): State<App>, caller: Caller, Path(case): Path<Str
         .map_err(|e| Problem::internal(&e))?;
     let silence = app.server.config.limits.silence();
     let body = while_taken(tokio_util::io::ReaderStream::new(file), turn, silence);
+    let checkpoint = header::HeaderName::from_static("fieldseal-checkpoint");
     let headers = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
+        (checkpoint, exported.checkpoint.to_string()),
         (
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"{case}.zip\""),

@@ -121,6 +121,9 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
     note_contact(&app, &caller, Call::Feed(cursor.has())).await?;
     let max_bytes = ask.max_bytes.unwrap_or(1 << 20).clamp(1, PAGE_MOST);
     let scope = Scope::of(&caller, ask.cases.as_deref())?;
+    if caller.token.role == "supervisor" {
+        log_sitting(&app, &caller, device, &ask).await?;
+    }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(ask.wait).min(POLL_MOST);
     let mut place = app.server.place.clone();
     let mut draining = app.server.draining.subscribe();
@@ -156,6 +159,17 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
         let attested = scope != Scope::Named;
         return answer(&app, &epoch, cursor, size, &items, attested).await.map(Json);
     }
+}
+
+/// Whoever reads everybody's records stands in the access log before the first of them goes out.
+async fn log_sitting(app: &App, caller: &Caller, device: DeviceId, ask: &Ask) -> Result<(), Problem> {
+    let from_start = ask.cursor.as_deref().is_none_or(str::is_empty);
+    if !app.sittings.begins(device, app.server.clock.now().wall_ms, from_start) {
+        return Ok(());
+    }
+    let from = if from_start { "from the start" } else { "" };
+    let logged = caller.log(app, "feed.read", from.to_owned()).await;
+    Ok(logged.inspect_err(|_| app.sittings.forget(&device))?)
 }
 
 /// The next page of the window; moves the cursor.

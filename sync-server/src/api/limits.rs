@@ -117,6 +117,18 @@ impl Pools {
         }
     }
 
+    /// How many requests each plane works on.
+    pub fn at_work(&self) -> [(&'static str, usize); 3] {
+        let names = [(Plane::Push, "push"), (Plane::Pull, "pull"), (Plane::Blobs, "blobs")];
+        names.map(|(plane, name)| {
+            let at = plane as usize;
+            (
+                name,
+                Self::AT_ONCE[at].saturating_sub(self.planes[at].available_permits()),
+            )
+        })
+    }
+
     /// Counts a request.
     ///
     /// # Errors

@@ -1,10 +1,8 @@
-//! What everybody may see: the log's tiles, the server's name, and the machine's health.
-
-use std::net::SocketAddr;
+//! What everybody may see: the log's tiles, the server's name, the description of the interface.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -98,31 +96,6 @@ pub async fn server(State(app): State<App>) -> Result<Json<Value>, Problem> {
         "capabilities": ["push", "feed", "tus", "receipts", "leases", "packs", "rescue"],
         "time_note": text_or_null(&server.time.current().await?),
     })))
-}
-
-/// `GET /healthz`
-pub async fn health(State(app): State<App>) -> Response {
-    let failed = app.server.failed.borrow().clone();
-    let status = if failed.is_some() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::OK
-    };
-    let (size, place) = (app.server.published.borrow().size, *app.server.place.borrow());
-    (
-        status,
-        Json(json!({ "status": if failed.is_some() { "failed" } else { "ok" }, "size": size, "folded": place })),
-    )
-        .into_response()
-}
-
-/// `GET /metrics`, on this machine only.
-pub async fn metrics(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Result<String, Problem> {
-    if !peer.ip().to_canonical().is_loopback() {
-        return Err(Problem::not_found());
-    }
-    metrics::gauge!("log_size").set(app.server.published.borrow().size as f64);
-    Ok(app.metrics.render())
 }
 
 /// `GET /openapi.json`

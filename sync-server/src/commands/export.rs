@@ -8,17 +8,19 @@ use serde_json::json;
 use fieldseal_core::catalogue::Param;
 
 use super::{Failure, Outcome, Report};
-use crate::export::ExportError;
+use crate::export::{ExportError, Wish, checkpoint_size, export_folder};
 use crate::ledger::{Access, Commit};
 use crate::server::Server;
 
 /// Whoever sits at the server; who that is, its own records say.
 const BY: &str = "command line";
 
-pub(super) async fn run(dir: &Path, case: &str, out: &Path) -> Outcome {
+/// `at` is the size of a checkpoint, or a file that holds one, such as an earlier bundle's `data/checkpoint`.
+pub(super) async fn run(dir: &Path, case: &str, at: Option<&str>, out: &Path) -> Outcome {
     let no_such_case = |case: &str| Failure::new("no_such_case", [("case", Param::text(case))]);
     let case: CaseId = case.parse().map_err(|_| no_such_case(case))?;
     let (server, workers) = Server::open(dir).await.map_err(Failure::open)?;
+    let at = at.map(|at| size_of(&server, at)).transpose()?;
     let access = Access {
         at_ms: server.clock.now().wall_ms,
         who: BY.into(),
@@ -33,21 +35,34 @@ pub(super) async fn run(dir: &Path, case: &str, out: &Path) -> Outcome {
         })
         .await
         .map_err(Failure::open)?;
-    let summary = crate::export::export_folder(&server, case, BY, out)
+    let size = |size| [("size", Param::Count(size))];
+    let (summary, checkpoint) = export_folder(&server, Wish { case, at, by: BY }, out)
         .await
         .map_err(|error| match error {
             ExportError::NoSuchCase => no_such_case(&case.to_string()),
+            ExportError::NoSuchCheckpoint(of) => Failure::new("no_such_checkpoint", size(of)),
+            ExportError::NoRoll(of) => Failure::new("no_roll_then", size(of)),
             other => Failure::of(other),
         })?;
     workers.stop().await;
     let id = to_hex(&summary.tag_manifest_sha256);
     Ok(Report::done(
-        json!({ "bundle": out, "tag_manifest_sha256": id, "files": summary.files, "bytes": summary.payload_bytes }),
+        json!({ "bundle": out, "tag_manifest_sha256": id, "files": summary.files, "bytes": summary.payload_bytes,
+            "checkpoint": checkpoint }),
         vec![format!(
-            "{} · {} files · {} bytes · {id}",
+            "{} · {} files · {} bytes · checkpoint {checkpoint} · {id}",
             out.display(),
             summary.files,
             summary.payload_bytes
         )],
     ))
+}
+
+fn size_of(server: &Server, at: &str) -> Result<u64, Failure> {
+    if let Ok(size) = at.parse() {
+        return Ok(size);
+    }
+    let path = Path::new(at);
+    let note = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    checkpoint_size(server, &note).map_err(Failure::of)
 }

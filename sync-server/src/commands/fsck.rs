@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use fieldseal_core::catalogue::{Lang, text};
 use fieldseal_core::merge::{self, Resolved};
-use fieldseal_proof::ids::to_hex;
+use fieldseal_proof::ids::{CaseId, to_hex};
 use fieldseal_proof::operation::Operation;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use super::{Failure, Outcome, Report};
 use crate::ingest::bare;
 use crate::ledger::{Commit, FeedScope, LedgerStore, Swap, space};
 use crate::projection::{CURSOR_PROJECTED, scope_of, set_aside_all};
+use crate::reprint;
 use crate::server::Server;
 
 pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
@@ -26,9 +28,16 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     let arrived = server.ledger.arrived(u64::MAX).await.map_err(Failure::open)?;
     place.wait_for(|now| *now >= arrived).await.map_err(Failure::of)?;
     let findings = check_all(&server).await.map_err(Failure::of)?;
+    let printed = print_again(&server).await.map_err(Failure::of)?;
     workers.stop().await;
+    let mut findings = findings;
+    findings.extend(printed.findings);
     let clean = findings.is_empty();
     let mut lines = findings.clone();
+    lines.extend(printed.counts.iter().map(|(code, count)| {
+        let code = format!("reprint.{code}");
+        format!("{} {}: {count}", text(Lang::Zh, &code, &[]), text(Lang::En, &code, &[]))
+    }));
     lines.push(if clean {
         format!("没有发现问题 nothing found: {size} leaves")
     } else {
@@ -38,11 +47,46 @@ pub(super) async fn run(dir: &Path, rebuild: bool) -> Outcome {
     let blobs = server.ledger.registers(space::BLOB, Vec::new(), usize::MAX >> 1).await;
     let blobs = blobs.map_err(Failure::open)?.len();
     let mut report = Report::done(
-        json!({ "leaves": size, "operations": arrived, "blobs": blobs, "awaited": orphans, "findings": findings }),
+        json!({ "leaves": size, "operations": arrived, "blobs": blobs, "awaited": orphans, "findings": findings, "documents": printed.counts }),
         lines,
     );
     report.code = u8::from(!clean);
     Ok(report)
+}
+
+/// What came of printing every document again.
+struct Printed {
+    /// By the word of the result.
+    counts: BTreeMap<&'static str, u64>,
+    findings: Vec<String>,
+}
+
+/// Documents whose fields give other bytes are findings; those that cannot be printed here (other fonts, another version of the
+/// typesetter) are counted.
+async fn print_again(server: &Arc<Server>) -> Fallible<Printed> {
+    let cases = server
+        .ledger
+        .registers(space::CASE, Vec::new(), usize::MAX >> 1)
+        .await?;
+    let ids = cases.iter().filter_map(|case| case.key.as_slice().try_into().ok());
+    let cases: Vec<CaseId> = ids.map(CaseId::from_bytes).collect();
+    let mut printed = Printed {
+        counts: BTreeMap::new(),
+        findings: Vec::new(),
+    };
+    for (case, one) in reprint::everything(server, &cases).await? {
+        *printed.counts.entry(one.reprint.code()).or_default() += 1;
+        if one.reprint.is_fault() {
+            printed.findings.push(format!(
+                "case {case}: document {} ({}): printed again: {} {}",
+                one.document,
+                one.role.as_deref().unwrap_or("as issued"),
+                one.reprint.code(),
+                one.reprint.detail().unwrap_or_default()
+            ));
+        }
+    }
+    Ok(printed)
 }
 
 async fn drop_views(dir: &Path) -> Fallible<()> {

@@ -87,6 +87,7 @@ impl Init {
             listen: self.listen.clone(),
             subject: device.to_string(),
             incarnation: incarnation.to_string(),
+            fonts: Config::default_fonts(),
             limits: Limits::default(),
         };
         write_new(&layout.config(), toml::to_string(&config)?.as_bytes())?;
@@ -121,7 +122,7 @@ impl Init {
         let lines = vec![
             format!("服务器已建立 server made: {}", self.dir.display()),
             format!("日志密钥指纹 log key: {fingerprint}"),
-            format!("TLS SHA-256: {tls_sha256}"),
+            format!("TLS 公钥 SHA-256 of the TLS key: {tls_sha256}"),
             "下一步 next: fieldseal root delegate --request request.json，然后 then: fieldseal-server adopt".to_owned(),
         ];
         Ok(Report::done(
@@ -131,7 +132,8 @@ impl Init {
         ))
     }
 
-    /// Takes the given certificate or makes a self-signed one; returns the SHA-256 of what clients will see.
+    /// Takes the given certificate or makes a self-signed one; returns the SHA-256 of its public key, which devices are told:
+    /// so a certificate that is renewed over the same key changes nothing for them.
     fn certificate(&self, layout: &Layout) -> Result<String, Box<dyn std::error::Error>> {
         let (certificate, key) = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => (std::fs::read_to_string(certificate)?, std::fs::read_to_string(key)?),
@@ -153,7 +155,8 @@ impl Init {
         write_secret(&layout.certificate_key(), key.as_bytes())?;
         let first = CertificateDer::from_pem_slice(certificate.as_bytes())
             .map_err(|e| format!("the TLS certificate: {e:?}"))?;
-        Ok(hex::encode(sha256(&first)))
+        let parsed = rustls::server::ParsedCertificate::try_from(&first)?;
+        Ok(hex::encode(sha256(&parsed.subject_public_key_info())))
     }
 }
 

@@ -97,6 +97,9 @@ enum Command {
         dir: PathBuf,
         #[arg(long)]
         case: String,
+        /// The bundle as it was under an earlier checkpoint: its size, or a file with it (a bundle's data/checkpoint).
+        #[arg(long, value_name = "CHECKPOINT")]
+        at: Option<String>,
         #[arg(long)]
         out: PathBuf,
     },
@@ -213,7 +216,7 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             Command::CheckBackup { from } => backup::check(&from).await,
             Command::Restore { from, dir } => restore::run(&from, &dir).await,
             Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,
-            Command::Export { dir, case, out } => export::run(&dir, &case, &out).await,
+            Command::Export { dir, case, at, out } => export::run(&dir, &case, at.as_deref(), &out).await,
         }
     });
     match outcome {

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use fieldseal_proof::encoding::base64;
+use fieldseal_proof::ids::to_hex;
 
 use super::error::PageError;
 use super::page::{Page, html};
@@ -20,7 +21,12 @@ struct CheckpointPage {
     root: String,
     /// Names of the keys that signed the note beside the log's own.
     cosigners: Vec<String>,
+    /// A shell command that checks the newest leaf; empty before the first checkpoint.
+    command: String,
 }
+
+/// Checks one leaf with Python's own library and openssl, both of which every Debian has.
+const CHECK: &str = include_str!("check_leaf.py");
 
 /// `GET /`
 pub async fn page(State(app): State<App>, visitor: Visitor) -> Result<Response, PageError> {
@@ -28,14 +34,27 @@ pub async fn page(State(app): State<App>, visitor: Visitor) -> Result<Response, 
     let origin = app.server.config.origin.clone();
     let mut page = Page::plain(&app, &visitor, visitor.words.t("checkpoint.title"));
     page.bare = true;
+    let vkey = app.server.keys.log_vkey(&origin).map_err(|e| PageError::internal(&e))?;
     html(&CheckpointPage {
-        vkey: app.server.keys.log_vkey(&origin).map_err(|e| PageError::internal(&e))?,
+        command: command(&app, &vkey, published.size).await?,
+        vkey,
         size: published.size,
         root: base64(&published.root),
         cosigners: cosigners(&published.note, &origin),
         origin,
         page,
     })
+}
+
+/// The command for the newest leaf; another leaf has another index and another 32 bytes.
+async fn command(app: &App, vkey: &str, size: u64) -> Result<String, PageError> {
+    let Some(index) = size.checked_sub(1) else {
+        return Ok(String::new());
+    };
+    let leaves = app.server.ledger.leaves(index, size).await?;
+    let leaf = leaves.first().map(|leaf| to_hex(leaf)).unwrap_or_default();
+    let url = app.server.public_url().map_err(|e| PageError::internal(&e))?;
+    Ok(format!("python3 - '{url}' '{vkey}' {index} {leaf} <<'EOF'\n{CHECK}EOF"))
 }
 
 /// Signature lines of a note (`— name base64`) that are not the log's own.

@@ -10,7 +10,7 @@ use fieldseal_proof::bundle::Report;
 use fieldseal_proof::ids::{CaseId, to_hex};
 
 use super::{HearingError, own_trust, verify_file};
-use crate::export::export_case;
+use crate::export::{Wish, export_case};
 use crate::server::Server;
 
 /// Bundles that are kept for download; the oldest goes first.
@@ -149,7 +149,12 @@ async fn work(
     who: &str,
     name: &str,
 ) -> Result<Done, HearingError> {
-    let exported = export_case(server, case, who, &server.layout.root.join("exports")).await?;
+    let wish = Wish {
+        case,
+        at: None,
+        by: who,
+    };
+    let exported = export_case(server, wish, &server.layout.root.join("exports")).await?;
     let unreadable = |e: &dyn std::fmt::Display| HearingError::Unreadable(e.to_string());
     let bytes = std::fs::metadata(&exported.zip).map_err(|e| unreadable(&e))?.len();
     jobs.set(name, State::Verifying { read: 0, of: bytes });

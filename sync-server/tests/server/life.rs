@@ -1,4 +1,4 @@
-//! Restarts, kills, backup and restore, the status page, and the interface description.
+//! Restarts, kills, backup and restore, leases and imports.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,6 @@ use fieldseal_proof::key_log::Purpose;
 use fieldseal_proof::note::{SignedNote, VerifierKey};
 use fieldseal_proof::sshsig;
 use fieldseal_proof::suite::Signer;
-use fieldseal_sync_server::api::ROUTES;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
@@ -288,58 +287,6 @@ impl BundleSource for Folder {
         })?);
         Ok(())
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_description_names_every_route_and_no_other() {
-    let world = World::new();
-    let (_, openapi) = world
-        .json(world.client.get(format!("{}/openapi.json", world.url)))
-        .await;
-    let paths = openapi["paths"].as_object().unwrap();
-    let described: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
-    assert_eq!(described, ROUTES.len());
-    for (method, path) in ROUTES {
-        assert!(
-            paths.get(*path).and_then(|p| p.get(*method)).is_some(),
-            "{method} {path}"
-        );
-        let concrete = path
-            .replace("{path}", "0/000")
-            .replace("{request}", "x")
-            .replace("{hash}", &"0".repeat(64))
-            .replace("{sha256}", &"0".repeat(64));
-        let concrete = concrete
-            .replace("{device}", &case(1).to_string())
-            .replace("{incarnation}", &case(1).to_string());
-        let concrete = concrete.replace("{case}", &case(1).to_string()).replace("{id}", "x");
-        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-        let status = world
-            .client
-            .request(method, format!("{}{concrete}", world.url))
-            .send()
-            .await
-            .unwrap()
-            .status();
-        assert_ne!(status, 405, "{path}");
-    }
-    let page = world.client.get(&world.url).send().await.unwrap();
-    assert!(
-        page.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .starts_with("default-src 'none'")
-    );
-    let text = page.text().await.unwrap();
-    assert!(
-        text.contains("fieldseal.test/county/0") && !text.contains("<script"),
-        "{text}"
-    );
-    let metrics = world.client.get(format!("{}/metrics", world.url)).send().await.unwrap();
-    assert!(metrics.text().await.unwrap().contains("http_requests_total"));
-    let (_, server) = world.json(world.client.get(format!("{}/v1/server", world.url))).await;
-    assert_eq!(server["log_vkey"], world.card["log_vkey"]);
-    assert_eq!(server["tenant"], TENANT.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

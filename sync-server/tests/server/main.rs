@@ -4,12 +4,14 @@
 
 mod accounts;
 mod admission;
+mod bundles;
 mod console;
 mod console_act;
 mod console_sign;
 mod console_work;
 mod devices;
 mod hostile;
+mod interface;
 mod life;
 mod pages;
 mod raw;

@@ -43,6 +43,11 @@ impl Drop for World {
 impl World {
     /// Root, administrator, server; the server runs.
     pub fn new() -> Self {
+        Self::with_tls(None)
+    }
+
+    /// The same with certificate and key files.
+    pub fn with_tls(files: Option<(&str, &str)>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let client = Client::builder().danger_accept_invalid_certs(true).build().unwrap();
@@ -55,7 +60,7 @@ impl World {
             url: String::new(),
         };
         let dir = world.dir();
-        world.command(&[
+        let mut words = vec![
             "init",
             "--dir",
             dir.to_str().unwrap(),
@@ -63,7 +68,11 @@ impl World {
             "fieldseal.test/county/0",
             "--listen",
             "127.0.0.1:0",
-        ]);
+        ];
+        if let Some((certificate, key)) = files {
+            words.extend(["--tls-cert", certificate, "--tls-key", key]);
+        }
+        world.command(&words);
         let request: Json = serde_json::from_slice(&std::fs::read(dir.join("request.json")).unwrap()).unwrap();
         world.card = serde_json::from_slice(&std::fs::read(dir.join("card.json")).unwrap()).unwrap();
         world.ceremony.admin(ADMIN, ADMIN);

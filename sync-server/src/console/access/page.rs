@@ -22,13 +22,17 @@ use crate::ledger::{Access, AccessFilter};
 const ROWS: usize = 50;
 
 /// Deeds that come over the programs' own interface (api.md).
-const BY_MACHINES: [&str; 6] = [
+const BY_MACHINES: [&str; 10] = [
     "blob.read",
+    "case.read",
     "enrolment.refuse",
+    "enrolments.read",
     "enterprises.import",
+    "feed.read",
     "invitation",
     "key_log.append",
     "pack.publish",
+    "register.read",
 ];
 
 /// What the address says; what cannot be read is as if it were not there.

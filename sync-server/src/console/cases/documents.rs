@@ -11,6 +11,7 @@ use crate::console::error::{PageError, url_escaped};
 use crate::console::page::{Page, html};
 use crate::console::trust::{BracketFigure, ReceiptList, SignedBy};
 use crate::console::visitor::Desk;
+use crate::reprint::{Reprint, Reprinted};
 use crate::tlog::bracket;
 
 struct Signature {
@@ -35,6 +36,8 @@ struct Document {
     pdf: Option<String>,
     not_here: bool,
     made: SignedBy,
+    /// Printed again here: the sentence, and whether it is a fault.
+    reprint: Option<(String, bool)>,
     attested: Vec<SignedBy>,
     signatures: Vec<Signature>,
     figure: BracketFigure,
@@ -52,9 +55,14 @@ struct DocumentsPage {
 /// `GET /console/cases/{case}/documents`
 pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) -> Result<Response, PageError> {
     let opened = open(&app, &desk, &case, Tab::Documents).await?;
+    let printed = app
+        .reprints
+        .of_case(&app.server.ingest, &app.shelves.packs, &opened.file);
+    let printed = printed.await?;
     let mut documents = Vec::new();
     for document in &opened.file.view.view.documents {
-        documents.push(shown(&app, &opened, document).await?);
+        let of_document = printed.iter().filter(|one| one.document == document.document);
+        documents.push(shown(&app, &opened, document, worst(of_document)).await?);
     }
     html(&DocumentsPage {
         documents,
@@ -63,7 +71,19 @@ pub async fn page(State(app): State<App>, desk: Desk, Path(case): Path<String>) 
     })
 }
 
-async fn shown(app: &App, opened: &OpenCase, document: &DocumentView) -> Result<Document, PageError> {
+/// Of a document and its signed copies: a fault before what is lacking here, that before the same bytes.
+fn worst<'a>(printed: impl Iterator<Item = &'a Reprinted>) -> Option<&'a Reprint> {
+    printed
+        .map(|one| &one.reprint)
+        .max_by_key(|reprint| (reprint.is_fault(), **reprint != Reprint::Same))
+}
+
+async fn shown(
+    app: &App,
+    opened: &OpenCase,
+    document: &DocumentView,
+    reprint: Option<&Reprint>,
+) -> Result<Document, PageError> {
     let OpenCase { file, wording, .. } = opened;
     let words = wording.words;
     let entry = file.entry(&document.operation).ok_or(PageError::NotFound)?;
@@ -121,6 +141,7 @@ async fn shown(app: &App, opened: &OpenCase, document: &DocumentView) -> Result<
         pdf: document.pdf_sha256.as_ref().filter(|_| here).map(link),
         not_here: !here,
         made: wording.signed_by(app, &header.device, &header.incarnation),
+        reprint: reprint.map(|reprint| (words.t(&format!("reprint.{}", reprint.code())), reprint.is_fault())),
         attested: wording.attesters(app, file, &document.operation),
         signatures: signatures.collect(),
         figure: BracketFigure::new(

@@ -33,6 +33,7 @@ pub fn document(desk: &Desk<'_>, args: &Document) -> Result<Outcome, Failure> {
         pdf: &rendered.pdf,
         pages: rendered.pages as u64,
         fonts: BlobHash::from_bytes(renderer.fonts().fingerprint()),
+        typesetter: &renderer.typesetter(),
     };
     step("正在固化", "sealing");
     let issued = desk.device.issue_prepared(&prepared, &printed)?;

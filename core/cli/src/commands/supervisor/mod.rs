@@ -64,6 +64,9 @@ pub enum SupervisorCommand {
     /// Has the server make the hearing bundle of a case and unpacks it
     Export {
         case: String,
+        /// The bundle as it was under an earlier checkpoint: its size, or a file with it (a bundle's data/checkpoint)
+        #[arg(long, value_name = "CHECKPOINT")]
+        at: Option<String>,
         /// New folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -214,7 +217,7 @@ pub fn run(shell: &Shell, at: &At, command: SupervisorCommand) -> Result<Outcome
         SupervisorCommand::Show { case } => see::show(&desk, &case),
         SupervisorCommand::Enterprises { query } => see::enterprises(&desk, query.as_deref()),
         SupervisorCommand::Pack { chosen } => read::pack(&desk, chosen.as_deref()),
-        SupervisorCommand::Export { case, out } => office::export(&desk, &case, &out),
+        SupervisorCommand::Export { case, at, out } => office::export(&desk, &case, at.as_deref(), &out),
         SupervisorCommand::Fetch { what, out } => fetch::fetch(&desk, &what, out.as_deref()),
         SupervisorCommand::HandIn { file } => office::hand_in(&desk, &file),
         SupervisorCommand::Fsck => read::fsck(&desk),

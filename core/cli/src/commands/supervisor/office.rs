@@ -11,8 +11,10 @@ use fieldseal_core::sync::Fault;
 use fieldseal_core::sync::limits::{PUSH_BYTES, PUSH_OPERATIONS};
 use fieldseal_core::sync::message::Expect;
 use fieldseal_proof::cbor::Value as Cbor;
+use fieldseal_proof::checkpoint::Checkpoint;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, IncarnationId, InspectionId, OpId, to_hex};
+use fieldseal_proof::note::SignedNote;
 use fieldseal_proof::operation::Operation;
 use fieldseal_transport::{Caller, Cancel, enrol};
 use serde_json::json;
@@ -145,14 +147,18 @@ fn attest(desk: &Desk<'_>, officer: Option<&str>, args: Attest) -> Result<Outcom
 }
 
 /// Has the server make the bundle, keeps the zip beside the folder and unpacks it.
-pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failure> {
+/// `at` is the size of an earlier checkpoint, or a file that holds it.
+pub fn export(desk: &Desk<'_>, case: &str, at: Option<&str>, out: &Path) -> Result<Outcome, Failure> {
     let case: CaseId = id(case)?;
+    let at = at.map(checkpoint_size).transpose()?;
     files::empty_folder(out)?;
     let zip_path = out.with_extension("zip");
     let file = File::create_new(&zip_path).map_err(|error| Failure::file(&zip_path, &error))?;
     let caller = Caller::open(&enrol::endpoint(&desk.device), Cancel::default())?;
+    let asked = at.map_or_else(String::new, |size| format!("?at={size}"));
+    let path = format!("/v1/cases/{case}/export{asked}");
     let mut shown = |bytes: u64| desk.shell.progress(&Param::Bytes(bytes).shown(desk.shell.lang));
-    let saved = caller.save(&format!("/v1/cases/{case}/export"), "application/zip", file, &mut shown);
+    let saved = caller.save(&path, "application/zip", file, &mut shown);
     desk.shell.progress_over();
     // Of a bundle that did not come whole nothing is left, so that the next try finds an empty place.
     let whole = saved
@@ -166,6 +172,7 @@ pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failur
         let _ = std::fs::remove_dir_all(out);
     })?;
     let tag_manifest = files::read(&out.join("tagmanifest-sha256.txt"))?;
+    let checkpoint = checkpoint_in(&out.join("data/checkpoint"))?;
     let params = [
         ("path", Param::text(out.display().to_string())),
         (
@@ -176,8 +183,20 @@ pub fn export(desk: &Desk<'_>, case: &str, out: &Path) -> Result<Outcome, Failur
     ];
     Ok(Outcome::new(json!({
         "bundle": out, "zip": zip_path, "tag_manifest_sha256": to_hex(&sha256(&tag_manifest)), "files": count, "bytes": bytes,
+        "checkpoint": checkpoint,
     }))
     .line(desk.shell.text("exported", &params)))
+}
+
+/// What `--at` means: a number, or a file with a checkpoint. The server looks whether it is one of its own.
+fn checkpoint_size(at: &str) -> Result<u64, Failure> {
+    at.parse().or_else(|_| checkpoint_in(Path::new(at)))
+}
+
+fn checkpoint_in(path: &Path) -> Result<u64, Failure> {
+    let note = SignedNote::parse(&files::read(path)?).map_err(|error| Failure::form(path, error))?;
+    let checkpoint = Checkpoint::of(&note).map_err(|error| Failure::form(path, error))?;
+    Ok(checkpoint.size)
 }
 
 /// Unpacks through the same guards as a verifier reads: no links, no doubled names, no path that leaves the folder.

@@ -13,6 +13,33 @@ fn verify(world: &World, code: i32, more: &[&str]) -> Value {
     world.fieldseal("", &words).expect_code(code).json
 }
 
+/// The bundle under an earlier checkpoint is the earlier bundle, also after the case went on.
+fn exported_again(world: &World, case: &str) {
+    world.supervisor(&["freeze", case, "--reason", "听证"]).ok();
+    world.drain_laptop();
+    let checkpoint = world.arg("bundle/data/checkpoint");
+    let again = world.arg("again");
+    let words = ["export", case, "--at", &checkpoint, "--out", &again];
+    let size = world.supervisor(&words).ok()["checkpoint"].clone();
+    let zip = |name: &str| fs::read(world.at(name)).unwrap();
+    assert!(
+        zip("bundle.zip") == zip("again.zip"),
+        "the same checkpoint gave another bundle"
+    );
+    let by_size = [
+        "export",
+        case,
+        "--at",
+        &size.to_string(),
+        "--out",
+        &world.arg("by-size"),
+    ];
+    world.supervisor(&by_size).ok();
+    assert!(zip("bundle.zip") == zip("by-size.zip"));
+    let words = ["export", case, "--at", "99999999", "--out", &world.arg("none")];
+    world.supervisor(&words).refused(1, "no_such_checkpoint");
+}
+
 #[test]
 fn an_imported_photograph_stays_imported_and_a_paper_is_checked_by_its_words() {
     let world = World::new("e2e-hearing", 1);
@@ -72,6 +99,7 @@ fn an_imported_photograph_stays_imported_and_a_paper_is_checked_by_its_words() {
     world.drain_laptop();
     let case = world.case(A, &inspection);
     world.supervisor(&["export", &case, "--out", &world.arg("bundle")]).ok();
+    exported_again(&world, &case);
 
     let report = verify(&world, 0, &[]);
     assert_eq!(report["verdict"], "ANCHORED", "{}", report["findings"]);

@@ -164,6 +164,9 @@ pub fn export(desk: &Desk<'_>, case: &str, at: Option<&str>, out: &Path) -> Resu
     let whole = saved
         .map_err(|fault| match fault {
             Fault::Refused { status: 404, .. } => Failure::new("not_found", [("what", Param::text(case.to_string()))]),
+            Fault::Refused { status: 422, code, .. } => {
+                Failure::new(code, [("size", Param::Count(at.unwrap_or_default()))])
+            }
             other => other.into(),
         })
         .and_then(|bytes| Ok((bytes, unpack(&zip_path, out)?)));

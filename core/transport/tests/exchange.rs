@@ -350,7 +350,7 @@ fn an_original_goes_on_after_cuts() {
 fn what_is_not_the_rest_of_the_original_is_refused() {
     let ours = "206 Partial Content\r\nfieldseal-epoch: 0\r\ncontent-range: bytes";
     let answers = [
-        // Longer than was said, other bytes than were asked for, a portal's page, and a refusal.
+        // Longer than was said, other bytes than were asked for, and a refusal.
         (format!("{ours} 0-100/101"), vec![1; 101], "server_untrue"),
         (format!("{ours} 7-99/100"), vec![1; 93], "server_untrue"),
         (

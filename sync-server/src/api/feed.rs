@@ -54,7 +54,7 @@ impl Scope {
             let all = caller.token.role == "supervisor";
             return Ok(if all { Self::All } else { Self::Named });
         };
-        let ids = asked.split(',').filter(|id| !id.is_empty()).map(str::parse);
+        let ids = asked.split(',').filter(|id| !id.is_empty()).map(str::parse::<CaseId>);
         let cases: Vec<CaseId> = ids
             .take(CASES_MOST + 1)
             .collect::<Result<_, _>>()

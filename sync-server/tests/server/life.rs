@@ -429,7 +429,7 @@ async fn a_backup_of_spoilt_data_and_a_spoilt_backup_are_found_out() {
     let backup = |name: &str, more: &[&str]| {
         let (dir, out) = (world.dir(), out(name));
         let words = ["backup", "--dir", dir.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        world.attempt(&[&words, more].concat())
+        world.attempt(&[&words[..], more].concat())
     };
     let check = |name: &str| world.attempt(&["check-backup", "--from", out(name).to_str().unwrap()]);
     let (code, said) = backup("good", &[]);

@@ -79,11 +79,12 @@ async fn an_original_is_read_by_its_case_and_not_by_whoever_names_its_hash() {
     let supervisor = world.device(14, "supervisor").await;
     let data = vec![7; 70_000];
     let hash = hex::encode(sha256(&data));
+    let (both, pair, alone) = ([owner.id, second.id], [thief.id, accomplice.id], [thief.id]);
     let opened = second.open();
     assert_eq!(world.push(&second, &[opened]).await.0, 200);
     let frames = [
         owner.open(),
-        begin(&mut owner, 7, &[owner.id, second.id]),
+        begin(&mut owner, 7, &both),
         seal(&mut owner, Some(7), &data),
     ];
     assert_eq!(world.push(&owner, &frames).await.0, 200);
@@ -92,9 +93,9 @@ async fn an_original_is_read_by_its_case_and_not_by_whoever_names_its_hash() {
     // The thief knows the hash: it names it in a case of its own, in the foreign one (naming itself there), and in none.
     let frames = [
         thief.open(),
-        begin(&mut thief, 8, &[thief.id, accomplice.id]),
+        begin(&mut thief, 8, &pair),
         seal(&mut thief, Some(8), &data),
-        begin(&mut thief, 7, &[thief.id]),
+        begin(&mut thief, 7, &alone),
         seal(&mut thief, Some(7), &data),
         seal(&mut thief, None, &data),
     ];

@@ -269,6 +269,28 @@ fn a_full_server_pauses_evidence_and_never_spoils_it() {
 }
 
 #[test]
+fn a_server_that_asks_for_minutes_ends_the_session_and_says_how_long() {
+    let floor = Some(std::time::Duration::from_secs(300));
+    for (start, status) in [("/v1/log/", 507), ("/v1/log/", 503), ("/v1/uploads", 507)] {
+        let (agency, mut store, mut server) = scene();
+        let mut asks = server.problem(status, "server_full");
+        asks.headers.push(("retry-after".into(), "300".into()));
+        let mut asked = 0;
+        let report = drive(&mut session(), &mut store, &mut server, &agency, |request, answer| {
+            let hit = is(request, "POST", start);
+            asked += usize::from(hit);
+            Ok(if hit { asks.clone() } else { answer })
+        });
+        assert_eq!(asked, 1, "it is not asked again at once");
+        let said = match &report.ending {
+            Ending::Stopped(fault) => fault.floor(),
+            Ending::Done => report.floor,
+        };
+        assert_eq!(said, floor, "{report:?}");
+    }
+}
+
+#[test]
 fn one_refused_or_unreadable_blob_does_not_hold_the_others_back() {
     for unreadable in [false, true] {
         let (agency, mut store, mut server) = scene();

@@ -273,7 +273,10 @@ impl Server {
         }
         self.tus(
             201,
-            &[("location", format!("https://elsewhere.example/v1/uploads/{id}"))],
+            &[
+                ("location", format!("https://elsewhere.example/v1/uploads/{id}")),
+                ("upload-offset", "0".to_owned()),
+            ],
         )
     }
 

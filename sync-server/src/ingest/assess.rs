@@ -120,10 +120,8 @@ pub fn judge(facts: &Facts<'_>) -> Option<Reason> {
             tablet && !opens && facts.standing == Standing::NobodyYet,
             Reason::MissingDependency,
         ),
-        (
-            tablet && !opens && facts.standing == Standing::Stranger,
-            Reason::NotPermitted,
-        ),
+        // Nor may it open an inspection there and so name itself: who is named reads the whole case.
+        (tablet && facts.standing == Standing::Stranger, Reason::NotPermitted),
         (!facts.pack_known, Reason::UnknownPack),
         (
             tablet && facts.closed && !allowed_after_closing(facts.kind),
@@ -184,6 +182,14 @@ mod tests {
             ),
             (
                 Facts {
+                    standing: Standing::Stranger,
+                    ..SOUND
+                },
+                Reason::NotPermitted,
+            ),
+            (
+                Facts {
+                    kind: "inspection.begin",
                     standing: Standing::Stranger,
                     ..SOUND
                 },

@@ -32,6 +32,17 @@ fn one_officer_completes_an_inspection_where_the_pack_asks_for_one() {
     let inspection = text(&world.officer(A, &begun).ok()["id"]);
     let credentials = ["credentials", &inspection, "--shown-to", "J. Doe"];
     let shown = text(&world.officer(A, &credentials).ok()["operation"]);
+    let finding = [
+        "finding",
+        &inspection,
+        "--text",
+        "Exit route blocked by drums.",
+        "--grade",
+        "serious",
+        "--clause",
+        "1910.37",
+    ];
+    world.officer(A, &finding).ok();
     let document = ["document", &inspection, "--type", "inspection_report"];
     let issued = text(&world.officer(A, &document).ok()["operation"]);
     assert_eq!(

@@ -1,13 +1,16 @@
 //! Hearing bundles, whole and broken: `bundle.md`.
 
 use fieldseal_proof::bundle::{MANIFEST, TAG_MANIFEST};
+use fieldseal_proof::checkpoint::{AttestationKind, anchor};
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::Link;
+use fieldseal_proof::note::SignedNote;
 use fieldseal_proof::operation::Operation;
 use serde_json::{Value, json};
 
-use super::actors::{MORNING, ed25519, seed};
+use super::actors::{MORNING, ORIGIN, ed25519, seed};
 use super::bag::{Files, close, head_files, payload, receipt};
+use super::notes::cosigned;
 use super::story::{PHOTO, Story, Twist, tell};
 use super::trusts::{foreign_trust, trust, trust_with_witness};
 use super::{Result, Vector, bundle_acts, bundle_forms, hex, trusts};
@@ -40,6 +43,8 @@ pub(super) struct Told {
     pub no_roll: bool,
     /// Operation and path.
     pub withheld: Vec<(String, &'static str)>,
+    /// When a witness cosigned the checkpoint, if that is what the later operations' upper bound rests on.
+    pub cosigned_ms: Option<u64>,
     /// The same of what disposals took away.
     pub disposed: Vec<(String, &'static str)>,
     pub late: Vec<String>,
@@ -55,8 +60,9 @@ fn told(vector: Vector, story: &Story, told: &Told) -> Vector {
     operations.sort_by_key(|(_, index)| *index);
     let one = |(o, index): &&(Operation, u64)| {
         let early = *index < story.times.iter().map(|t| t.1).nth(1).unwrap_or(0);
-        let hours = if early { 3_600_000 } else { 7_200_000 };
-        json!({"id": o.id().to_string(), "index": index, "not_before": MORNING - 60_000, "not_after": MORNING + hours})
+        let note = MORNING + if early { 3_600_000 } else { 7_200_000 };
+        let until = told.cosigned_ms.map_or(note, |ms| ms.min(note));
+        json!({"id": o.id().to_string(), "index": index, "not_before": MORNING - 60_000, "not_after": until})
     };
     let vector = match told.disposed.is_empty() {
         true => vector,
@@ -213,6 +219,17 @@ fn good(maker: &Maker) -> Result<Vec<Vector>> {
         files.remove(&format!("data/evidence/{}.jpg", hex(sha256(PHOTO))));
         Ok(())
     })?;
+    let before_the_note = MORNING + 7_000_000;
+    let cosigned = maker.resigned(|files| {
+        let note = SignedNote::sign(&story.checkpoint.text(), ORIGIN, &ed25519("log")?)?;
+        let note = cosigned(&note, "example.net/witness", &ed25519("witness")?, before_the_note / 1000)?.to_bytes();
+        let anchor = anchor(AttestationKind::CosignedNote, &note);
+        files.insert(format!("data/attestations/{anchor}.cosigned-note"), note);
+        Ok(())
+    })?;
+    let by_witness = Told { cosigned_ms: Some(before_the_note), ..Told::default() };
+    let bound =
+        "A witness cosigned the checkpoint before the server said the time: the later operations' upper bound is his.";
     let withheld = Told { withheld: vec![(finding.id().to_string(), withheld_path)], ..Told::default() };
     let as_told = |trust, files: &Files, name, what, verdict, tell: &Told| -> Result<Vector> {
         Ok(told(maker.under(trust, files, name, what, verdict, &[])?, story, tell))
@@ -225,6 +242,14 @@ fn good(maker: &Maker) -> Result<Vec<Vector>> {
     Ok(vec![
         base,
         as_told(trust_with_witness("witness", 1, false)?, whole, "witnessed", witness, "WITNESSED", &plain)?,
+        as_told(
+            trust_with_witness("witness", 1, false)?,
+            &cosigned,
+            "cosigned-bracket",
+            bound,
+            "WITNESSED",
+            &by_witness,
+        )?,
         as_told(trust_with_witness("witness", 1, true)?, whole, "witness-of-the-operator", own, "ANCHORED", &plain)?,
         as_told(trust_with_witness("witness", 2, false)?, whole, "quorum-not-reached", short, "ANCHORED", &plain)?,
         as_told(trust()?, &partial, "value-withheld-and-photo-not-supplied", kept_back, "ANCHORED", &withheld)?,

@@ -4,7 +4,6 @@ use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::{self, Value};
 use fieldseal_proof::ids::{IncarnationId, KeyId, TenantId};
 use fieldseal_proof::key_log::{Custody, Entry, KeyLog, KeyLogFrame, KeyRecord, Purpose, head_leaf};
-use fieldseal_proof::succession::Succession;
 use fieldseal_proof::suite::{PublicKey, Signer};
 use serde_json::json;
 
@@ -168,7 +167,8 @@ fn officer(log: &Ledger, label: &str, key: &PublicKey, attrs: &Body, signer: &Pu
     }
 }
 
-fn good(name: &str, what: &str, bytes: &[u8]) -> Result<Vector> {
+/// A key log that holds.
+pub fn good(name: &str, what: &str, bytes: &[u8]) -> Result<Vector> {
     let log = KeyLog::read(bytes)?;
     let keys = log.keys().map(|(key, k)| {
         json!({
@@ -189,7 +189,7 @@ fn good(name: &str, what: &str, bytes: &[u8]) -> Result<Vector> {
 }
 
 /// The ceremony and one more entry.
-fn plus(entry: impl FnOnce(&Ledger) -> Result<Entry>, attrs: Option<Body>, signer: &dyn Signer) -> Result<Vec<u8>> {
+pub fn plus(entry: impl FnOnce(&Ledger) -> Result<Entry>, attrs: Option<Body>, signer: &dyn Signer) -> Result<Vec<u8>> {
     let mut log = ceremony()?;
     let entry = entry(&log)?;
     log.add_with(&entry, attrs, signer)?;
@@ -596,101 +596,7 @@ pub fn vectors() -> Result<Vec<Vector>> {
         log.add(&entry, &root)?;
         log.bytes()
     })?);
-    out.extend(successions(&root, &admin)?);
     Ok(out)
-}
-
-/// The root key freezes a generation of the log and names the next one.
-fn successions(root: &dyn Signer, admin: &dyn Signer) -> Result<Vec<Vector>> {
-    const LOG: &str = "log.md, Generations";
-    const NEXT: &str = "example.org/county/1";
-    let frozen = |size: Value| -> Result<Body> {
-        let fields = [("log/root", Value::bytes(seed("last known root"))), ("log/size", size)];
-        Ok(Body::build(seed("succession"), fields.map(|(p, v)| (p.to_owned(), v)).into())?)
-    };
-    let attrs = frozen(Value::Uint(4711))?;
-    let entry = |log: &Ledger, name: Option<&str>, signer: &dyn Signer, attrs: &Body| Entry {
-        name: name.map(str::to_owned),
-        attrs_root: Some(attrs.root()),
-        ..log.entry("succession", signer.public())
-    };
-    let log = |name: Option<&str>, signer: &dyn Signer, change: fn(&mut Entry)| {
-        let whole = |log: &Ledger| {
-            let mut entry = entry(log, name, signer, &attrs);
-            change(&mut entry);
-            Ok(entry)
-        };
-        plus(whole, None, signer)
-    };
-    let bad = |name: &str, what: &str, bytes: Vec<u8>, reason| {
-        Vector::invalid("key-log", name, PAGE, what, reason).with("sequence", hex(bytes))
-    };
-    let alone = |vector: Vector, old: &str, name: &str, shown: &Body, full: &Body| -> Result<Vector> {
-        let log = ceremony()?;
-        let frame = KeyLogFrame::sign(&entry(&log, Some(name), root, full), Some(shown.clone()), root)?;
-        Ok(vector.with("old", old).with("frame", hex(frame.encode())))
-    };
-    let refused = |name: &str, what: &str| Vector::invalid("succession", name, LOG, what, "succession");
-    let as_text = frozen(Value::text("4711"))?;
-    let kept_back = attrs.withhold(&["log/root"]);
-    let found = Succession::read(ORIGIN, &entry(&ceremony()?, Some(NEXT), root, &attrs), &attrs).ok_or("it reads")?;
-    let what = "The root key ends a generation of the log at its last known head and names the next one.";
-    Ok(vec![
-        good("succession", what, &log(Some(NEXT), root, |_| ())?)?,
-        bad(
-            "succession-by-admin",
-            "An administrator ends a generation of the log.",
-            log(Some(NEXT), admin, |_| ())?,
-            "admin-not-allowed",
-        ),
-        bad(
-            "succession-without-origin",
-            "A succession that names no new log.",
-            log(None, root, |_| ())?,
-            "key-log-fields",
-        ),
-        bad(
-            "succession-without-head",
-            "A succession that does not commit to the old log's head.",
-            log(Some(NEXT), root, |entry| entry.attrs_root = None)?,
-            "key-log-fields",
-        ),
-        bad(
-            "succession-with-a-key",
-            "A succession that also enrols a key.",
-            log(Some(NEXT), root, |entry| {
-                let key = entry.signer;
-                entry.keys = vec![KeyRecord {
-                    purpose: Purpose::Escrow,
-                    suite: 0,
-                    public: key.as_bytes().to_vec(),
-                    custody: Custody::Hardware,
-                }];
-            })?,
-            "key-log-fields",
-        ),
-        alone(Vector::valid("succession", "next-generation", LOG, what), ORIGIN, NEXT, &attrs, &attrs)?
-            .gives("new", found.new.clone())
-            .gives("size", found.size)
-            .gives("root", hex(found.root))
-            .gives("leaf", found.leaf().to_string()),
-        alone(
-            refused("generation-skipped", "The new origin is not the next generation."),
-            ORIGIN,
-            "example.org/county/2",
-            &attrs,
-            &attrs,
-        )?,
-        alone(
-            refused("another-log", "The new origin is that of another log."),
-            ORIGIN,
-            "example.org/town/1",
-            &attrs,
-            &attrs,
-        )?,
-        alone(refused("size-as-text", "The size of the frozen log as text."), ORIGIN, NEXT, &as_text, &as_text)?,
-        alone(refused("root-withheld", "The root of the frozen log is withheld."), ORIGIN, NEXT, &kept_back, &attrs)?,
-    ])
 }
 
 /// A device entry in which a purpose is replaced before it is signed.

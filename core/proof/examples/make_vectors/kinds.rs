@@ -89,6 +89,16 @@ fn rows() -> Vec<Row> {
             ],
         ),
         (
+            "field.decide",
+            Place::Case,
+            "A supervisor decides between two values of a field, with the reason.",
+            vec![
+                ("finding/8b1c/grade", text("major")),
+                ("resolution/r1/path", text("finding/8b1c/grade")),
+                ("resolution/r1/reason", text("the drums hold solvent")),
+            ],
+        ),
+        (
             "quarantine.decide",
             Place::Case,
             "A supervisor's decision about an operation that was set aside.",

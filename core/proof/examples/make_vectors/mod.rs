@@ -18,6 +18,7 @@ mod notes;
 mod operations;
 mod receipts;
 mod story;
+mod successions;
 pub mod tiles;
 pub mod trees;
 mod trusts;
@@ -102,7 +103,7 @@ impl Vector {
 
 /// All vectors, in the order of the pages.
 pub fn all() -> Result<Vec<Vector>> {
-    let makers: [fn() -> Result<Vec<Vector>>; 12] = [
+    let makers: [fn() -> Result<Vec<Vector>>; 13] = [
         alphabet::vectors,
         bodies::vectors,
         headers::vectors,
@@ -111,6 +112,7 @@ pub fn all() -> Result<Vec<Vector>> {
         chains::vectors,
         attests::vectors,
         key_logs::vectors,
+        successions::vectors,
         notes::vectors,
         trees::vectors,
         tiles::vectors,

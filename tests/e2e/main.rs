@@ -9,4 +9,5 @@ mod office;
 mod papers;
 mod pins;
 mod signers;
+mod stays;
 mod tablet;

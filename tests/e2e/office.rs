@@ -1,7 +1,8 @@
 //! What the office sees and settles: records that came after a closing, and what a last visit left open.
 
+use fieldseal_demo::proxy::Mode;
 use fieldseal_demo::story::ceremony::admin;
-use fieldseal_tests::world::{A, B, World, text, until};
+use fieldseal_tests::world::{A, B, World, number, text, until};
 use serde_json::Value;
 
 fn quarantined(world: &World, case: &str) -> Vec<Value> {
@@ -297,4 +298,68 @@ fn the_office_sees_what_waits_on_a_tablet_and_what_two_tablets_recorded_twice() 
         let found = admin(&world.stage, "duplicates", "card.json", &["duplicates"]).unwrap();
         found["enterprises"].as_array()?.is_empty().then_some(())
     });
+}
+
+#[test]
+fn without_a_network_the_laptop_decides_freezes_and_sends_back_and_the_others_hear_of_it_later() {
+    let mut world = World::new("e2e-laptop", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    for (n, result) in [(A, "violation"), (B, "ok")] {
+        world.officer(n, &["check", &inspection, "r4", result]).ok();
+    }
+    for n in [A, B] {
+        world.drain(n);
+    }
+    let conflicts = |world: &World| {
+        let shown = world.supervisor(&["show", &case]).ok();
+        shown["conflicts"].as_array().unwrap().len()
+    };
+    until("both values reach the laptop", || {
+        world.drain_laptop();
+        (conflicts(&world) == 1).then_some(())
+    });
+    let before = world.leaves().len();
+    world.stage.laptop.set(Mode::Down);
+    let decide = [
+        "decide",
+        &case,
+        "check/r4/result",
+        "violation",
+        "--reason",
+        "依照片认定",
+    ];
+    let freeze = ["freeze", &case, "--reason", "固定证据"];
+    let send_back = ["return", &inspection, "--reason", "补充照片"];
+    let made: Vec<String> = [&decide[..], &freeze[..], &send_back[..]]
+        .iter()
+        .map(|words| text(&world.supervisor(words).ok()["operation"]))
+        .collect();
+    assert_eq!(conflicts(&world), 0, "she sees her own decision at once");
+    let offline = world.supervisor(&["sync"]).expect_code(75).json;
+    assert_eq!(
+        (text(&offline["state"]), number(&offline["waiting"]["operations"])),
+        ("offline".into(), 3),
+        "{offline}"
+    );
+    assert_eq!(world.leaves().len(), before, "the server has heard of nothing");
+    // What is made without a server cannot be had without one.
+    world
+        .supervisor(&["export", &case, "--out", &world.arg("early")])
+        .expect_code(75);
+    world.stage.laptop.set(Mode::Pass);
+    let sent = world.drain_laptop();
+    assert_eq!(number(&sent["received"]), 3, "{sent}");
+    until("the tablets hear of it", || {
+        world.drain(A);
+        world.drain(B);
+        let state = |n: usize| text(&world.device(n, &["inspections"]).ok()["items"][0]["state"]);
+        (state(A) == "returned" && state(B) == "returned").then_some(())
+    });
+    for n in [A, B] {
+        let shown = world.device(n, &["show", &inspection]).ok();
+        assert_eq!(shown["conflicts"], Value::Array(Vec::new()), "{shown}");
+    }
+    world.offline(|world| world.arrived_once(&case, &made));
+    world.server_clean();
 }

@@ -28,7 +28,7 @@ pub struct Global {
     /// File that holds the PIN or password; else FIELDSEAL_PIN
     #[arg(long, global = true, value_name = "FILE")]
     pub pin_file: Option<PathBuf>,
-    /// Sets the tablet's clock for a rehearsal; the records say that it was set by hand
+    /// Sets the tablet's clock for a rehearsal; the device says so wherever it shows its time
     #[arg(long, global = true, value_name = "RFC3339")]
     pub clock: Option<String>,
 }

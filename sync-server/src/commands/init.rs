@@ -47,6 +47,14 @@ pub(super) struct Init {
 }
 
 impl Init {
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn listen(&self) -> &str {
+        &self.listen
+    }
+
     pub(super) fn run(self) -> Outcome {
         let generation = self
             .origin

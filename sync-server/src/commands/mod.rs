@@ -10,6 +10,7 @@ mod init;
 mod reread;
 mod restore;
 mod serve;
+mod up;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// From an empty folder to a server that answers, waiting for the ceremony's key log in between; later just starts it.
+    Up(up::Up),
     /// Makes keys, certificate, database and the files for root key and administrators.
     Init(init::Init),
     /// Takes the ceremony's key log.
@@ -203,6 +206,7 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
     let lang = Lang::from_tag(&parsed.lang);
     let outcome = runtime.block_on(async {
         match parsed.command {
+            Command::Up(up) => up.run().await,
             Command::Init(init) => init.run(),
             Command::Adopt { dir, key_log } => adopt::run(&dir, &key_log).await,
             Command::Serve(serve) => serve.run().await,

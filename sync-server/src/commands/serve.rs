@@ -36,6 +36,15 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// The server of a folder, at an address.
+    pub(super) fn at(dir: PathBuf, listen: String) -> Self {
+        Self {
+            dir,
+            listen: Some(listen),
+            ready_file: None,
+        }
+    }
+
     pub(super) async fn run(self) -> Outcome {
         let level = tracing_subscriber::filter::LevelFilter::INFO;
         // A second subscriber in one process (tests) leaves the first in place.

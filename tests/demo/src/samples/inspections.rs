@@ -221,7 +221,10 @@ mod tests {
             assert_eq!(inspections[whole]["video"], true);
         }
         let films_by = |tablet: u64| {
-            inspections.iter().filter(|one| one["tablet"] == tablet && one["video"] == true).count()
+            inspections
+                .iter()
+                .filter(|one| one["tablet"] == tablet && one["video"] == true)
+                .count()
         };
         assert_eq!([films_by(0), films_by(1)], [1, 1]);
     }

@@ -89,7 +89,10 @@ fn read(stage: &Stage, cases: &BTreeSet<String>) -> Told<Arrived> {
         let bundle = export(stage, case)?;
         let (code, report) = hearing::verify(stage, &bundle)?;
         if code != 0 {
-            return Err(format!("the export of {case} is {}: {}", report["verdict"], report["findings"]));
+            return Err(format!(
+                "the export of {case} is {}: {}",
+                report["verdict"], report["findings"]
+            ));
         }
         for operation in list(&report, "operations")? {
             let (id, place) = (text(operation, "id")?, operation["index"].as_u64().unwrap_or(u64::MAX));
@@ -122,7 +125,11 @@ fn compare(stage: &Stage, arrived: &Arrived) -> Told<()> {
         .filter(|id| !arrived.operations.contains_key(*id))
         .collect();
     if !missing.is_empty() {
-        return Err(format!("{} operations did not arrive: {:?}", missing.len(), first(missing.iter())));
+        return Err(format!(
+            "{} operations did not arrive: {:?}",
+            missing.len(),
+            first(missing.iter())
+        ));
     }
     let sealed: BTreeSet<String> = tally.hashes().keys().cloned().collect();
     if sealed != arrived.files {
@@ -156,7 +163,9 @@ pub fn fsck(stage: &Stage) -> Told<Value> {
     let nothing = checked["findings"].as_array().is_some_and(Vec::is_empty);
     match nothing && checked["awaited"] == 0 {
         true => Ok(checked),
-        false => Err(format!("the server's own check should find and await nothing: {checked}")),
+        false => Err(format!(
+            "the server's own check should find and await nothing: {checked}"
+        )),
     }
 }
 

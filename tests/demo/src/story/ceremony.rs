@@ -6,9 +6,9 @@ use std::path::Path;
 use super::cast::{AGENCY, CEREMONY_PASSWORD, ORIGIN, Officer, SUPERVISOR, TABLETS};
 use super::stage::{Stage, Told, list, text};
 
-/// Makes the keys, sets up the server with one command and starts it.
+/// Makes the keys and sets up the server with one command, which ends up serving.
 pub fn found(stage: &mut Stage) -> Told<String> {
-    let (root, admin, server) = (stage.arg("root"), stage.arg("admin"), stage.arg("server"));
+    let (root, admin) = (stage.arg("root"), stage.arg("admin"));
     let made = stage.fieldseal(
         "root-init",
         CEREMONY_PASSWORD,
@@ -19,20 +19,8 @@ pub fn found(stage: &mut Stage) -> Told<String> {
         CEREMONY_PASSWORD,
         &["admin", "init", "--out", &admin, "--name", "管理员"],
     )?;
-    stage.server_command(
-        "server-init",
-        &[
-            "init",
-            "--dir",
-            &server,
-            "--origin",
-            ORIGIN,
-            "--listen",
-            "127.0.0.1:0",
-            "--name",
-            AGENCY,
-        ],
-    )?;
+    // One command: it makes the server, waits for what the ceremony gives it, and serves.
+    let mut up = stage.server_up("server", &["--origin", ORIGIN, "--name", AGENCY])?;
     // Only files pass between the root key's machine and the others: requests one way, the key log the other way.
     let desk = stage.path("root-desk");
     fs::create_dir_all(&desk).map_err(|e| e.to_string())?;
@@ -58,10 +46,13 @@ pub fn found(stage: &mut Stage) -> Told<String> {
         CEREMONY_PASSWORD,
         &["root", "trust", "--root", &root, "--out", &stage.arg("trust")],
     )?;
-    let key_log = stage.arg("key-log-from-root.cbor-seq");
-    fs::copy(stage.path("root/key-log.cbor-seq"), &key_log).map_err(|e| e.to_string())?;
-    stage.server_command("server-adopt", &["adopt", "--dir", &server, "--key-log", &key_log])?;
-    stage.serve("server")?;
+    fs::copy(
+        stage.path("root/key-log.cbor-seq"),
+        stage.path("server/key-log.cbor-seq"),
+    )
+    .map_err(|e| e.to_string())?;
+    stage.listening(&mut up)?;
+    stage.keep(up);
     write_card(stage)?;
     Ok(format!(
         "tenant {}, root key {}",

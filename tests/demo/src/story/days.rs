@@ -16,7 +16,11 @@ const OFFSET: u64 = 8 * 3600;
 pub fn day(number: u64) -> String {
     // Once: a story that is played over midnight stays one story.
     static TODAY: OnceLock<u64> = OnceLock::new();
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs())
+    };
     let today = TODAY.get_or_init(|| now() + OFFSET);
     dated(today.saturating_sub(AGO * DAY) + number * DAY)
 }

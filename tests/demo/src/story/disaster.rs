@@ -31,7 +31,9 @@ pub fn restore(stage: &mut Stage, inspection: &str, photo: &Path, day: &str) -> 
     let restored = stage.server_command("server-restore", &["restore", "--from", &backup, "--dir", &server])?;
     let awaited = restored["awaited"].as_u64().unwrap_or(0);
     if awaited < made as u64 {
-        return Err(format!("the restored server should await {made} operations: {restored}"));
+        return Err(format!(
+            "the restored server should await {made} operations: {restored}"
+        ));
     }
     if arrived::export(stage, &case).is_ok_and(|bundle| has(&bundle, &sha256).is_ok()) {
         return Err("the photograph that came after the backup should be gone before it is healed".into());
@@ -77,7 +79,9 @@ fn go_on(stage: &Stage, inspection: &str, photo: &Path, day: &str) -> Told<(usiz
     ];
     let sha256 = text(&hand.as_officer(1, "capture", &words)?, "sha256")?;
     if stage.tally().hashes().get(&sha256) != Some(&1) {
-        return Err(format!("{photo} was sealed before the backup: nothing would have to be healed"));
+        return Err(format!(
+            "{photo} was sealed before the backup: nothing would have to be healed"
+        ));
     }
     let made = stage.tally().count() - before;
     Ok((made, sha256))
@@ -92,7 +96,9 @@ fn shown(stage: &Stage, inspection: &str) -> Told<serde_json::Value> {
 fn offered_again(a: Sent, b: Sent, made: usize) -> Told<()> {
     match a.new_epoch && b.new_epoch && a.operations >= made as u64 && a.blobs == 1 {
         true => Ok(()),
-        false => Err(format!("the tablets should see a new epoch, A3 offer {made} operations and a file again: {a:?} {b:?}")),
+        false => Err(format!(
+            "the tablets should see a new epoch, A3 offer {made} operations and a file again: {a:?} {b:?}"
+        )),
     }
 }
 
@@ -105,7 +111,9 @@ fn healed_at(stage: &Stage, case: &str, sha256: &str, full: &[[u8; 32]]) -> Told
     let bundle = arrived::export(stage, case)?;
     has(&bundle, sha256)?;
     fs::remove_dir_all(bundle).map_err(|e| e.to_string())?;
-    checked["leaves"].as_u64().ok_or_else(|| format!("fsck counts no leaves: {checked}"))
+    checked["leaves"]
+        .as_u64()
+        .ok_or_else(|| format!("fsck counts no leaves: {checked}"))
 }
 
 /// The file of this hash lies in a bundle, and its bytes hash to it.
@@ -117,7 +125,10 @@ fn has(bundle: &Path, sha256: &str) -> Told<()> {
         name.as_deref() == Some(sha256)
     });
     let file = file.ok_or_else(|| format!("{sha256} is not among the evidence of {}", bundle.display()))?;
-    let output = Command::new("sha256sum").arg(&file).output().map_err(|e| e.to_string())?;
+    let output = Command::new("sha256sum")
+        .arg(&file)
+        .output()
+        .map_err(|e| e.to_string())?;
     match String::from_utf8_lossy(&output.stdout).starts_with(sha256) {
         true => Ok(()),
         false => Err(format!("{} does not hash to its name", file.display())),

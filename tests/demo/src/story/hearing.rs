@@ -20,11 +20,16 @@ pub fn verify(stage: &Stage, bundle: &Path) -> Told<(i32, Value)> {
 /// clock claims. The tablet's clock was set to days past, so the two must disagree, and the sentences must say so.
 pub fn read_aloud(stage: &Stage, report: &Value) -> Told<Vec<String>> {
     let items = list(report, "items")?;
-    let first = items.iter().find(|item| item["class"] == "evidence").ok_or("the bundle holds no evidence")?;
+    let first = items
+        .iter()
+        .find(|item| item["class"] == "evidence")
+        .ok_or("the bundle holds no evidence")?;
     let low = first["bracket"]["not_before"]["unix_ms"].as_u64();
     let clock = first["clock_ms"].as_u64();
     if low.is_none() || clock >= low {
-        return Err(format!("the tablet's clock should claim a time before the bracket: {first}"));
+        return Err(format!(
+            "the tablet's clock should claim a time before the bracket: {first}"
+        ));
     }
     let (bundle, trust) = (stage.arg("bundle"), stage.arg("trust"));
     let read = stage.read_fieldseal("verify-read", "en", &["verify", &bundle, "--trust", &trust])?;
@@ -32,9 +37,22 @@ pub fn read_aloud(stage: &Stage, report: &Value) -> Told<Vec<String>> {
     let hash = first["sha256"].as_str().unwrap_or_default();
     let mut lines = said.lines().skip_while(|line| !line.contains(hash)).skip(1);
     let sentences: Vec<String> = lines.by_ref().take(2).map(|line| line.trim().to_owned()).collect();
-    let told = |words: &[&str]| words.iter().all(|word| sentences.iter().any(|line| line.contains(word)));
-    if read.code() != Some(0) || !told(&["Sealed not before", "server's own claim", "Device clock (claim)", "before the lower bound"]) {
-        return Err(format!("the verdict should say beside the bracket where the tablet's clock stands:\n{said}"));
+    let told = |words: &[&str]| {
+        words
+            .iter()
+            .all(|word| sentences.iter().any(|line| line.contains(word)))
+    };
+    if read.code() != Some(0)
+        || !told(&[
+            "Sealed not before",
+            "server's own claim",
+            "Device clock (claim)",
+            "before the lower bound",
+        ])
+    {
+        return Err(format!(
+            "the verdict should say beside the bracket where the tablet's clock stands:\n{said}"
+        ));
     }
     Ok(sentences)
 }
@@ -181,7 +199,9 @@ fn photograph(bundle: &Path) -> Told<PathBuf> {
         named && media.is_some_and(|media| media.starts_with("image/"))
     };
     let path = fields.iter().find(image).and_then(|field| field["path"].as_str());
-    let path = path.ok_or("the bundle holds no photograph")?.replace("/media_type", "/sha256");
+    let path = path
+        .ok_or("the bundle holds no photograph")?
+        .replace("/media_type", "/sha256");
     let hash = text(value(&path), "bytes")?;
     let entries = fs::read_dir(bundle.join("data/evidence")).map_err(|e| e.to_string())?;
     let mut paths = entries.filter_map(|e| Some(e.ok()?.path()));
@@ -203,7 +223,9 @@ fn finding(bundle: &Path) -> Told<String> {
     let index = json_of(bundle, "data/index.json")?;
     let operations = index["operations"].as_object().ok_or("the index lists no operations")?;
     let finding = operations.iter().find(|(_, about)| about["kind"] == "finding.record");
-    finding.map(|(id, _)| id.clone()).ok_or_else(|| "the bundle holds no finding".into())
+    finding
+        .map(|(id, _)| id.clone())
+        .ok_or_else(|| "the bundle holds no finding".into())
 }
 
 /// Which bit is changed.
@@ -212,7 +234,7 @@ enum Bit {
     Middle,
     /// One of a record's signature.
     Signature,
-    /// One in the longest Chinese text.
+    /// One in a Chinese text.
     Words,
     /// One of the first base64 hash of a proof.
     Hash,
@@ -235,17 +257,17 @@ fn flip(path: &Path, bit: Bit) -> Told<()> {
 /// The first byte of the signature in an operation's frame: after the header's bytes, under the key 1, 64 bytes long.
 fn signature(frame: &[u8]) -> Option<usize> {
     let mut headed = frame.windows(3).enumerate();
-    headed.find(|(_, three)| *three == [0x01, 0x58, 0x40]).map(|(at, _)| at + 3)
+    headed
+        .find(|(_, three)| *three == [0x01, 0x58, 0x40])
+        .map(|(at, _)| at + 3)
 }
 
-/// The last byte of a Chinese character in the longest run of them.
+/// The last byte of the first of four Chinese characters in a row: no hash or key looks so.
 fn words(bytes: &[u8]) -> Option<usize> {
-    let runs = bytes.split(u8::is_ascii);
-    let longest = runs.max_by_key(|run| run.len())?;
-    let start = longest.as_ptr() as usize - bytes.as_ptr() as usize;
-    let text = std::str::from_utf8(longest).ok()?;
-    let first = text.chars().next()?;
-    Some(start + first.len_utf8() - 1)
+    let rest = |byte: &u8| (0x80..0xc0).contains(byte);
+    let character = |three: &[u8]| (0xe4..0xea).contains(&three[0]) && rest(&three[1]) && rest(&three[2]);
+    let mut twelve = bytes.windows(12);
+    twelve.position(|run| run.chunks(3).all(character)).map(|at| at + 2)
 }
 
 /// A letter of the first line that is a hash in base64.
@@ -254,7 +276,10 @@ fn base64_line(bytes: &[u8]) -> Option<usize> {
     for line in bytes.split(|byte| *byte == b'\n') {
         if line.len() == 44 && line.ends_with(b"=") {
             // Of letters that a bit turns into another letter.
-            return line.iter().position(|byte| matches!(byte, b'b'..=b'y')).map(|inside| at + inside);
+            return line
+                .iter()
+                .position(|byte| matches!(byte, b'b'..=b'y'))
+                .map(|inside| at + inside);
         }
         at += line.len() + 1;
     }
@@ -263,7 +288,10 @@ fn base64_line(bytes: &[u8]) -> Option<usize> {
 
 /// Gives a file the name that its bytes hash to.
 fn rename_to_hash(path: &Path) -> Told<()> {
-    let output = Command::new("sha256sum").arg(path).output().map_err(|e| e.to_string())?;
+    let output = Command::new("sha256sum")
+        .arg(path)
+        .output()
+        .map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let hash = said.split_whitespace().next().ok_or("sha256sum said nothing")?;
     let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -282,7 +310,9 @@ fn leave_out(bundle: &Path) -> Told<()> {
 fn strike(bundle: &Path) -> Told<()> {
     let (path, id) = (bundle.join("manifest-sha256.txt"), finding(bundle)?);
     let manifest = fs::read_to_string(&path).map_err(|e| e.to_string())?;
-    let kept = manifest.split_inclusive('\n').filter(|line| !line.ends_with(&format!("{id}.cbor\n")));
+    let kept = manifest
+        .split_inclusive('\n')
+        .filter(|line| !line.ends_with(&format!("{id}.cbor\n")));
     fs::write(&path, kept.collect::<String>()).map_err(|e| e.to_string())
 }
 
@@ -316,5 +346,24 @@ fn shell(folder: &Path, script: &str) -> Told<()> {
         Ok(())
     } else {
         Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bit_is_in_what_was_meant() {
+        let mut frame = vec![0xa3, 0x00, 0x42, 7, 7, 0x01, 0x58, 0x40];
+        frame.extend([9; 64]);
+        frame.extend([0xe5, 0x99]);
+        frame.extend("通道堵塞。".as_bytes());
+        assert_eq!(signature(&frame), Some(8));
+        let at = words(&frame).unwrap();
+        assert_eq!(std::str::from_utf8(&frame[at - 2..=at]), Ok("通"));
+        assert_eq!(words(&frame[..80]), None);
+        let proof = format!("index 3\n{}=\n\norigin\n", "Ab".repeat(21) + "c");
+        assert_eq!(base64_line(proof.as_bytes()), Some(9));
     }
 }

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::cast::{TABLETS, Tablet};
 use super::arrived;
+use super::cast::{TABLETS, Tablet};
 use super::ceremony::admin;
 use super::hearing;
 use super::network::{drain, fetch};
@@ -60,13 +60,19 @@ struct Media(BTreeMap<PathBuf, String>);
 impl Media {
     fn below(folder: &Path) -> Told<Self> {
         let files = media_files(folder)?;
-        let output = Command::new("sha256sum").arg("--zero").args(&files).output().map_err(|e| e.to_string())?;
+        let output = Command::new("sha256sum")
+            .arg("--zero")
+            .args(&files)
+            .output()
+            .map_err(|e| e.to_string())?;
         if !output.status.success() {
             return Err(format!("sha256sum: {}", String::from_utf8_lossy(&output.stderr)));
         }
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         // A hash, a space, a space or an asterisk, the name.
-        let hashed = said.split_terminator('\0').filter_map(|line| Some((line.get(66..)?.into(), line.get(..64)?.to_owned())));
+        let hashed = said
+            .split_terminator('\0')
+            .filter_map(|line| Some((line.get(66..)?.into(), line.get(..64)?.to_owned())));
         let hashed: BTreeMap<PathBuf, String> = hashed.collect();
         match hashed.len() == files.len() && files.iter().all(|file| hashed.contains_key(file)) {
             true => Ok(Self(hashed)),
@@ -84,20 +90,31 @@ impl Media {
         for batch in batches {
             lines += batch.answers.done;
             for answer in &batch.answers.answers {
-                let Some(sha256) = answer["sha256"].as_str() else { continue };
-                let file = batch.file_of(answer).ok_or_else(|| format!("a capture that nobody asked for: {answer}"))?;
+                let Some(sha256) = answer["sha256"].as_str() else {
+                    continue;
+                };
+                let file = batch
+                    .file_of(answer)
+                    .ok_or_else(|| format!("a capture that nobody asked for: {answer}"))?;
                 if self.0.get(&file).map(String::as_str) != Some(sha256) {
-                    return Err(format!("{} was sealed under {sha256}, which is not its hash", file.display()));
+                    return Err(format!(
+                        "{} was sealed under {sha256}, which is not its hash",
+                        file.display()
+                    ));
                 }
                 sealed.insert(file);
             }
             for answer in &batch.answers.failed {
                 // Only a capture may be refused: a record of a visit that fails is a fault.
-                let file = batch.file_of(answer).ok_or_else(|| format!("a line of the batch failed: {answer}"))?;
+                let file = batch
+                    .file_of(answer)
+                    .ok_or_else(|| format!("a line of the batch failed: {answer}"))?;
                 refused.push((file, text(&answer["error"], "text")?));
             }
         }
-        let strange = refused.iter().any(|(file, _)| sealed.contains(file) || !self.0.contains_key(file));
+        let strange = refused
+            .iter()
+            .any(|(file, _)| sealed.contains(file) || !self.0.contains_key(file));
         if strange || sealed.len() + refused.len() != self.0.len() {
             return Err(format!(
                 "{} media files, {} sealed, {} refused: the counts do not add up",
@@ -112,7 +129,11 @@ impl Media {
             sealed.len(),
             refused.len()
         )];
-        said.extend(refused.iter().map(|(file, why)| format!("refused: {}: {why}", file.display())));
+        said.extend(
+            refused
+                .iter()
+                .map(|(file, why)| format!("refused: {}: {why}", file.display())),
+        );
         Ok(said)
     }
 }
@@ -122,7 +143,11 @@ fn held(stage: &mut Stage, cases: &BTreeSet<String>, media: &Media) -> Told<Stri
     let mut named = BTreeSet::new();
     for case in cases {
         let shown = supervisor(stage, "show", &[case])?;
-        named.extend(list(&shown, "evidence")?.iter().filter_map(|one| one["sha256"].as_str().map(str::to_owned)));
+        named.extend(
+            list(&shown, "evidence")?
+                .iter()
+                .filter_map(|one| one["sha256"].as_str().map(str::to_owned)),
+        );
     }
     let tally: BTreeSet<String> = stage.tally().hashes().keys().cloned().collect();
     let wanted: BTreeSet<&String> = media.0.values().filter(|hash| tally.contains(*hash)).collect();
@@ -135,7 +160,11 @@ fn held(stage: &mut Stage, cases: &BTreeSet<String>, media: &Media) -> Told<Stri
     let checked = checked?;
     // Every stored file is reread and hashed; two of one hash would be one.
     if checked["blobs"].as_u64() != Some(tally.len() as u64) {
-        return Err(format!("{} different files were sealed, the server holds {}", tally.len(), checked["blobs"]));
+        return Err(format!(
+            "{} different files were sealed, the server holds {}",
+            tally.len(),
+            checked["blobs"]
+        ));
     }
     Ok(format!(
         "the server names all {} different media of {} files in {} cases, and holds {} files in all, as many as were ever sealed; fsck: nothing found",
@@ -246,7 +275,10 @@ fn assign(stage: &Stage) -> Told<u64> {
         "--names",
         &names,
     ];
-    let done = stage.batch("supervisor-batch", officer.pin, &words)?.whole("supervisor-batch")?.done;
+    let done = stage
+        .batch("supervisor-batch", officer.pin, &words)?
+        .whole("supervisor-batch")?
+        .done;
     let assignments = fs::read_to_string(stage.path("osha/assignments.jsonl")).map_err(|e| e.to_string())?;
     supervisor(stage, "sync", &[])?;
     for (tablet, id) in TABLETS.into_iter().zip(tablet_ids(stage)?) {

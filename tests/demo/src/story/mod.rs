@@ -107,6 +107,7 @@ pub fn tell<W: Write>(
     for sentence in hearing::read_aloud(stage, &report)? {
         steps.say(&sentence);
     }
+    steps.say(&why_the_clock_differs(stage)?);
     steps.begin("Copies are tampered with");
     let attacks = hearing::attack(stage)?;
     attacks.iter().for_each(|line| steps.say(line));
@@ -122,15 +123,18 @@ pub fn tell<W: Write>(
     }
 
     steps.begin("What was done, and where it is");
-    let lines = summary::lines(stage, &summary::Facts {
-        assigned: assigned.len(),
-        worked,
-        case: &case,
-        verdict: &verdict,
-        attacks: &attacks,
-        mass: &mass,
-        acts: steps.acts(),
-    });
+    let lines = summary::lines(
+        stage,
+        &summary::Facts {
+            assigned: assigned.len(),
+            worked,
+            case: &case,
+            verdict: &verdict,
+            attacks: &attacks,
+            mass: &mass,
+            acts: steps.acts(),
+        },
+    );
     lines.iter().for_each(|line| steps.say(line));
     steps.end();
     let closed = assigned[0].clone();
@@ -139,6 +143,7 @@ pub fn tell<W: Write>(
 
 /// What to try on the server that stays up.
 pub fn what_next(stage: &Stage, people: &[console::SignIn]) -> String {
+    let server = stage.server_process().map_or_else(String::new, |id| id.to_string());
     let program = stage.binaries.fieldseal.display();
     let out = stage.out.display();
     let accounts: Vec<String> = people
@@ -149,7 +154,7 @@ pub fn what_next(stage: &Stage, people: &[console::SignIn]) -> String {
         "The console is at https://{}/console (its certificate is self-signed: compare it with server/card.json). Sign in as\n{}\n\
          The supervisor first makes a signing key there (登记 → 我的签名密钥); the administrator approves it with\n  \
          FIELDSEAL_PIN='{}' {program} admin approve --all --admin {out}/admin --card {out}/admin/card.json\n\n\
-         The server stays up at https://{} (Ctrl-C ends it). Try:\n  {program} verify {out}/bundle --trust {out}/trust\n  {program} supervisor cases --dir {out}/supervisor\n  {program} device status --dir {out}/tablets/a3\n  curl --insecure https://{}/checkpoint",
+         The server stays up at https://{} (process {server}; Ctrl-C ends it). Try:\n  {program} verify {out}/bundle --trust {out}/trust\n  {program} supervisor cases --dir {out}/supervisor\n  {program} device status --dir {out}/tablets/a3\n  curl --insecure https://{}/checkpoint",
         stage.server_at(),
         accounts.join("\n"),
         cast::CEREMONY_PASSWORD,
@@ -192,6 +197,24 @@ impl Props {
                 audio,
             },
         })
+    }
+}
+
+/// Why the tablet's clock and the bracket disagree: the tablet itself says that its clock was set by hand.
+fn why_the_clock_differs(stage: &Stage) -> Told<String> {
+    let hand = Hand::new(stage, TABLETS[0], &day(7), (10, 0));
+    let status = hand.run("status", &[])?;
+    match stage::list(&status, "remarks")?
+        .iter()
+        .any(|remark| remark == "clock_by_hand")
+    {
+        true => Ok(
+            "why: the tablet's clock is set by hand, as its own status says; a record carries it as a claim only"
+                .into(),
+        ),
+        false => Err(format!(
+            "the tablet should say that its clock was set by hand: {status}"
+        )),
     }
 }
 
@@ -253,9 +276,16 @@ fn reconnect<W: Write>(stage: &Stage, assigned: &[String], props: &Props, steps:
         ));
     }
     let hand = Hand::new(stage, TABLETS[0], &day(6), (10, 0));
-    steps.say(&network::cut_in_the_film(stage, &hand, &assigned[0], &props.after_work)?);
+    steps.say(&network::cut_in_the_film(
+        stage,
+        &hand,
+        &assigned[0],
+        &props.after_work,
+    )?);
     // Each hears what the other has sent.
-    TABLETS.iter().try_for_each(|tablet| network::drain(stage, *tablet).map(drop))
+    TABLETS
+        .iter()
+        .try_for_each(|tablet| network::drain(stage, *tablet).map(drop))
 }
 
 fn decide<W: Write>(stage: &Stage, assigned: &[String], steps: &mut Steps<W>) -> Told<String> {

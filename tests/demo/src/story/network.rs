@@ -87,7 +87,10 @@ pub fn kill_while_writing(stage: &Stage, inspection: &str, day: &str) -> Told<St
     let dir = stage.arg(&format!("tablets/{}", tablet.name));
     let officer = tablet.officers[0];
     let line = |n: usize| {
-        let (text, clock) = (format!("巡查第 {n} 点：正常"), format!("{day}T15:{:02}:{:02}+08:00", n / 60 % 60, n % 60));
+        let (text, clock) = (
+            format!("巡查第 {n} 点：正常"),
+            format!("{day}T15:{:02}:{:02}+08:00", n / 60 % 60, n % 60),
+        );
         json!({
             "command": "statement", "inspection": inspection, "person": officer.name, "line": [text], "clock": clock,
         })
@@ -171,7 +174,9 @@ pub fn cut_in_the_film(stage: &Stage, hand: &Hand<'_>, inspection: &str, film: &
     stage.fieldseal("a3-records", "", &["device", "sync", "--dir", dir, "--only", "records"])?;
     let before = stage.proxy.counts();
     // The server makes a long file durable in pieces of 2 MiB: of six, some are then on its disk.
-    stage.proxy.set(Mode::DownAfter { client_bytes: size / 6 * 5 });
+    stage.proxy.set(Mode::DownAfter {
+        client_bytes: size / 6 * 5,
+    });
     let broken = sync(stage, tablet)?;
     let (cut, waiting) = (stage.proxy.counts(), &broken["waiting"]);
     if cut.cut == before.cut || broken["state"] != "offline" || waiting["operations"] != 0 || waiting["blobs"] != 1 {
@@ -179,11 +184,16 @@ pub fn cut_in_the_film(stage: &Stage, hand: &Hand<'_>, inspection: &str, film: &
     }
     let arrived = staged(stage)?;
     if arrived == 0 || arrived >= size {
-        return Err(format!("{arrived} of {size} bytes of the film are at the server: that is no middle"));
+        return Err(format!(
+            "{arrived} of {size} bytes of the film are at the server: that is no middle"
+        ));
     }
     stage.proxy.set(Mode::Pass);
     let rest = drain(stage, tablet)?;
-    let (first, second) = (cut.to_server - before.to_server, stage.proxy.counts().to_server - cut.to_server);
+    let (first, second) = (
+        cut.to_server - before.to_server,
+        stage.proxy.counts().to_server - cut.to_server,
+    );
     if rest.blobs != 1 || second > size - arrived + TALK || second >= size {
         return Err(format!(
             "{arrived} of {size} bytes were at the server, and {second} bytes were sent after the cut ({} files)",
@@ -206,6 +216,9 @@ fn staged(stage: &Stage) -> Told<u64> {
     let sizes: Vec<u64> = entries.filter_map(|e| Some(e.ok()?.metadata().ok()?.len())).collect();
     match sizes[..] {
         [one] => Ok(one),
-        _ => Err(format!("one file should be on its way at the server, there are {}", sizes.len())),
+        _ => Err(format!(
+            "one file should be on its way at the server, there are {}",
+            sizes.len()
+        )),
     }
 }

@@ -156,7 +156,9 @@ pub fn on_the_road(stage: &Stage, case: &str, returned: &str) -> Told<Vec<String
     let report: Value = serde_json::from_str(offline.text().trim()).unwrap_or(Value::Null);
     let waiting = report["waiting"]["operations"].as_u64().unwrap_or(0);
     if offline.code() != Some(75) || report["state"] != "offline" || waiting < 3 {
-        return Err(format!("the laptop should be offline and keep three decisions: {report}"));
+        return Err(format!(
+            "the laptop should be offline and keep three decisions: {report}"
+        ));
     }
     let between = arrived::leaves(stage)?.len();
     stage.laptop.set(Mode::Pass);
@@ -191,7 +193,9 @@ pub fn see_evidence(stage: &Stage, case: &str) -> Told<String> {
             return Err(format!("she should see both ends of the bracket: {one}"));
         };
         if custody.is_empty() || low > high {
-            return Err(format!("she should see its custody, and a bracket that is not turned round: {one}"));
+            return Err(format!(
+                "she should see its custody, and a bracket that is not turned round: {one}"
+            ));
         }
         events += custody.len();
     }

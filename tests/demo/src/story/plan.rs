@@ -38,7 +38,9 @@ impl Plan {
     pub fn of(&self, tablet: usize, on: u64, done: &[usize]) -> Vec<usize> {
         let due = |one: &Value| number_of(one, "tablet") == tablet as u64 && number_of(one, "day") == on;
         let all = self.0.iter().enumerate();
-        all.filter(|(n, one)| due(one) && !done.contains(n)).map(|(n, _)| n).collect()
+        all.filter(|(n, one)| due(one) && !done.contains(n))
+            .map(|(n, _)| n)
+            .collect()
     }
 }
 
@@ -57,7 +59,12 @@ impl Supply {
             return Err("the plan has no photographs".into());
         }
         let next = Cell::new(0);
-        Ok(Self { photos, film, sound, next })
+        Ok(Self {
+            photos,
+            film,
+            sound,
+            next,
+        })
     }
 
     fn photo(&self) -> &Path {
@@ -91,13 +98,27 @@ impl Worked {
 }
 
 /// A tablet's day: every inspection of `due`, each to its closing but for those of `open`.
-pub fn work(hand: &Hand<'_>, plan: &Plan, due: &[usize], open: &[usize], assigned: &[String], supply: &Supply) -> Told<Worked> {
+pub fn work(
+    hand: &Hand<'_>,
+    plan: &Plan,
+    due: &[usize],
+    open: &[usize],
+    assigned: &[String],
+    supply: &Supply,
+) -> Told<Worked> {
     let stage = hand.stage;
-    let mut book = Book { hand, lines: Vec::new() };
+    let mut book = Book {
+        hand,
+        lines: Vec::new(),
+    };
     for &n in due {
         book.inspection(n, &plan.0[n], &assigned[n], supply, !open.contains(&n))?;
     }
-    let name = format!("{}-day-{}", hand.tablet.name, due.first().map_or(0, |n| number_of(&plan.0[*n], "day") + 1));
+    let name = format!(
+        "{}-day-{}",
+        hand.tablet.name,
+        due.first().map_or(0, |n| number_of(&plan.0[*n], "day") + 1)
+    );
     let file = stage.path(&format!("{name}.jsonl"));
     let lines: Vec<String> = book.lines.iter().map(Value::to_string).collect();
     fs::write(&file, lines.join("\n")).map_err(|e| e.to_string())?;
@@ -151,7 +172,10 @@ impl Book<'_> {
     fn both_attest(&mut self, name: &str) {
         let target = format!("@{name}.operation");
         for officer in [0, 1] {
-            self.write(officer, json!({ "command": "attest", "targets": [target], "meaning": "made" }));
+            self.write(
+                officer,
+                json!({ "command": "attest", "targets": [target], "meaning": "made" }),
+            );
         }
     }
 
@@ -162,10 +186,16 @@ impl Book<'_> {
         self.hand.not_before((number(hour)?, number(minute)?));
         let person = text(&planned["person_in_charge"], "name")?;
         let name = |what: &str| format!("i{n}-{what}");
-        self.write(0, json!({ "command": "credentials", "inspection": id, "shown_to": person, "as": name("shown") }));
+        self.write(
+            0,
+            json!({ "command": "credentials", "inspection": id, "shown_to": person, "as": name("shown") }),
+        );
         self.both_attest(&name("shown"));
         for item in list(planned, "items")? {
-            self.write(0, json!({ "command": "check", "inspection": id, "item": item["item"], "result": item["result"] }));
+            self.write(
+                0,
+                json!({ "command": "check", "inspection": id, "item": item["item"], "result": item["result"] }),
+            );
         }
         for (k, found) in list(planned, "findings")?.iter().enumerate() {
             self.finding(&name(&format!("found-{k}")), found, planned, id, supply)?;
@@ -174,7 +204,10 @@ impl Book<'_> {
         let said = list(planned, "statement")?;
         if !said.is_empty() {
             let role = &planned["person_in_charge"]["role"];
-            self.write(0, json!({ "command": "statement", "inspection": id, "person": person, "role": role, "line": said }));
+            self.write(
+                0,
+                json!({ "command": "statement", "inspection": id, "person": person, "role": role, "line": said }),
+            );
         }
         let ordered = !list(planned, "findings")?.is_empty();
         let mut papers = vec![("inspection_record", "responsible")];
@@ -191,17 +224,23 @@ impl Book<'_> {
 
     /// A finding with its photographs and what is ordered.
     fn finding(&mut self, name: &str, found: &Value, planned: &Value, id: &str, supply: &Supply) -> Told<()> {
-        self.write(0, json!({
-            "command": "finding", "inspection": id, "item": found["item"], "violation": found["violation"],
-            "grade": found["grade"], "place": found["place"], "text": found["text"], "as": name,
-        }));
+        self.write(
+            0,
+            json!({
+                "command": "finding", "inspection": id, "item": found["item"], "violation": found["violation"],
+                "grade": found["grade"], "place": found["place"], "text": found["text"], "as": name,
+            }),
+        );
         for photo in 0..number_of(found, "photos") {
             let title = format!("{} {}", text(found, "place")?, photo + 1);
-            self.write(photo as usize % 2, json!({
-                "command": "capture", "inspection": id, "file": supply.photo(), "acquisition": "camera",
-                "kind": "audio_visual", "title": title, "proves": found["text"], "finding": format!("@{name}"),
-                "lat": 25.0453, "lon": 102.7097, "accuracy": 8.0,
-            }));
+            self.write(
+                photo as usize % 2,
+                json!({
+                    "command": "capture", "inspection": id, "file": supply.photo(), "acquisition": "camera",
+                    "kind": "audio_visual", "title": title, "proves": found["text"], "finding": format!("@{name}"),
+                    "lat": 25.0453, "lon": 102.7097, "accuracy": 8.0,
+                }),
+            );
         }
         let due = day(number_of(planned, "day") + number_of(found, "rectify_days"));
         self.write(0, json!({
@@ -216,10 +255,13 @@ impl Book<'_> {
             ("audio", &supply.sound, "现场负责人陈述录音"),
         ] {
             if planned[key] == true {
-                self.write(1, json!({
-                    "command": "capture", "inspection": id, "file": file, "acquisition": "recorder",
-                    "kind": "audio_visual", "title": title, "proves": "检查经过",
-                }));
+                self.write(
+                    1,
+                    json!({
+                        "command": "capture", "inspection": id, "file": file, "acquisition": "recorder",
+                        "kind": "audio_visual", "title": title, "proves": "检查经过",
+                    }),
+                );
             }
         }
     }
@@ -228,13 +270,19 @@ impl Book<'_> {
     fn paper(&mut self, name: &str, kind: &str, role: &str, person: &str, id: &str) {
         let out = self.hand.stage.path("documents");
         let strokes = self.hand.stage.path("strokes.json");
-        self.write(0, json!({ "command": "document", "inspection": id, "type": kind, "out": out, "as": name }));
+        self.write(
+            0,
+            json!({ "command": "document", "inspection": id, "type": kind, "out": out, "as": name }),
+        );
         let [first, second] = self.hand.tablet.officers.map(|officer| officer.name);
         for (officer, role, who) in [(0, "officer", first), (1, "second_officer", second), (0, role, person)] {
-            self.write(officer, json!({
-                "command": "sign", "document": format!("@{name}"), "role": role, "name": who, "strokes": strokes,
-                "out": out,
-            }));
+            self.write(
+                officer,
+                json!({
+                    "command": "sign", "document": format!("@{name}"), "role": role, "name": who, "strokes": strokes,
+                    "out": out,
+                }),
+            );
         }
         self.both_attest(name);
     }

@@ -19,6 +19,9 @@ use crate::shipped::Binaries;
 /// Longest time one command may take; a sync of hundreds of files is the longest.
 const DEADLINE: Duration = Duration::from_secs(600);
 
+/// How long a server may take to say that it is there.
+const START: Duration = Duration::from_secs(60);
+
 /// What went wrong in the story; the text names the command and its log.
 pub type Told<T> = Result<T, String>;
 
@@ -135,7 +138,29 @@ impl Stage {
         };
         command.args(["serve", "--dir", &dir, "--listen", &listen]);
         let mut running = Running::start(&mut command, "server", &self.path("logs")).map_err(|e| e.to_string())?;
-        let heard = running.wait_for_line("a line with its address", Duration::from_secs(60), |line| {
+        self.listening(&mut running)?;
+        self.keep(running);
+        Ok(())
+    }
+
+    /// Starts the one command that makes a server in a new folder; it then waits for the ceremony's key log.
+    pub fn server_up(&self, folder: &str, words: &[&str]) -> Told<Running> {
+        let mut command = Command::new(&self.binaries.server);
+        let dir = self.arg(folder);
+        command
+            .args(["up", "--dir", &dir, "--listen", "127.0.0.1:0"])
+            .args(words);
+        let mut running = Running::start(&mut command, "server-up", &self.path("logs")).map_err(|e| e.to_string())?;
+        let waits = running.wait_for_line("a line on what it waits for", START, |line| {
+            line.contains("waiting for the key log")
+        });
+        waits.map_err(|e| e.to_string())?;
+        Ok(running)
+    }
+
+    /// Waits until a server that was started says where it listens, and points the proxies there.
+    pub fn listening(&mut self, running: &mut Running) -> Told<()> {
+        let heard = running.wait_for_line("a line with its address", START, |line| {
             line.contains("listening on https://")
         });
         let line = heard.map_err(|e| e.to_string())?;
@@ -150,13 +175,22 @@ impl Stage {
             .map_err(|_| format!("the server said {line:?}, which names no address"))?;
         self.proxy.set_upstream(self.server_at);
         self.laptop.set_upstream(self.server_at);
-        self.server = Some(running);
         Ok(())
+    }
+
+    /// Takes a running server for the one of the story.
+    pub fn keep(&mut self, running: Running) {
+        self.server = Some(running);
     }
 
     /// Where the server listens.
     pub fn server_at(&self) -> SocketAddr {
         self.server_at
+    }
+
+    /// The id of the server's process, while it runs.
+    pub fn server_process(&self) -> Option<u32> {
+        self.server.as_ref().map(Running::id)
     }
 
     /// Asks the server to drain and stop.
@@ -196,7 +230,10 @@ impl Batch {
     pub fn whole(self, name: &str) -> Told<Self> {
         match self.failed.first() {
             None => Ok(self),
-            Some(first) => Err(format!("{} lines of {name} failed, the first: {first}", self.failed.len())),
+            Some(first) => Err(format!(
+                "{} lines of {name} failed, the first: {first}",
+                self.failed.len()
+            )),
         }
     }
 }

@@ -57,7 +57,12 @@ pub fn lines(stage: &Stage, facts: &Facts<'_>) -> Vec<String> {
     ];
     lines.extend(facts.mass.iter().map(|line| format!("--data: {line}")));
     lines.push(String::new());
-    lines.extend(facts.acts.iter().map(|(title, took)| format!("{:>9}  {title}", duration(*took))));
+    lines.extend(
+        facts
+            .acts
+            .iter()
+            .map(|(title, took)| format!("{:>9}  {title}", duration(*took))),
+    );
     lines.push(String::new());
     for (what, name) in [
         ("bundle", "bundle"),

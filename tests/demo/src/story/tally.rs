@@ -92,7 +92,8 @@ fn commands(words: &[&str]) -> Vec<String> {
     let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
     let verb = |line: &str| {
         let line: Option<Value> = serde_json::from_str(line).ok();
-        line.and_then(|line| line["command"].as_str().map(str::to_owned)).unwrap_or_default()
+        line.and_then(|line| line["command"].as_str().map(str::to_owned))
+            .unwrap_or_default()
     };
     text.lines().map(verb).collect()
 }
@@ -104,13 +105,25 @@ mod tests {
     #[test]
     fn answers_are_counted_once_and_half_lines_not_at_all() {
         let mut tally = Tally::default();
-        tally.hear(&["device", "capture"], "{\"id\":\"e\",\"operation\":\"aa\",\"sha256\":\"h\"}\n");
-        tally.hear(&["device", "sign"], "{\"operation\":\"bb\",\"pdf_sha256\":\"p\",\"signed_pdf_sha256\":\"q\"}\n");
-        tally.hear(&["device", "statement"], "{\"operation\":\"dd\",\"operations\":[\"cc\",\"dd\"]}\n");
+        tally.hear(
+            &["device", "capture"],
+            "{\"id\":\"e\",\"operation\":\"aa\",\"sha256\":\"h\"}\n",
+        );
+        tally.hear(
+            &["device", "sign"],
+            "{\"operation\":\"bb\",\"pdf_sha256\":\"p\",\"signed_pdf_sha256\":\"q\"}\n",
+        );
+        tally.hear(
+            &["device", "statement"],
+            "{\"operation\":\"dd\",\"operations\":[\"cc\",\"dd\"]}\n",
+        );
         tally.hear(&["device", "check"], "{\"operation\":\"ee\"");
         tally.hear(&["admin", "approve"], "{\"operation\":\"ff\"}\n");
         assert_eq!(tally.operations().collect::<Vec<_>>(), ["aa", "bb", "cc", "dd"]);
-        assert_eq!((tally.count(), tally.of("statement"), tally.verb("bb")), (4, 2, Some("sign")));
+        assert_eq!(
+            (tally.count(), tally.of("statement"), tally.verb("bb")),
+            (4, 2, Some("sign"))
+        );
         assert_eq!(tally.hashes().keys().collect::<Vec<_>>(), ["h", "q"]);
         assert!(tally.twice().is_empty());
         tally.hear(&["device", "capture"], "{\"operation\":\"aa\"}\n");

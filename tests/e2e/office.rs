@@ -308,6 +308,12 @@ fn without_a_network_the_laptop_decides_freezes_and_sends_back_and_the_others_he
     for (n, result) in [(A, "violation"), (B, "ok")] {
         world.officer(n, &["check", &inspection, "r4", result]).ok();
     }
+    // Without evidence there is nothing to freeze.
+    let photo = world.samples.of(fieldseal_demo::samples::Kind::Photo).next().unwrap();
+    let photo = photo.path.display().to_string();
+    let words = ["capture", &inspection, "--file", &photo, "--acquisition", "camera"];
+    let about = ["--kind", "audio_visual", "--title", "现场照片", "--proves", "现场状况"];
+    world.officer(A, &[&words[..], &about].concat()).ok();
     for n in [A, B] {
         world.drain(n);
     }

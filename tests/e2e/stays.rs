@@ -121,6 +121,20 @@ fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
     assert_eq!(ended.code(), Some(0));
 }
 
+/// How many requests wait for the administrator.
+fn pending(out: &Path) -> usize {
+    let output = Command::new(&binaries().fieldseal)
+        .args(["--json", "admin", "pending", "--admin"])
+        .arg(out.join("admin"))
+        .arg("--card")
+        .arg(out.join("admin/card.json"))
+        .env("FIELDSEAL_PIN", fieldseal_demo::story::cast::CEREMONY_PASSWORD)
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    said["items"].as_array().unwrap_or_else(|| panic!("{said}")).len()
+}
+
 /// What a person does with what the demo printed.
 fn followed(folder: &Folder, out: &Path, said: &str) {
     let console = after(said, "The console is at ");
@@ -150,6 +164,16 @@ fn followed(folder: &Folder, out: &Path, said: &str) {
         assert!(status.starts_with("200"), "{page}: {status}");
         assert!(seen.contains(shows), "{page} does not show {shows}:\n{seen}");
     }
+    // A key for what she decides; without a script it is one that the server keeps. The printed command approves it.
+    let form = [format!("password={password}"), format!("Origin: {}", browser.url)];
+    let asked = browser
+        .ask(
+            "/console/keys/server",
+            &["--data-urlencode", &form[0], "--header", &form[1]],
+        )
+        .0;
+    assert!(asked.starts_with("303"), "{asked}");
+    assert_eq!(pending(out), 1, "the key waits for the administrator");
     // The commands that are printed, as they are printed.
     let commands = said
         .lines()
@@ -167,6 +191,7 @@ fn followed(folder: &Folder, out: &Path, said: &str) {
         run += 1;
     }
     assert!(run >= 5, "{run} commands were printed:\n{said}");
+    assert_eq!(pending(out), 0, "the printed command approved it");
     let (user, password) = account(said, "administrator");
     let entered = browser.sign_in(user, password);
     assert!(entered.starts_with("303"), "{entered}");

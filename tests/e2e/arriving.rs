@@ -174,7 +174,8 @@ fn a_dying_tablet_hands_over_what_it_can_and_says_what_it_cannot() {
     let drafts = handed["drafts_file"].as_str().unwrap().to_owned();
     // Both tablets were assigned to it, so the other one goes on.
     world.drain(B);
-    world.device(B, &["batch", &drafts]).ok();
+    let taken = world.device(B, &["batch", &drafts]);
+    assert_eq!(taken.code, Some(0), "{}", taken.stdout);
     let kept = world.device(B, &["drafts"]).ok();
     assert_eq!(kept["items"][0]["value"], "@三号门 没写完", "{kept}");
     world.drain_laptop();

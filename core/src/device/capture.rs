@@ -9,7 +9,9 @@ use crate::catalogue::Param;
 use crate::domain::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, Line, Paragraph, Position};
 use crate::evidence::{Capture, Intent};
 use crate::store::{BlobState, StoreError};
-use crate::vault::{OnFailure, ROOM_FOR_RECORDS, VaultError, VaultReader, WARNED_BELOW, minutes_of_video};
+use crate::vault::{
+    OnFailure, ROOM_FOR_RECORDS, VaultError, VaultReader, WARNED_BELOW, minutes_of_video, sealed_bytes,
+};
 
 /// What is said about a piece of evidence while it is captured.
 #[derive(Debug, Clone, Default)]
@@ -180,7 +182,7 @@ impl FieldDevice {
     pub fn storage_check(&self, expected_bytes: u64) -> Result<StorageLeft, DeviceError> {
         let (reserve, warning) = self.storage_floors();
         let bytes = self.vault.available()?.saturating_sub(reserve);
-        if expected_bytes > bytes {
+        if expected_bytes > 0 && sealed_bytes(expected_bytes) > bytes {
             return Err(DeviceError::new(
                 "storage_short",
                 [("need", Param::Bytes(expected_bytes)), ("free", Param::Bytes(bytes))],

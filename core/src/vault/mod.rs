@@ -36,6 +36,12 @@ pub const SEGMENT: usize = 64 * 1024;
 /// What authentication adds to a segment.
 const TAG: usize = 16;
 
+/// At most how many bytes a file of the vault takes for so many original ones: head and authentication come on top.
+pub fn sealed_bytes(original: u64) -> u64 {
+    let segments = original / SEGMENT as u64 + 2;
+    original.saturating_add(segments * TAG as u64 + head::MAX_HEAD as u64)
+}
+
 /// A vault that could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {

@@ -239,8 +239,9 @@ fn without_a_rule_pack_the_program_keeps_its_own_room_and_warns() {
     };
     let device = FieldDevice::create(dir.path(), &card_text("tablet"), Suite::P256, None, ports).unwrap();
     assert!(!device.storage_check(0).unwrap().low);
-    room.0.store(crate::vault::ROOM_FOR_RECORDS + 1000, Ordering::Relaxed);
+    let sealed = crate::vault::sealed_bytes(1000);
+    room.0.store(crate::vault::ROOM_FOR_RECORDS + sealed, Ordering::Relaxed);
     let left = device.storage_check(1000).unwrap();
-    assert!(left.low && left.bytes == 1000);
+    assert!(left.low && left.bytes == sealed);
     assert_eq!(device.storage_check(1001).unwrap_err().code(), "storage_short");
 }

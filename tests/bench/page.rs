@@ -22,6 +22,8 @@ pub fn page(town: &Town, scale: &Scale) -> Result<Vec<Figure>, Box<dyn Error>> {
         .build()?;
     town.account(USER, "周敏", "supervisor")?;
     let url = town.url()?;
+    // One provider for the process; that it is there already is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = runtime.block_on(async {
         Client::builder()
             .danger_accept_invalid_certs(true)

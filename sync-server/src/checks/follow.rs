@@ -32,7 +32,10 @@ pub async fn follow(server: Arc<Server>, mut stopped: watch::Receiver<bool>) {
             // A verdict that is missing is shown as not checked: nothing is lost by trying later.
             Err(error) => tracing::warn!(%error, "sealed items could not be checked; trying again"),
         }
-        rest(AGAIN, &server, &mut stopped).await;
+        // Whoever told it to stop says so once: what heard it must not wait for a second time.
+        if !*stopped.borrow() {
+            rest(AGAIN, &server, &mut stopped).await;
+        }
     }
 }
 
@@ -51,12 +54,16 @@ async fn round(server: &Server, packs: &PackShelf, stopped: &mut watch::Receiver
     }
     for case in cases {
         let begun = Instant::now();
-        let whole = check_case(server, packs, case).await?;
+        // A long film is read for minutes; a server that stops does not wait for it.
+        let whole = tokio::select! {
+            whole = check_case(server, packs, case) => whole?,
+            _ = stopped.changed() => return Ok(()),
+        };
         mark(server, case, !whole).await?;
-        if *stopped.borrow() {
-            return Ok(());
+        tokio::select! {
+            () = tokio::time::sleep((begun.elapsed() * REST).min(AGAIN)) => {}
+            _ = stopped.changed() => return Ok(()),
         }
-        tokio::time::sleep(begun.elapsed() * REST).await;
     }
     if at > begin {
         let place = Swap::set(space::META, CURSOR, at.to_string());

@@ -254,7 +254,8 @@ class Morning {
     await this.to('#enterprise');
     await this.page.keyboard.press('ArrowDown');
     await this.to('#planned');
-    await this.page.keyboard.type('24122026');
+    // Chromium shows dates in the order of its own language, which here is American.
+    await this.page.keyboard.type('12242026');
     await this.to('#title');
     await this.page.keyboard.insertText('冬季专项检查');
     for (const name of ['officer', 'tablet']) {
@@ -268,7 +269,7 @@ class Morning {
   async moves() {
     this.step('another day');
     await this.to('form.move input[type=date]');
-    await this.page.keyboard.type('28122026');
+    await this.page.keyboard.type('12282026');
     await this.follow('form.move button');
     await this.confirm('moving', ['2026-12-28']);
     this.expect((await this.main()).includes('2026-12-28'), 'the day is not on the board');

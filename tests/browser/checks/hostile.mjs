@@ -1,7 +1,13 @@
 // Names that are markup, turn the reading direction, are very long or have a glyph that no font has: escaped, isolated, wrapped.
 export async function check({ site, say, town }) {
   const problems = [];
-  const { context, page } = await site.person('supervisor');
+  let met = 0;
+  for (const lang of ['zh', 'en']) met += await meet(site, town, lang, problems);
+  say.all('hostile names and addresses', problems, `${met} names met`);
+}
+
+async function meet(site, town, lang, problems) {
+  const { context, page } = await site.person('supervisor', { lang });
   page.on('dialog', (dialog) => { problems.push(`a dialog opened: ${dialog.message()}`); dialog.dismiss(); });
   const paths = new Set();
   let met = 0;
@@ -46,5 +52,5 @@ export async function check({ site, say, town }) {
     if (await page.locator('main b, main script').count() && query.includes('%3C')) problems.push(`search for ${query.slice(0, 30)} became markup`);
   }
   await context.close();
-  say.all('hostile names and addresses', problems, `${met} names met`);
+  return met;
 }

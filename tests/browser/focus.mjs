@@ -40,9 +40,10 @@ export async function round(page, problems, most = 400) {
   const met = new Set();
   let last = null, held = 0;
   const at = new URL(page.url()).pathname;
-  await page.evaluate(() => { document.activeElement?.blur?.(); window.scrollTo(0, 0); getSelection()?.removeAllRanges(); });
+  // From the very first stop: a page that took the focus to its result would begin there.
+  await page.evaluate(() => { document.querySelector('a[href], button')?.focus(); });
   for (let n = 0; n < most; n += 1) {
-    await page.keyboard.press('Tab');
+    if (n) await page.keyboard.press('Tab');
     const stop = await focused(page);
     // A date has stops within it, a player too; whoever comes back to the beginning has been everywhere.
     if (!stop || (met.has(stop.path) && stop.path !== last)) break;

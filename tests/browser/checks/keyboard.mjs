@@ -8,7 +8,7 @@ export async function check({ site, pages, say, town }) {
   let stops = 0;
   // Words are longer in English, but the stops are the same: one page of each kind shows that.
   const routes = new Set();
-  const kinds = pages.filter((one) => one.state || !routes.has(one.route) && routes.add(one.route));
+  const kinds = pages.filter((one) => one.route && !routes.has(one.route) && routes.add(one.route));
   for (const [lang, seen] of [['zh', pages], ['en', kinds]]) {
     await walk(site, seen, async (page, one) => {
       await site.open(page, one, null);

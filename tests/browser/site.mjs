@@ -46,7 +46,7 @@ export class Site {
       reducedMotion: 'reduce',
       ...rest,
     });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
     this.languages.set(context, lang);
     if (scripts) await context.addInitScript(WATCH);
     context.on('request', (request) => {

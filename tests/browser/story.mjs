@@ -98,7 +98,7 @@ class Morning {
   /** A part of the navigation, by its word. */
   async go(part) {
     const word = this.says.nav[part];
-    await tabTo(this.page, (at) => at.name === word && this.page.evaluate(() => document.activeElement.closest('.top nav') !== null), this.problems);
+    await tabTo(this.page, (at) => at.name === word && this.page.evaluate(() => document.activeElement.closest('.top nav') !== null), this.problems, 300);
     await this.enter();
     this.expect(await this.page.locator('.top nav a[aria-current=page]').innerText() === word, `${word} led to ${this.at()}`);
   }
@@ -277,7 +277,11 @@ class Morning {
 
   async returns() {
     this.step('a case that goes back');
-    await this.case();
+    await this.to('#q');
+    await this.page.keyboard.insertText(this.town.hostile.plain);
+    await this.enter();
+    await this.goesOn('searching');
+    await this.follow('main tbody a[href^="/console/cases/"]');
     await this.follow('main a[href*="/act/return"]');
     await this.to('#items');
     await this.page.keyboard.insertText('身份证明');

@@ -46,7 +46,7 @@ export async function check({ site, pages, axe, say, town }) {
 
 /** For people to look at: wide and light, narrow and dark. */
 async function picture(page, town, one) {
-  const name = one.path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID').replace(/[^\w-]+/g, '_').slice(0, 80);
+  const name = one.name.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}/g, 'ID').replace(/(%[0-9A-F]{2})+/g, '').replace(/[^\w-]+/g, '_').slice(0, 100);
   for (const [width, colorScheme] of [[1280, 'light'], [320, 'dark']]) {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });

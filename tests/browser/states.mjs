@@ -119,7 +119,7 @@ async function post(site, { context }, { action, fields }) {
 /** What a person would send: the first of each choice, a reason, whatever is required. */
 function filled(page, selector) {
   return page.$eval(selector, (form) => {
-    const fields = new Map(), many = [];
+    const fields = new Map();
     for (const one of form.elements) {
       if (!one.name || fields.has(one.name)) continue;
       if (one.type === 'radio') fields.set(one.name, one.value);
@@ -130,7 +130,7 @@ function filled(page, selector) {
       else if (one.type === 'date') fields.set(one.name, '2026-12-24');
       else fields.set(one.name, one.value);
     }
-    return { action: new URL(form.action).pathname, fields: [...fields, ...many] };
+    return { action: new URL(form.action).pathname, fields: [...fields] };
   });
 }
 

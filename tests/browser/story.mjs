@@ -7,11 +7,11 @@ import { focused, tabTo } from './focus.mjs';
 const SAYS = {
   zh: {
     error: '错误：', sides: ['平板 A3', '平板 B7', '设备时钟'], verdict: '已锚定', verb: /^签名并/, done: '已签名并写入：', words: '依照现场照片认定',
-    enterprise: '云岭', nav: { work: '待办', cases: '案件', assign: '派单', enterprises: '企业', hearing: '听证与导出', enrolment: '登记' },
+    nav: { work: '待办', cases: '案件', assign: '派单', enterprises: '企业', hearing: '听证与导出', enrolment: '登记' },
   },
   en: {
     error: 'Error: ', sides: ['平板 A3', '平板 B7', 'Device clock'], verdict: 'ANCHORED', verb: /^Sign and /, done: 'Signed and written:', words: 'as the photographs of the scene show',
-    enterprise: '云岭', nav: { work: 'Work', cases: 'Cases', assign: 'Assign', enterprises: 'Enterprises', hearing: 'Hearing', enrolment: 'Enrolment' },
+    nav: { work: 'Work', cases: 'Cases', assign: 'Assign', enterprises: 'Enterprises', hearing: 'Hearing', enrolment: 'Enrolment' },
   },
 };
 

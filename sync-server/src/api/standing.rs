@@ -1,6 +1,6 @@
 //! How the server stands: one word for whoever restarts it, numbers for whoever watches it.
 
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
@@ -37,10 +37,11 @@ struct Standing {
 impl Standing {
     async fn of(app: &App) -> Self {
         let server = &app.server;
-        let layout = server.layout.clone();
+        let (layout, now_ms) = (server.layout.clone(), server.clock.now().wall_ms);
         let disk = tokio::task::spawn_blocking(move || {
             let written = std::fs::metadata(layout.tiles().join("checkpoint")).and_then(|file| file.modified());
-            let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+            let written = written.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let age = written.map(|at| Duration::from_millis(now_ms).saturating_sub(at));
             (
                 fs4::available_space(&layout.root).ok(),
                 age.map(|age| age.as_secs_f64()),

@@ -132,7 +132,8 @@ fn paper_goes_before_photographs_and_video_last() {
     });
     let sealed: Vec<_> = store.blobs.iter().map(|(blob, _)| blob.sha256).collect();
     order.dedup();
-    assert_eq!(order, [sealed[2], sealed[1], sealed[3], sealed[0]]);
+    // The third photograph is empty: whole once it is begun, it has no bytes to send.
+    assert_eq!(order, [sealed[2], sealed[1], sealed[0]]);
     assert_eq!(report.blobs, 4);
 }
 

@@ -21,7 +21,7 @@ const REST: u32 = 3;
 /// Bytes of operations that are read at a time to see which cases changed.
 const STEP_BYTES: usize = 2 << 20;
 /// Place in the arrivals up to which cases were looked at.
-const CURSOR: &[u8] = b"checked";
+const CURSOR: &[u8] = b"checked ";
 
 /// Follows the log until it is told to stop.
 pub async fn follow(server: Arc<Server>, mut stopped: watch::Receiver<bool>) {
@@ -66,7 +66,7 @@ async fn round(server: &Server, packs: &PackShelf, stopped: &mut watch::Receiver
         }
     }
     if at > begin {
-        let place = Swap::set(space::META, CURSOR, at.to_string());
+        let place = Swap::set(space::META, cursor_key(server), at.to_string());
         server.ledger.commit(Commit::of(vec![place])).await?;
     }
     Ok(())
@@ -148,8 +148,13 @@ async fn open_cases(server: &Server) -> Result<BTreeSet<CaseId>, LedgerError> {
     Ok(rows.iter().filter_map(case).collect())
 }
 
+/// Of this epoch: arrivals are counted anew after a restore.
+fn cursor_key(server: &Server) -> Vec<u8> {
+    [CURSOR, server.epoch.as_bytes().as_slice()].concat()
+}
+
 async fn cursor(server: &Server) -> Result<u64, LedgerError> {
-    let row = server.ledger.register(space::META, CURSOR.to_vec()).await?;
+    let row = server.ledger.register(space::META, cursor_key(server)).await?;
     let text = row.and_then(|row| String::from_utf8(row.value).ok());
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
 }

@@ -3,18 +3,16 @@
 (() => {
   const all = (sel, root = document) => [...root.querySelectorAll(sel)];
 
-  // Copy buttons are hidden without scripts.
-  const ready = (root) => all("[data-copy][hidden]", root).forEach((b) => { b.hidden = false; });
+  // Hidden until there is something behind them.
+  const ready = (root) => all("[data-copy][hidden],[data-print]", root).forEach((b) => { b.hidden = false; });
   ready(document);
   addEventListener("click", async (event) => {
+    if (event.target.closest("[data-print]")) print();
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(button.dataset.copy);
     button.dataset.done = "";
   });
-
-  // Printing, where there is a script that can.
-  all("[data-print]").forEach((b) => { b.hidden = false; b.addEventListener("click", () => print()); });
 
   // Unsaved text.
   let unsaved = false;
@@ -75,7 +73,7 @@
   const show = (form, name, hidden = false) => all(`[data-${name}]`, form).forEach((e) => { e.hidden = hidden; });
   const curve = { name: "ECDSA", namedCurve: "P-256" };
 
-  // r ‖ s with s in the lower half of the order: the one form that the format takes.
+  // r ‖ s, s in the lower half: the one form that the format takes.
   const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
   const lowS = (raw) => {
     const s = BigInt("0x" + hex(raw.slice(32)));

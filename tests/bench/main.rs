@@ -65,7 +65,7 @@ const QUICK: Scale = Scale {
     film: 32 << 20,
     files: 5,
     leaves: 20_000,
-    cases: 100_000,
+    cases: 10_000,
 };
 
 const USUAL: Scale = Scale {

@@ -42,17 +42,18 @@ pub fn restore(stage: &mut Stage, inspection: &str, photo: &Path, day: &str) -> 
     let healed = TABLETS.map(|tablet| drain(stage, tablet));
     let [a, b] = healed;
     let (a, b) = (a?, b?);
-    offered_again(a, b, made)?;
+    let size = fs::metadata(photo).map_err(|e| e.to_string())?.len();
+    offered_again(a, b, made, size)?;
     // The check and the export want the folder for themselves.
     stage.stop_server()?;
     let told = healed_at(stage, &case, &sha256, &full);
     stage.serve("server")?;
     let checked = told?;
     Ok(format!(
-        "backup at {in_backup} leaves, wiped at {}; restored in a new epoch, {awaited} operations awaited\nboth tablets saw the new epoch; A3 offered {} operations and {} file again; fsck: {} leaves, nothing awaited, nothing found\nthe photograph that the backup had not is back: its bytes hash to {sha256}",
+        "backup at {in_backup} leaves, wiped at {}; restored in a new epoch, {awaited} operations awaited\nboth tablets saw the new epoch; A3 offered {} operations and {} bytes of files again; fsck: {} leaves, nothing awaited, nothing found\nthe photograph that the backup had not is back: its bytes hash to {sha256}",
         full.len(),
         a.operations,
-        a.blobs,
+        a.bytes,
         checked
     ))
 }
@@ -93,11 +94,11 @@ fn shown(stage: &Stage, inspection: &str) -> Told<serde_json::Value> {
 }
 
 /// Both tablets saw the new epoch, and the one that had gone on sent it all once more.
-fn offered_again(a: Sent, b: Sent, made: usize) -> Told<()> {
-    match a.new_epoch && b.new_epoch && a.operations >= made as u64 && a.blobs == 1 {
+fn offered_again(a: Sent, b: Sent, made: usize, size: u64) -> Told<()> {
+    match a.new_epoch && b.new_epoch && a.operations >= made as u64 && a.bytes >= size {
         true => Ok(()),
         false => Err(format!(
-            "the tablets should see a new epoch, A3 offer {made} operations and a file again: {a:?} {b:?}"
+            "the tablets should see a new epoch, A3 offer {made} operations and {size} bytes again: {a:?} {b:?}"
         )),
     }
 }

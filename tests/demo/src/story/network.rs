@@ -59,8 +59,10 @@ pub fn sync(stage: &Stage, tablet: Tablet) -> Told<Value> {
 pub struct Sent {
     /// Operations.
     pub operations: u64,
-    /// Files.
+    /// Files that it now knows to be there.
     pub blobs: u64,
+    /// Bytes of files that went to the server.
+    pub bytes: u64,
     /// The server began a new epoch: it was restored.
     pub new_epoch: bool,
 }
@@ -72,6 +74,7 @@ pub fn drain(stage: &Stage, tablet: Tablet) -> Told<Sent> {
         last = sync(stage, tablet)?;
         sent.operations += last["sent"].as_u64().unwrap_or(0);
         sent.blobs += last["blobs_sent"].as_u64().unwrap_or(0);
+        sent.bytes += last["bytes_sent"].as_u64().unwrap_or(0);
         sent.new_epoch |= last["new_epoch"] == true;
         let waiting = &last["waiting"];
         if last["state"] == "done" && waiting["operations"] == 0 && waiting["unsealed"] == 0 && waiting["blobs"] == 0 {

@@ -8,6 +8,7 @@ use fieldseal_demo::samples::Kind;
 use fieldseal_demo::story::cast::{SUPERVISOR, TABLETS};
 use fieldseal_demo::story::ceremony;
 use fieldseal_demo::story::stage::copy_folder;
+use fieldseal_demo::story::{arrived, disaster};
 use fieldseal_tests::world::{A, B, World, acknowledged, number, text, told};
 use serde_json::{Value, json};
 
@@ -511,4 +512,23 @@ fn the_servers_log_holds_nobodys_data() {
         };
         assert!(!told, "{word:?} stands in the server's log");
     }
+}
+
+/// The demo's own checks, where one of them must fail.
+#[test]
+fn the_demo_tells_what_has_not_arrived_and_what_a_restored_server_gets_back() {
+    let mut world = World::new("e2e-witness", 1);
+    let inspection = world.inspections[0].clone();
+    let id = capture(&world, A, &inspection);
+    let why = arrived::once(&mut world.stage).unwrap_err();
+    assert!(why.contains("did not arrive") && why.contains(&id), "{why}");
+    world.drain(A);
+    println!("{}", told(arrived::once(&mut world.stage)));
+    let photo = world.samples.of(Kind::PhotoWithoutExif).next().unwrap().path.clone();
+    let day = "2026-11-27";
+    println!(
+        "{}",
+        told(disaster::restore(&mut world.stage, &inspection, &photo, day))
+    );
+    println!("{}", told(arrived::once(&mut world.stage)));
 }

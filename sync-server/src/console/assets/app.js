@@ -3,7 +3,7 @@
 (() => {
   const all = (sel, root = document) => [...root.querySelectorAll(sel)];
 
-  // Hidden until there is something behind them.
+  // Dead without this file.
   const ready = (root) => all("[data-copy][hidden],[data-print]", root).forEach((b) => { b.hidden = false; });
   ready(document);
   addEventListener("click", async (event) => {
@@ -19,10 +19,10 @@
   addEventListener("input", (event) => { if (event.target.closest("form[data-guard]")) unsaved = true; });
   addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 
-  // Counts, once a minute while somebody looks.
+  // Counts, while somebody looks.
   setInterval(() => { if (!document.hidden) all("[data-poll]").forEach((e) => e.dispatchEvent(new Event("refresh"))); }, 60000);
 
-  // After a swap the reader goes on at the result.
+  // After a swap: at the result.
   addEventListener("htmx:after:swap", (event) => {
     const root = event.target instanceof Element ? event.target : document;
     ready(root);

@@ -30,7 +30,7 @@ fn page(words: Words) -> String {
     ];
     // No page of the console has two panels; here each gets a name and a heading of its own.
     let name = format!("aria-label=\"{}\"", words.t("trust.verdict"));
-    for (n, judgement) in judgements().into_iter().enumerate() {
+    for (n, judgement) in judgements(words.lang).into_iter().enumerate() {
         let tag = VerdictTag::counted(words, &judgement, 12);
         let panel = VerdictPanel::by_server(words, &judgement, checked.clone()).to_string();
         let own = format!("aria-label=\"{n}\"");
@@ -51,8 +51,13 @@ fn page(words: Words) -> String {
     parts.concat()
 }
 
-fn judgements() -> Vec<Judgement> {
-    let witnesses = || vec!["县公证处".to_owned(), "市司法鉴定中心".to_owned()];
+fn judgements(lang: Lang) -> Vec<Judgement> {
+    // Witnesses are named as their keys are; a basis stands in the pack's own language.
+    let witnesses = || vec!["notary.example/w1".to_owned(), "lab.example/w2".to_owned()];
+    let basis = match lang {
+        Lang::Zh => "档案管理规定",
+        Lang::En => "rules on archives",
+    };
     let verdicts = [
         Verdict::Invalid,
         Verdict::Diverged,
@@ -66,8 +71,8 @@ fn judgements() -> Vec<Judgement> {
         .collect();
     all.extend([
         Judgement::NotChecked,
-        Judgement::Withheld("行政处罚法".into()),
-        Judgement::Disposed("档案管理规定".into()),
+        Judgement::Withheld(basis.into()),
+        Judgement::Disposed(basis.into()),
         // What this version does not know is never better than what it knows to be bad.
         Judgement::of_word("SPLENDID"),
     ]);

@@ -85,13 +85,16 @@ const LOW_MS: u64 = 1_772_413_204_000;
 const HIGH_MS: u64 = 1_773_049_290_000;
 
 fn brackets() -> Vec<(TimeBracket, bool)> {
-    let low = |basis| Some(Bound { unix_ms: LOW_MS, basis });
-    let high = |basis| {
+    let bound = |unix_ms, basis| {
         Some(Bound {
-            unix_ms: HIGH_MS,
+            unix_ms,
             basis,
+            tree: 12_345,
+            who: None,
         })
     };
+    let low = |basis| bound(LOW_MS, basis);
+    let high = |basis| bound(HIGH_MS, basis);
     let bracket = |not_before, not_after, logged| (TimeBracket { not_before, not_after }, logged);
     vec![
         bracket(low(TimeBasis::Stamped), high(TimeBasis::Cosigned), true),

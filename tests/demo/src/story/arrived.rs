@@ -182,10 +182,13 @@ pub fn export(stage: &Stage, case: &str) -> Told<PathBuf> {
     Ok(bundle)
 }
 
-/// The leaves of the published log, from its entry bundles.
+/// The leaves of the published log in its order, from its entry bundles.
 pub fn leaves(stage: &Stage) -> Told<Vec<[u8; 32]>> {
     let mut leaves = Vec::new();
-    for file in widest(&stage.path("server/tiles/tile/entries")) {
+    let mut files = widest(&stage.path("server/tiles/tile/entries"));
+    // By name: that is the order of the log, digits in groups of three, all but the last group after an `x`.
+    files.sort();
+    for file in files {
         let bytes = fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         for entry in bytes.chunks(34) {
             let leaf = entry.strip_prefix(&[0, 32]).and_then(|leaf| leaf.try_into().ok());

@@ -81,6 +81,7 @@ impl Town {
             }
             "other_process" => self.begin_other()?,
             "other_process_done" => self.end_other()?,
+            "health" => self.health(&text("device")?)?,
             "hand_in" => {
                 self.world.drain_laptop();
                 self.world.supervisor(&["hand-in", &text("file")?]).ok()
@@ -116,6 +117,14 @@ impl Town {
         world.drain_laptop();
         world.drain(A);
         Ok(json!({ "inspection": assigned["id"], "enterprise": enterprise }))
+    }
+
+    /// What a device last told the server about itself.
+    fn health(&self, device: &str) -> Result<Value, String> {
+        let told = ceremony::admin(&self.world.stage, "admin-devices", "card.json", &["devices"])?;
+        let items = told["items"].as_array().into_iter().flatten();
+        let one = items.into_iter().find(|one| one["device"] == device);
+        Ok(one.ok_or("the server knows no such device")?["health"].clone())
     }
 
     /// Another tablet answers the same item without having seen the script's answer.

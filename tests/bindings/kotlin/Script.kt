@@ -20,6 +20,8 @@ const val GIB = 1L shl 30
 const val PROMPT_MS = 100
 // What the library and this JVM's garbage may add to the peak while 1 GiB streams through it.
 const val MOST_MEMORY_KB = 192 * 1024
+// What the tablet's folder may grow by beside 1 GiB: authentication of its segments, the record, the journal.
+const val MOST_DISK = 16L shl 20
 
 val clock = Clock()
 val chip = Chip(File(FOLDER, "chip"))
@@ -115,6 +117,24 @@ fun drained(): SyncReport {
 
 fun detail() = device.inspection(inspection)
 
+/** What the tablet's folder takes on the disk. */
+fun folderBytes() = File(TABLET).walk().filter(File::isFile).sumOf(File::length)
+
+/** Stops a call after 64 MiB of its work, or at its first step where it has no bytes; milliseconds until it returned. */
+fun stoppedBy(code: String, call: (Listener, Cancel) -> Any?): String {
+    val cancel = Cancel()
+    return prompt(cancel) { wish ->
+        var wished = false
+        val look = Listener { progress ->
+            if (!wished && (progress.bytes > (64uL shl 20) || progress.step == "typesetting")) {
+                wished = true
+                wish()
+            }
+        }
+        fails<FieldsealException.Stopped>(code) { call(look, cancel) }
+    }
+}
+
 fun main() {
     try {
         if (!AGAIN) beforeTheCrash()
@@ -134,9 +154,11 @@ fun beforeTheCrash() {
     step("an enrolment text is read without making anything")
     fails<FieldsealException.Refused>("enrolment_text") { readEnrolmentText("fieldseal:enrol:1:???") }
     step("a text that is none is refused")
-    device = Device.enrol(TABLET, text, "平板 脚本", KeySuite.ED25519, options())
+    fails<FieldsealException.Refused>("key_suite") { Device.enrol(TABLET, text, "平板 脚本", KeySuite.ED25519, options()) }
+    step("a suite that the host's key store does not have is refused")
+    device = Device.enrol(TABLET, text, "平板 脚本", null, options())
     step("a device is made with the host's key store and clock")
-    fails<FieldsealException.Failed>("already_enrolled") { Device.enrol(TABLET, text, null, KeySuite.ED25519, options()) }
+    fails<FieldsealException.Failed>("already_enrolled") { Device.enrol(TABLET, text, null, null, options()) }
     step("a folder that holds a device is left alone")
     val who = device.identity()
     equal(Triple(who.custody, who.enrolment, who.label), Triple("hardware", EnrolmentStage.NEW, "平板 脚本"))
@@ -152,6 +174,11 @@ fun beforeTheCrash() {
     equal(sync().ending, SyncEnding.DONE)
     equal(device.identity().enrolment, EnrolmentStage.APPROVED)
     step("after the administrator's signature it is approved")
+    device.tellBattery(37u)
+    drained()
+    val health = ask("health", "device" to who.device)
+    need("\"battery_percent\":37" in health && Regex("\"free_bytes\":[1-9]") in health, health)
+    step("the server is told of battery and free storage")
     val pack = device.rulePack()
     need(pack.items.size > 10 && pack.documents.isNotEmpty() && pack.refusalReasons.isNotEmpty(), pack)
     equal(device.packs().count { it.inForce }, 1)
@@ -335,7 +362,9 @@ fun afterTheCrash() {
     System.gc()
     File("/proc/self/clear_refs").writeText("5")
     val resident = statusKb("VmRSS")
-    val film = Film(GIB)
+    val held = folderBytes()
+    val disk = mutableListOf<Long>()
+    val film = Film(GIB, GIB - (64L shl 20)) { disk.add(folderBytes()) }
     val listener = Listener()
     var began = System.nanoTime()
     val gib = device.capture(inspection, about("无人机航拍", expected = GIB), film, listener, null)
@@ -348,9 +377,28 @@ fun afterTheCrash() {
     val last = listener.told.last()
     need(last.bytes == GIB.toULong() && last.totalBytes == GIB.toULong() && listener.told.size > 3, last)
     step("the listener was told in bytes")
+    disk.add(folderBytes())
+    need(disk.max() - held < GIB + MOST_DISK, "the folder grew by ${disk.max() - held} bytes")
+    step("no second copy is on the disk, neither while it was captured nor after", "%.4f GiB".format((disk.max() - held).toDouble() / GIB))
+    step("a check of the film is cancelled at once", stoppedBy("check_cancelled") { l, c -> device.checkBlob(gib.sha256, l, c) })
+    step("a check of everything is cancelled at once", stoppedBy("check_cancelled") { l, c -> device.checkEverything(l, c) })
+    val half = File(FOLDER, "stopped.fsr")
+    step("a rescue file is cancelled at once", stoppedBy("rescue_cancelled") { l, c -> device.rescue(half.path, l, c) })
+    need(!half.exists(), "half a rescue file is left")
+    val whole = Listener()
+    need(device.checkBlob(gib.sha256, whole), "the film is not as it was")
+    val end = whole.told.last()
+    equal(Triple(end.step, end.bytes, end.totalBytes), Triple("check", GIB.toULong(), GIB.toULong()))
+    step("a check that nobody stops tells its bytes to the end")
 
     // ------------------------------------------------------------------------------------------------ documents
-    val issued = device.issueDocument(inspection, "inspection_record")
+    step("a document is cancelled at once", stoppedBy("document_cancelled") { l, c ->
+        device.issueDocument(inspection, "inspection_record", l, c)
+    })
+    equal(detail().documents, emptyList<Any>())
+    val steps = Listener()
+    val issued = device.issueDocument(inspection, "inspection_record", steps)
+    equal(steps.told.map { it.step }, listOf("fonts", "typesetting", "sealing"))
     need(issued.pdf.copyOf(8).decodeToString() == "%PDF-1.7" && issued.pages >= 1u && issued.words.isNotEmpty(), issued.words)
     equal(sha256(issued.pdf), issued.pdfSha256)
     step("the inspection record is printed as a PDF", "${issued.pdf.size / 1024} KiB")
@@ -393,7 +441,10 @@ fun afterTheCrash() {
     step("without a network everything is kept and counted")
     val target = File(FOLDER, "rescue.fsr")
     device.statement(inspection, NewStatement(person = "钱守业", lines = listOf("没有网络时说的话。")))
+    device.setDraft(inspection, "note/stick/text", "还没签的话")
     val rescued = device.rescue(target.path)
+    equal(Triple(rescued.drafts, rescued.requests, rescued.leftOut.size), Triple(1uL, 0uL, 0))
+    device.commit(inspection)
     need(rescued.operations == offline.waiting.operations + 1u && rescued.bytes == target.length().toULong() && target.length() > GIB, rescued)
     step("a rescue file holds what only this tablet has", "${rescued.operations} operations, ${rescued.files} files")
     fails<FieldsealException.Failed>("io_failed") { device.rescue(target.path) }
@@ -493,6 +544,7 @@ fun afterTheCrash() {
     step("everything reads as it was written", "${checked.operations} operations, ${checked.files} files")
     val handed = ask("bundle", "inspection" to inspection)
     val (bundle, trust) = handed.at("bundle") to handed.at("trust")
+    step("a check of the bundle is cancelled at once", stoppedBy("check_cancelled") { l, c -> verifyBundle(bundle, trust, null, l, c) })
     val verified = verifyBundle(bundle, trust, issued.words)
     equal(verified.verdict to verified.findings, Verdict.ANCHORED to emptyList<Finding>())
     need(verified.completeByRoll && verified.items.any { it.title == "无人机航拍" }, verified)

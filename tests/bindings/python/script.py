@@ -22,6 +22,8 @@ GIB = 1 << 30
 PROMPT_MS = 100
 # What the library may add to this process's peak while 1 GiB streams through it.
 MOST_MEMORY_KB = 64 * 1024
+# What the tablet's folder may grow by beside 1 GiB: authentication of its segments, the record, the journal.
+MOST_DISK = 16 << 20
 
 number = json.loads(NOTES.read_text())["number"] if AGAIN else 0
 clock, chip = Clock(), Chip(FOLDER / "chip.json")
@@ -101,6 +103,28 @@ def detail():
     return device.inspection(inspection)
 
 
+def folder_bytes():
+    """What the tablet's folder takes on the disk."""
+    return sum(path.stat().st_blocks * 512 for path in Path(TABLET).rglob("*") if path.is_file())
+
+
+def stopped_by(code, call, *arguments):
+    """Stops a call after 64 MiB of its work, or at its first step where it has no bytes; milliseconds until it returned."""
+    cancel = fs.Cancel()
+
+    def run(wish):
+        wished = []
+
+        def look(progress):
+            if not wished and (progress.bytes > (64 << 20) or progress.step == "typesetting"):
+                wished.append(True)
+                wish()
+
+        fails(fs.FieldsealError.Stopped, code, lambda: call(*arguments, Listener(on=look), cancel))
+
+    return prompt(run, cancel)
+
+
 def until_killed():
     """Streams without end, until the driver ends this process in the middle of it."""
     film = Film(1 << 60, at_bytes=(64 << 20, lambda: ask("kill")))
@@ -123,11 +147,16 @@ if not AGAIN:
     step("an enrolment text is read without making anything")
     fails(fs.FieldsealError.Refused, "enrolment_text", lambda: fs.read_enrolment_text("fieldseal:enrol:1:???"))
     step("a text that is none is refused")
-    device = fs.Device.enrol(TABLET, text, "平板 脚本", fs.KeySuite.ED25519, options())
+    fails(
+        fs.FieldsealError.Refused, "key_suite",
+        lambda: fs.Device.enrol(TABLET, text, "平板 脚本", fs.KeySuite.ED25519, options()),
+    )
+    step("a suite that the host's key store does not have is refused")
+    device = fs.Device.enrol(TABLET, text, "平板 脚本", None, options())
     step("a device is made with the host's key store and clock")
     fails(
         fs.FieldsealError.Failed, "already_enrolled",
-        lambda: fs.Device.enrol(TABLET, text, None, fs.KeySuite.ED25519, options()),
+        lambda: fs.Device.enrol(TABLET, text, None, None, options()),
     )
     step("a folder that holds a device is left alone")
     who = device.identity()
@@ -144,6 +173,12 @@ if not AGAIN:
     equal(sync().ending, fs.SyncEnding.DONE)
     equal(device.identity().enrolment, fs.EnrolmentStage.APPROVED)
     step("after the administrator's signature it is approved")
+    device.tell_battery(37)
+    drained()
+    health = ask("health", device=who.device)
+    equal(health["battery_percent"], 37)
+    need(health["free_bytes"] > 0, health)
+    step("the server is told of battery and free storage")
     pack = device.rule_pack()
     need(len(pack.items) > 10 and pack.documents and pack.refusal_reasons, pack)
     equal([held.in_force for held in device.packs()].count(True), 1)
@@ -347,7 +382,9 @@ step("the drafts are signed")
 # -------------------------------------------------------------------------------------------------- 1 GiB
 gc.collect()
 Path("/proc/self/clear_refs").write_text("5")
-before, film, listener, began = status_kb("VmRSS"), Film(GIB), Listener(), time.monotonic()
+held, disk = folder_bytes(), []
+film = Film(GIB, at_bytes=(GIB - (64 << 20), lambda: disk.append(folder_bytes())))
+before, listener, began = status_kb("VmRSS"), Listener(), time.monotonic()
 gib = device.capture(inspection, about("无人机航拍", expected_bytes=GIB), film, listener, None)
 took, grown = time.monotonic() - began, status_kb("VmHWM") - before
 equal((gib.size, gib.sha256), (GIB, film.hash.hexdigest()))
@@ -356,9 +393,24 @@ need(grown < MOST_MEMORY_KB, f"the peak grew by {grown} KB")
 step("memory does not grow with the evidence", f"VmHWM grew by {grown / 1024:.1f} MiB to {status_kb('VmHWM') / 1024:.0f} MiB")
 need(listener.told[-1].bytes == GIB and listener.told[-1].total_bytes == GIB and len(listener.told) > 3, listener.told[-1])
 step("the listener was told in bytes")
+disk.append(folder_bytes())
+need(max(disk) - held < GIB + MOST_DISK, f"the folder grew by {max(disk) - held} bytes")
+step("no second copy is on the disk, neither while it was captured nor after", f"{(max(disk) - held) / GIB:.4f} GiB")
+step("a check of the film is cancelled at once", stopped_by("check_cancelled", device.check_blob, gib.sha256))
+step("a check of everything is cancelled at once", stopped_by("check_cancelled", device.check_everything))
+step("a rescue file is cancelled at once", stopped_by("rescue_cancelled", device.rescue, str(FOLDER / "stopped.fsr")))
+need(not (FOLDER / "stopped.fsr").exists(), "half a rescue file is left")
+listener = Listener()
+need(device.check_blob(gib.sha256, listener), "the film is not as it was")
+equal((listener.told[-1].step, listener.told[-1].bytes, listener.told[-1].total_bytes), ("check", GIB, GIB))
+step("a check that nobody stops tells its bytes to the end")
 
 # -------------------------------------------------------------------------------------------------- documents
-issued = device.issue_document(inspection, "inspection_record")
+step("a document is cancelled at once", stopped_by("document_cancelled", device.issue_document, inspection, "inspection_record"))
+equal(detail().documents, [])
+listener = Listener()
+issued = device.issue_document(inspection, "inspection_record", listener)
+equal([progress.step for progress in listener.told], ["fonts", "typesetting", "sealing"])
 need(issued.pdf.startswith(b"%PDF-1.7") and issued.pages >= 1 and len(issued.words.split("-")) >= 1, issued.words)
 equal(hashlib.sha256(issued.pdf).hexdigest(), issued.pdf_sha256)
 step("the inspection record is printed as a PDF", f"{len(issued.pdf) // 1024} KiB")
@@ -404,7 +456,10 @@ step("without a network everything is kept and counted")
 target = FOLDER / "rescue.fsr"
 small = fs.NewStatement(person="钱守业", lines=["没有网络时说的话。"])
 device.statement(inspection, small)
+device.set_draft(inspection, "note/stick/text", "还没签的话")
 rescued = device.rescue(str(target))
+equal((rescued.drafts, rescued.requests, rescued.left_out), (1, 0, []))
+device.commit(inspection)
 need(rescued.operations == offline.waiting.operations + 1 and rescued.bytes == target.stat().st_size > GIB, rescued)
 step("a rescue file holds what only this tablet has", f"{rescued.operations} operations, {rescued.files} files")
 fails(fs.FieldsealError.Failed, "io_failed", lambda: device.rescue(str(target)))
@@ -506,6 +561,9 @@ checked = device.check_everything()
 need(checked.clean and checked.files >= 5 and not checked.faults, checked)
 step("everything reads as it was written", f"{checked.operations} operations, {checked.files} files")
 handed = ask("bundle", inspection=inspection)
+step("a check of the bundle is cancelled at once", stopped_by(
+    "check_cancelled", fs.verify_bundle, handed["bundle"], handed["trust"], None,
+))
 verified = fs.verify_bundle(handed["bundle"], handed["trust"], issued.words)
 equal((verified.verdict, verified.findings), (fs.Verdict.ANCHORED, []))
 need(verified.complete_by_roll and any(item.title == "无人机航拍" for item in verified.items), verified)

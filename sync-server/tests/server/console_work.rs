@@ -109,7 +109,7 @@ async fn the_overdue_list_names_case_term_and_days_and_the_oldest_comes_first() 
         );
     }
     assert!(
-        page.contains(&format!("href=\"/console/cases/{}/deadlines\"", case(6))),
+        page.contains(&format!("href=\"/console/cases/{}/deadlines?queue=overdue\"", case(6))),
         "{page}"
     );
     let days = |row: &str| -> u64 {
@@ -206,7 +206,10 @@ async fn what_went_back_stands_in_the_list_with_reason_and_who_sent_it() {
     for words in ["退回", "有限公司", "缺少现场负责人信息", "等待执法人员补正"] {
         assert!(found[0].contains(words), "{words}: {found:?}");
     }
-    assert!(page.contains(&format!("href=\"/console/cases/{id}\"")), "{page}");
+    assert!(
+        page.contains(&format!("href=\"/console/cases/{id}?queue=returns\"")),
+        "{page}"
+    );
     let all = world.feed(&laptop, &mut String::new()).await;
     let back = all
         .iter()

@@ -238,7 +238,7 @@ fn scope(desk: &Desk<'_>, cases: &[String], all: bool) -> Result<Outcome, Failur
     }
     let wanted: Vec<String> = desk.device.wanted_cases()?.iter().map(CaseId::to_string).collect();
     let line = match wanted.is_empty() {
-        true => desk.shell.say("同步全部案件。", "Sync brings every case.").to_owned(),
+        true => desk.shell.text("scope.all", &[]),
         false => wanted.join("\n"),
     };
     Ok(Outcome::new(json!({ "all": wanted.is_empty(), "cases": wanted })).line(line))

@@ -115,6 +115,7 @@ pub async fn export(
     let wish = export::Wish {
         case,
         at: moment.at,
+        despite_awaited: false,
         by: &by,
     };
     let unprocessable = |code, size| {
@@ -127,6 +128,7 @@ pub async fn export(
             ExportError::NoSuchCase => Problem::not_found(),
             ExportError::NoSuchCheckpoint(size) => unprocessable("no_such_checkpoint", size),
             ExportError::NoRoll(size) => unprocessable("no_roll_then", size),
+            ExportError::Awaiting(_) => Problem::new(StatusCode::CONFLICT, "export_awaits", []),
             other => Problem::internal(&other),
         })?;
     let file = tokio::fs::File::open(&exported.zip)

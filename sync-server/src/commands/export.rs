@@ -16,7 +16,7 @@ use crate::server::Server;
 const BY: &str = "command line";
 
 /// `at` is the size of a checkpoint, or a file that holds one, such as an earlier bundle's `data/checkpoint`.
-pub(super) async fn run(dir: &Path, case: &str, at: Option<&str>, out: &Path) -> Outcome {
+pub(super) async fn run(dir: &Path, case: &str, at: Option<&str>, despite_awaited: bool, out: &Path) -> Outcome {
     let no_such_case = |case: &str| Failure::new("no_such_case", [("case", Param::text(case))]);
     let case: CaseId = case.parse().map_err(|_| no_such_case(case))?;
     let (server, workers) = Server::open(dir).await.map_err(Failure::open)?;
@@ -35,15 +35,20 @@ pub(super) async fn run(dir: &Path, case: &str, at: Option<&str>, out: &Path) ->
         })
         .await
         .map_err(Failure::open)?;
+    let wish = Wish {
+        case,
+        at,
+        despite_awaited,
+        by: BY,
+    };
     let size = |size| [("size", Param::Count(size))];
-    let (summary, checkpoint) = export_folder(&server, Wish { case, at, by: BY }, out)
-        .await
-        .map_err(|error| match error {
-            ExportError::NoSuchCase => no_such_case(&case.to_string()),
-            ExportError::NoSuchCheckpoint(of) => Failure::new("no_such_checkpoint", size(of)),
-            ExportError::NoRoll(of) => Failure::new("no_roll_then", size(of)),
-            other => Failure::of(other),
-        })?;
+    let (summary, checkpoint) = export_folder(&server, wish, out).await.map_err(|error| match error {
+        ExportError::NoSuchCase => no_such_case(&case.to_string()),
+        ExportError::NoSuchCheckpoint(of) => Failure::new("no_such_checkpoint", size(of)),
+        ExportError::NoRoll(of) => Failure::new("no_roll_then", size(of)),
+        ExportError::Awaiting(_) => Failure::new("export_awaits", []),
+        other => Failure::of(other),
+    })?;
     workers.stop().await;
     let id = to_hex(&summary.tag_manifest_sha256);
     Ok(Report::done(

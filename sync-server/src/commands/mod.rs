@@ -103,6 +103,9 @@ enum Command {
         /// The bundle as it was under an earlier checkpoint: its size, or a file with it (a bundle's data/checkpoint).
         #[arg(long, value_name = "CHECKPOINT")]
         at: Option<String>,
+        /// After a restore: although operations of the log are still awaited, because a tablet that holds them is lost for good.
+        #[arg(long)]
+        despite_awaited: bool,
         #[arg(long)]
         out: PathBuf,
     },
@@ -220,7 +223,13 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
             Command::CheckBackup { from } => backup::check(&from).await,
             Command::Restore { from, dir } => restore::run(&from, &dir).await,
             Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,
-            Command::Export { dir, case, at, out } => export::run(&dir, &case, at.as_deref(), &out).await,
+            Command::Export {
+                dir,
+                case,
+                at,
+                despite_awaited,
+                out,
+            } => export::run(&dir, &case, at.as_deref(), despite_awaited, &out).await,
         }
     });
     match outcome {

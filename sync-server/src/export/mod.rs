@@ -42,6 +42,9 @@ pub enum ExportError {
     NoSuchCheckpoint(u64),
     #[error("no roll of this case lies below the checkpoint of {0} leaves")]
     NoRoll(u64),
+    /// After a restore: a roll signed now would leave out what its devices still hold, and contradict it for good.
+    #[error("{0} operations stand in the log and are not held")]
+    Awaiting(u64),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -64,6 +67,8 @@ pub struct Wish<'a> {
     pub case: CaseId,
     /// Size of a checkpoint that was signed, under which a roll of the case lies; without one a new roll is signed.
     pub at: Option<u64>,
+    /// Sign a roll although operations of the log are awaited: for when a device that holds them is lost for good.
+    pub despite_awaited: bool,
     /// Who asks, as it will stand in the custody of the evidence.
     pub by: &'a str,
 }
@@ -130,6 +135,10 @@ async fn export(
 ) -> Result<(Summary, u64), ExportError> {
     let checkpoint = match wish.at {
         None => {
+            let awaited = server.ledger.orphans().await?;
+            if awaited > 0 && !wish.despite_awaited {
+                return Err(ExportError::Awaiting(awaited));
+            }
             let roll = roll::write_roll(server, wish.case).await?;
             checkpoint_above(server, roll).await?
         }

@@ -10,7 +10,7 @@ use fieldseal_proof::bundle::Report;
 use fieldseal_proof::ids::{CaseId, to_hex};
 
 use super::{HearingError, own_trust, verify_file};
-use crate::export::{Wish, export_case};
+use crate::export::{ExportError, Wish, export_case};
 use crate::server::Server;
 
 /// Bundles that are kept for download; the oldest goes first.
@@ -28,6 +28,8 @@ pub enum State {
     },
     Done(Arc<Done>),
     Failed(String),
+    /// Not begun: operations of the log are still to come back after a restore.
+    Awaiting,
 }
 
 /// A bundle that can be fetched.
@@ -81,6 +83,7 @@ impl Jobs {
         tokio::spawn(async move {
             let state = match work(&jobs, &server, case, &who, &key).await {
                 Ok(done) => State::Done(Arc::new(done)),
+                Err(HearingError::Export(ExportError::Awaiting(_))) => State::Awaiting,
                 Err(error) => {
                     tracing::error!(%error, "an export failed");
                     State::Failed(error.to_string())
@@ -118,7 +121,7 @@ impl Jobs {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut over: Vec<(u64, String)> = all
             .iter()
-            .filter(|(_, job)| matches!(job.state, State::Done(_) | State::Failed(_)))
+            .filter(|(_, job)| matches!(job.state, State::Done(_) | State::Failed(_) | State::Awaiting))
             .map(|(name, job)| (job.begun_ms, name.clone()))
             .collect();
         over.sort_unstable();
@@ -152,6 +155,7 @@ async fn work(
     let wish = Wish {
         case,
         at: None,
+        despite_awaited: false,
         by: who,
     };
     let exported = export_case(server, wish, &server.layout.root.join("exports")).await?;

@@ -305,6 +305,12 @@ fn progress(words: Words, job: &Job) -> Progress {
         share,
         failed: false,
     };
+    let failed = |sentence: String| Progress {
+        running: false,
+        sentence,
+        share: None,
+        failed: true,
+    };
     match &job.state {
         JobState::Writing => running(words.t("hearing.writing"), None),
         JobState::Verifying { read, of } => {
@@ -324,12 +330,8 @@ fn progress(words: Words, job: &Job) -> Progress {
             share: None,
             failed: false,
         },
-        JobState::Failed(why) => Progress {
-            running: false,
-            sentence: words.t1("hearing.failed", "why", why),
-            share: None,
-            failed: true,
-        },
+        JobState::Failed(why) => failed(words.t1("hearing.failed", "why", why)),
+        JobState::Awaiting => failed(words.t("export_awaits")),
     }
 }
 

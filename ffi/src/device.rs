@@ -171,8 +171,10 @@ pub struct DeviceCheck {
 #[derive(uniffi::Object)]
 pub struct Device {
     pub(crate) device: Arc<FieldDevice>,
-    pub(crate) options: DeviceOptions,
     started: Started,
+    /// Where the host keeps its fonts.
+    #[cfg(feature = "render")]
+    pub(crate) font_folders: Vec<String>,
     #[cfg(feature = "render")]
     pub(crate) renderer: crate::documents::HeldRenderer,
 }
@@ -376,8 +378,9 @@ impl Device {
         let (device, report) = FieldDevice::open(folder, ports(&options)?)?;
         Ok(Arc::new(Self {
             device: Arc::new(device),
-            options,
             started: started(&report),
+            #[cfg(feature = "render")]
+            font_folders: options.font_folders,
             #[cfg(feature = "render")]
             renderer: crate::documents::HeldRenderer::default(),
         }))

@@ -86,7 +86,7 @@ impl Device {
         guarded(|| {
             let inspection: InspectionId = inspection.parse()?;
             let mut steps = Steps(Looker::new("typesetting", listener, cancel));
-            let (fonts, folders) = (Arc::clone(&self.renderer), self.options.font_folders.clone());
+            let (fonts, folders) = (Arc::clone(&self.renderer), self.font_folders.clone());
             let renderer = steps.run("fonts", move || renderer(&fonts, &folders))?;
             let prepared = self.device.prepare_document(inspection, &kind)?;
             let (typesetter, typesetting) = (Arc::clone(&renderer), prepared.typesetting.clone());
@@ -127,7 +127,7 @@ impl Device {
             let strokes = Strokes::new(strokes.into_iter().map(points).collect())?;
             let copy = match self.device.signed_copy(document, &role, &name, &strokes)? {
                 Some(typesetting) => {
-                    let renderer = renderer(&self.renderer, &self.options.font_folders)?;
+                    let renderer = renderer(&self.renderer, &self.font_folders)?;
                     Some(render(&renderer, &typesetting)?)
                 }
                 None => None,

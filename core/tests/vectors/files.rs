@@ -278,8 +278,8 @@ fn rescues() -> Vec<Vector> {
     let draft = |fields: &[(u64, Item)]| record(4, &cbor::encode(&Item::Map(fields.to_vec())));
     let fields = vec![
         (0, Item::Uint(0)),
-        (1, Item::bytes(&[1; 16])),
-        (2, Item::bytes(&[2; 16])),
+        (1, Item::bytes([1; 16])),
+        (2, Item::bytes([2; 16])),
         (3, Item::text("inspection/remark")),
         (4, Item::text("没写完")),
         (5, Item::Uint(1_795_000_000_000)),

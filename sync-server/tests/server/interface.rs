@@ -142,7 +142,7 @@ async fn answers_are_what_the_description_says() {
     ];
     let seal = vec![(
         "evidence/09090909-0909-0909-0909-090909090909/sha256".into(),
-        Value::bytes(&[7; 32]),
+        Value::bytes([7; 32]),
     )];
     // Of no open inspection: set aside, so that the view has a quarantine.
     let frames = [

@@ -551,7 +551,7 @@ async fn what_a_review_found_fulfilled_is_no_longer_overdue() {
     let begin = |tablet: &Device| {
         vec![
             ("inspection/device".to_owned(), Value::bytes(tablet.id.as_bytes())),
-            ("inspection/enterprise".to_owned(), Value::bytes(&[0x77; 16])),
+            ("inspection/enterprise".to_owned(), Value::bytes([0x77; 16])),
             ("party/name".to_owned(), Value::text("红星五金厂")),
         ]
     };

@@ -452,22 +452,22 @@ fn the_servers_log_holds_nobodys_data() {
     world.supervisor(&["fetch", &case]).ok();
     world.supervisor(&["cases", "--query", "钱守业"]);
     // A start begins its log anew, so each is read before the next.
-    let read = |world: &World| fs::read_to_string(world.at("logs/server.err")).unwrap();
+    let read = |world: &World, name: &str| fs::read_to_string(world.at(&format!("logs/{name}.err"))).unwrap();
     let mut log = String::new();
     // Faults inside, where what failed is logged: files that are not there any more.
     world.offline(|world| {
-        log.push_str(&read(world));
+        log.push_str(&read(world, "server-up"));
         fs::rename(world.at("server/blobs/objects"), world.at("objects-aside")).unwrap();
         fs::create_dir(world.at("server/blobs/objects")).unwrap();
     });
     world.supervisor(&["export", &case, "--out", &world.arg("bundle-2")]);
     world.offline(|world| {
-        log.push_str(&read(world));
+        log.push_str(&read(world, "server"));
         fs::remove_dir_all(world.at("server/blobs/objects")).unwrap();
         fs::rename(world.at("objects-aside"), world.at("server/blobs/objects")).unwrap();
     });
     world.stage.stop_server().unwrap();
-    log.push_str(&read(&world));
+    log.push_str(&read(&world, "server"));
     let mut hidden: Vec<String> = vec!["钱守业".into(), "点：正常".into(), "现场照片".into()];
     for entry in fs::read_dir(world.at("logs")).unwrap() {
         let path = entry.unwrap().path();

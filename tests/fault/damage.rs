@@ -175,9 +175,9 @@ fn a_servers_full_disk_is_said_and_everything_follows_once_there_is_room() {
     println!("a rescue of what is received: {:?} {}", said.code, said.stdout.trim());
     fs::write(&file, noise(12, 4 << 20)).unwrap();
     world.officer(A, &capture(&inspection, &file)).ok();
-    world
-        .device(A, &["rescue", "--out", &at("second.fsr")])
-        .refused(73, "storage_full");
+    // What fits is on the stick, and what does not is told.
+    let said = world.device(A, &["rescue", "--out", &at("second.fsr")]).expect_code(73);
+    assert_eq!(said.json["left_out"][0]["code"], "storage_full", "{}", said.json);
     world.drain(A);
     world.offline(|world| world.arrived_once(&case, &ids));
     world.server_clean();

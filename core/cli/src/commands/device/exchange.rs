@@ -15,7 +15,7 @@ use fieldseal_transport::{Cancel, enrol, visit_with};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, ports};
-use crate::failure::{FAILED, Failure, LATER};
+use crate::failure::{FAILED, Failure, LATER, NO_SPACE};
 use crate::shell::{Outcome, Shell, Tone};
 
 #[derive(Debug, Args)]
@@ -269,7 +269,10 @@ pub fn rescue(desk: &Desk<'_>, out: &PathBuf) -> Result<Outcome, Failure> {
     Ok(match left_out.is_empty() {
         true => outcome.line(desk.shell.text("rescue_written", &counted)),
         false => Outcome {
-            exit: FAILED,
+            exit: match report.left_out.iter().any(|left| left.code == "storage_full") {
+                true => NO_SPACE,
+                false => FAILED,
+            },
             ..outcome.line(desk.shell.text("rescue_partial", &counted))
         },
     })

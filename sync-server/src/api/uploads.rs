@@ -62,7 +62,7 @@ pub async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let (caller, device) = caller.author()?;
-    let mut turn = app.pools.turn(Plane::Blobs, caller.share).await?;
+    let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     version(&headers)?;
     let size = number(&headers, &LENGTH)?.ok_or_else(|| Problem::bad_request("Upload-Length is missing"))?;
     let Metadata {
@@ -91,7 +91,7 @@ pub async fn create(
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value == "application/offset+octet-stream");
     if streams && offset == 0 && size > 0 {
-        offset = receive(&app, &mut turn, &upload.id, 0, &headers, body).await?;
+        offset = received(&app, turn, &upload.id, 0, &headers, body).await?;
     }
     let place = format!("/v1/uploads/{}", upload.id);
     Ok(tus(
@@ -127,7 +127,7 @@ pub async fn patch(
     body: Body,
 ) -> Result<Response, Problem> {
     version(&headers)?;
-    let mut turn = app.pools.turn(Plane::Blobs, caller.share).await?;
+    let turn = app.pools.turn(Plane::Blobs, caller.share).await?;
     let upload = own(&app, caller, &id).await?;
     if headers
         .get(header::CONTENT_TYPE)
@@ -140,7 +140,7 @@ pub async fn patch(
         ));
     }
     let at = number(&headers, &OFFSET)?.ok_or_else(|| Problem::bad_request("Upload-Offset is missing"))?;
-    let offset = receive(&app, &mut turn, &id, at, &headers, body).await?;
+    let offset = received(&app, turn, &id, at, &headers, body).await?;
     Ok(tus(
         StatusCode::NO_CONTENT,
         &[(OFFSET, offset.to_string()), (EXPIRES, expires(&upload))],
@@ -152,6 +152,21 @@ pub async fn terminate(State(app): State<App>, caller: Caller, Path(id): Path<St
     let upload = own(&app, caller, &id).await?;
     app.server.uploads.terminate(&upload.id).await?;
     Ok(tus(StatusCode::NO_CONTENT, &[]))
+}
+
+/// [`receive`] on a task of its own. With the connection dies its handler, in the middle of whatever it does; what had arrived by then
+/// would be lost with it.
+async fn received(
+    app: &App,
+    mut turn: Turn,
+    id: &str,
+    at: u64,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<u64, Problem> {
+    let (app, id, headers) = (app.clone(), id.to_owned(), headers.clone());
+    let task = tokio::spawn(async move { receive(&app, &mut turn, &id, at, &headers, body).await });
+    task.await.map_err(|error| Problem::internal(&error))?
 }
 
 /// Takes a body in at an offset. What arrived before the connection died, or before another writer came, is kept.

@@ -452,7 +452,7 @@ fn the_servers_log_holds_nobodys_data() {
     world.supervisor(&["fetch", &case]).ok();
     world.supervisor(&["cases", "--query", "钱守业"]);
     // A start begins its log anew, so each is read before the next.
-    let read = |world: &World, name: &str| fs::read_to_string(world.at(&format!("logs/{name}.err"))).unwrap();
+    let read = |world: &World, name: &str| fs::read_to_string(world.at(format!("logs/{name}.err"))).unwrap();
     let mut log = String::new();
     // Faults inside, where what failed is logged: files that are not there any more.
     world.offline(|world| {

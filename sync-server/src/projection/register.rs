@@ -62,13 +62,14 @@ pub struct CaseSummary {
 pub const STAGES: [&str; 4] = ["planned", "in_progress", "closed", "returned"];
 
 impl CaseSummary {
-    /// Sums up the stored fields, with `fresh` ones in place of theirs. `fulfilled`: ordered items that are settled, as the
-    /// beginnings of their paths.
+    /// Sums up the stored fields, with `fresh` ones in place of theirs. `closings`: inspections that this step closes or opens again.
+    /// `fulfilled`: ordered items that are settled, as the beginnings of their paths.
     pub(super) async fn of(
         ledger: &dyn LedgerStore,
         case: CaseId,
         fresh: &[FieldRow],
         set_aside: &HashMap<OpId, SetAside>,
+        closings: &HashMap<[u8; 16], Option<OpId>>,
         fulfilled: &BTreeSet<String>,
         seen_ms: Option<u64>,
     ) -> Result<(Self, Vec<DocumentLine>), LedgerError> {
@@ -163,7 +164,10 @@ impl CaseSummary {
         inspections.dedup();
         let mut closed = 0;
         for inspection in &inspections {
-            closed += usize::from(ledger.register(space::CLOSING, inspection.to_vec()).await?.is_some());
+            closed += usize::from(match closings.get(inspection) {
+                Some(now) => now.is_some(),
+                None => ledger.register(space::CLOSING, inspection.to_vec()).await?.is_some(),
+            });
         }
         let stage = match closed {
             all if all > 0 && all == inspections.len() => STAGES[2],

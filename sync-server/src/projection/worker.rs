@@ -193,7 +193,7 @@ impl Projection {
         for (case, fulfilled) in orders::settled(&self.ingest, &step.cases, &step.touched, &fields).await? {
             let seen = step.seen.get(&case).copied();
             let (summary, documents) =
-                CaseSummary::of(&*ledger, case, &fields, &self.set_aside, &fulfilled, seen).await?;
+                CaseSummary::of(&*ledger, case, &fields, &self.set_aside, &step.closed, &fulfilled, seen).await?;
             registers.push(summary.register()?);
             rows.extend(lines::of_case(&summary, case, &documents));
         }

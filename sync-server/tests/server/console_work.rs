@@ -291,3 +291,32 @@ async fn lists_that_are_longer_than_a_page_are_paged_and_nothing_is_shown_twice(
         assert_eq!((status.as_u16(), rows(&page).len()), (200, 0), "{from}: {page}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_closed_and_returned_with_the_record_that_does_it_and_so_after_a_rebuild() {
+    let (mut world, [mut tablet, _], laptop) = agency().await;
+    let stage = async |world: &World| {
+        world.feed(&laptop, &mut String::new()).await;
+        let (_, cases) = world.json(world.ask(Method::GET, "/v1/cases", &laptop.token)).await;
+        cases["items"][0]["stage"].as_str().unwrap().to_owned()
+    };
+    // Nothing follows the closing that would have the case summed up once more.
+    let closing = tablet.write_in("inspection.close", Some(case(5)), Some(INSPECTION), vec![]);
+    assert_eq!(world.push(&tablet, &[closing.frame()]).await.0, 200);
+    assert_eq!(stage(&world).await, "closed");
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    let (id, inspection) = (case(5).to_string(), INSPECTION.to_string());
+    let form = [
+        ("case", id.as_str()),
+        ("inspection", inspection.as_str()),
+        ("reason", "缺少现场负责人信息"),
+        ("items", ""),
+    ];
+    let token = zhou.prepare("/console/act/return", &form).await;
+    assert_eq!(zhou.sign(&token).await.status(), 303);
+    assert_eq!(stage(&world).await, "returned");
+    world.stop();
+    world.command(&["fsck", "--rebuild", "--dir", world.dir().to_str().unwrap()]);
+    world.start();
+    assert_eq!(stage(&world).await, "returned", "the views folded anew say the same");
+}

@@ -120,14 +120,31 @@ def rescue_records(raw):
         elif kind == 2:
             good(length >= 32 and sha256(piece[32:]) == piece[:32], "a blob that is not its name")
             found.append({"blob": piece[:32].hex(), "size": length - 32, "bytes": piece[32:].hex()})
-        elif kind == 3:
+        elif kind in (3, 5, 6):
             try:
-                found.append({"identity": piece.decode("utf-8")})
+                found.append({{3: "identity", 5: "request", 6: "left_out"}[kind]: piece.decode("utf-8")})
             except UnicodeDecodeError:
-                good(False, "the identity is no text")
+                good(False, f"a record of type {kind} is no text")
+        elif kind == 4:
+            try:
+                found.append(_draft(piece))
+            except Refused as wrong:
+                good(False, str(wrong))
         else:
             good(False, f"type {kind}")
         at = after
+
+
+def _draft(piece):
+    draft = cbor.decode(piece)
+    need(type(draft) is dict and set(draft) == {0, 1, 2, 3, 4, 5}, "field", "the keys of a draft")
+    need(cbor.field(draft, 0, "uint") == 0, "field", "the version of a draft")
+    return {
+        "draft": cbor.field(draft, 3, "text"),
+        "case": uuid_text(cbor.field(draft, 1, "bytes", 16)),
+        "inspection": uuid_text(cbor.field(draft, 2, "bytes", 16)),
+        "value": cbor.encode(draft[4]).hex(), "edited_ms": cbor.field(draft, 5, "uint"),
+    }
 
 
 def dsse(text, suite, public):

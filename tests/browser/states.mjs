@@ -27,6 +27,8 @@ export async function states(site, town, met) {
   for (const [name, path] of Object.entries(sources)) {
     await site.open(page, path);
     const form = forms[name] = await filled(page, name === 'move' ? 'form.move' : 'form[data-guard]');
+    // What speaks against an assignment is said once, on a page of its own below.
+    if (name === 'assign') form.fields.push(['warned', '1']);
     const token = await post(site, desks.supervisor, form);
     add('supervisor', sign, token, name);
     if (name === 'settle') {
@@ -44,6 +46,7 @@ export async function states(site, town, met) {
     ['assign', without('officer')], ['return', saying('reason', ' ')], ['freeze', saying('reason', ' ')], ['move', saying('day', '2026-02-30')]]) {
     answer('supervisor', sources[name], forms[name], `${name} came back`, 422, change);
   }
+  answer('supervisor', sources.assign, forms.assign, 'what speaks against it', 200, without('warned'));
   answer('supervisor', sources.decide, forms.decide, 'somebody was faster', 409, saying('seen', '0000000000000000'));
   answer('keyless', '/console/keys', forms.settle, 'no key yet', 409, (fields) => fields);
   let strangers = 0;

@@ -107,7 +107,7 @@ class Morning {
   async goesOn(what) {
     const on = await this.page.evaluate(() => {
       const node = document.activeElement;
-      return node.matches('h1, [role=status], .summary, .verdict') ? null : `${node.tagName}.${node.className}`;
+      return node.matches('h1, [role=status], [role=alert], .summary, .verdict') ? null : `${node.tagName}.${node.className}`;
     });
     this.expect(on === null, `${what}: the focus is on ${on}`);
     const at = await focused(this.page);
@@ -149,6 +149,12 @@ class Morning {
   /** Tabs to the button that sends the form, reads what will be written, signs. */
   async sign(part, words = [this.says.words]) {
     await this.follow('main form[data-guard] button.main');
+    // What speaks against it is said once; whoever goes on sends it again.
+    if (await this.page.locator('input[name=warned]').count() > 0) {
+      this.step(`${part}: warned`);
+      await this.goesOn('the warning');
+      await this.follow('main form[data-guard] button.main');
+    }
     this.step(`${part}: confirm`);
     this.expect(this.at().startsWith('/console/act/sign/'), `the form led to ${this.at()}: ${(await this.main()).slice(0, 300)}`);
     await this.confirm(part, words);

@@ -3,7 +3,7 @@
 #
 #   two_verifiers.sh FIELDSEAL OUT
 #
-# FIELDSEAL is our program; OUT is the demo's folder with bundle/, trust/ and tampered/1 to tampered/6. One line for each
+# FIELDSEAL is our program; OUT is the demo's folder with bundle/, trust/ and tampered/1 to tampered/11. One line for each
 # bundle. Exit code 0: both give every bundle the verdict that it deserves; 1: one does not; 64: usage.
 set -euo pipefail
 
@@ -14,14 +14,12 @@ independent=$(cd "$(dirname "$0")/../independent" && pwd)/verify.py
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
 
-# Bundle and verdict: one bit of a photograph, a record, a manifest, a proof; an item left out; another's signature.
+# Bundle and verdict: one bit of a photograph, a record, a manifest, a proof; the same done by somebody who signs everything anew, with
+# a photograph, a signature, the words of a record, a record that is struck, a proof; an item left out; another's signature.
 wanted="bundle ANCHORED
-tampered/1 INVALID
-tampered/2 INVALID
-tampered/3 INVALID
-tampered/4 INVALID
-tampered/5 DIVERGED
-tampered/6 UNANCHORED"
+$(printf 'tampered/%d INVALID\n' 1 2 3 4 5 6 7 8 9)
+tampered/10 DIVERGED
+tampered/11 UNANCHORED"
 declare -A codes=([ANCHORED]=0 [INVALID]=2 [DIVERGED]=3 [UNANCHORED]=4)
 
 failed=0

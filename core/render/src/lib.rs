@@ -51,7 +51,7 @@ mod world;
 pub use error::{FontError, RenderError};
 pub use fonts::{DEFAULT_FAMILIES, FontSet};
 pub use printable::Coverage;
-pub use qr::{MAX_QR_BYTES, qr_svg};
+pub use qr::{MAX_QR_BYTES, qr_inline, qr_svg};
 pub use renderer::{
     MAX_DATA_BYTES, MAX_FILES, MAX_PAGES, MAX_TEMPLATE_BYTES, RenderRequest, RenderedDocument, Renderer,
 };

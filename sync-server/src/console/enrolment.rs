@@ -233,10 +233,9 @@ fn enrolment_text(app: &App, code: &str, label: &str, role: &str) -> Result<Stri
 }
 
 fn qr(text: &str) -> Result<Qr, PageError> {
-    let svg = fieldseal_render::qr_svg(text).map_err(|e| PageError::internal(&e))?;
-    // The prolog belongs to files; within a page the drawing begins at its root.
-    let at = svg.find("<svg").unwrap_or(0);
-    Ok(Qr(svg[at..].to_owned()))
+    fieldseal_render::qr_inline(text)
+        .map(Qr)
+        .map_err(|e| PageError::internal(&e))
 }
 
 async fn waiting(app: &App, words: Words) -> Result<Vec<Waiting>, PageError> {

@@ -6,7 +6,7 @@ text, signatures = get("/checkpoint").decode().split("\n\n")
 origin, size, root = text.split("\n")[:3]
 size, root = int(size), base64.b64decode(root)
 assert vkey.startswith(origin + "+"), "another log"
-signature = next(s.split(" ")[2] for s in signatures.split("\n") if s.startswith(f"— {origin} "))
+signature = next(s.split(" ")[2] for s in signatures.split("\n") if s.startswith("— " + origin + " "))
 der = bytes.fromhex("302a300506032b6570032100") + base64.b64decode(vkey.split("+", 2)[2])[1:]
 with tempfile.TemporaryDirectory() as d:
     parts = {"key": der, "text": (text + "\n").encode(), "sig": base64.b64decode(signature)[4:]}

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 const [modules, executablePath, out] = process.argv.slice(2);
 const { chromium } = createRequire(path.join(modules, 'node_modules/'))('playwright-core');
 
-const WIDTH = 480, HEIGHT = 360, FPS = 8, SECONDS = 20;
+const WIDTH = 480, HEIGHT = 360, FPS = 8, SECONDS = 40;
 /** Enough for a player to ask for it in parts. */
 const BITS = 3_000_000;
 

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createRequire } from 'node:module';
 import { Site, crawl, pattern, routes } from './site.mjs';
 import { states } from './states.mjs';
+import { tour } from './tour.mjs';
 
 const [townFile, ...only] = process.argv.slice(2);
 const town = JSON.parse(fs.readFileSync(townFile, 'utf8'));
@@ -13,7 +14,10 @@ const require = createRequire(path.join(town.modules, 'node_modules/'));
 const { chromium } = require('playwright-core');
 const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-const CHECKS = ['routes', 'paint', 'live', 'weight', 'axe', 'reflow', 'scripts-off', 'words', 'hostile', 'honesty', 'figures', 'played', 'print', 'colours', 'keys', 'race', 'keyboard', 'quiet'];
+const CHECKS = ['routes', 'paint', 'live', 'weight', 'tour', 'scripts-off', 'hostile', 'figures', 'played', 'print', 'colours', 'keys', 'race', 'keyboard', 'quiet'];
+/** Checks that look at pages as they stand; `tour` is all of them together. The last ones change the look of the page. */
+const TOUR = ['states', 'headers', 'shift', 'words', 'honesty', 'axe', 'reflow'];
+for (const name of only) if (![...CHECKS, ...TOUR].includes(name)) throw new Error(`no check is called ${name}: ${[...CHECKS, ...TOUR].join(' ')}`);
 const begun = Date.now();
 let failed = 0, passed = 0, skipped = 0;
 
@@ -56,14 +60,24 @@ try {
     const key = `${one.who} ${one.path} ${one.state ?? ''}`;
     if (!first.has(key)) first.set(key, { ...one, name: [one.path, one.state, one.who].filter(Boolean).join(' · ') });
   }
-  const given = { site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, prepared, files: found.files, anchors: new Set(found.anchors) };
-  console.log(`${given.pages.length} pages of ${patterns.length} routes, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  // One page of each kind: what differs from it by its id or by who looks is left to the checks of all pages, and to the long run.
+  const kinds = [...first.values()].filter(((met) => (one) => {
+    const kind = `${one.route ?? one.path} ${one.path.includes('?')} ${one.state ?? ''}`;
+    return process.env.FIELDSEAL_LONG || (!met.has(kind) && met.add(kind));
+  })(new Set()));
+  const given = { kinds, site, town, axe, say, launch, patterns, pages: [...first.values()], allPages: found.pages, prepared, files: found.files, anchors: new Set(found.anchors) };
+  console.log(`${given.pages.length} pages of ${patterns.length} routes, ${kinds.length} kinds, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   for (const name of CHECKS) {
-    if (only.length && !only.includes(name)) continue;
+    const looks = name === 'tour' ? TOUR.filter((look) => !only.length || only.includes('tour') || only.includes(look)) : [];
+    if (only.length && !only.includes(name) && !looks.length) continue;
     const start = Date.now();
     try {
-      const { check } = await import(`./checks/${name}.mjs`);
-      await check(given);
+      if (looks.length) {
+        const made = looks.map(async (name) => ({ name, ...(await import(`./checks/${name}.mjs`)).tour(given) }));
+        await tour(given, await Promise.all(made));
+      } else {
+        await (await import(`./checks/${name}.mjs`)).check(given);
+      }
     } catch (error) {
       say.fail(`${name}: ${error.stack ?? error}`);
     }

@@ -20,11 +20,18 @@ pub struct Words {
 impl Words {
     /// In a language, or in the other one where the pack has none.
     pub fn text(&self, lang: Lang) -> &str {
+        match self.language(lang) {
+            Lang::Zh => &self.zh,
+            Lang::En => &self.en,
+        }
+    }
+
+    /// The language in which [`Words::text`] answers, so that a page can mark what is not in its own.
+    pub fn language(&self, lang: Lang) -> Lang {
         match lang {
-            Lang::Zh if !self.zh.is_empty() => &self.zh,
-            Lang::En if !self.en.is_empty() => &self.en,
-            _ if self.zh.is_empty() => &self.en,
-            _ => &self.zh,
+            Lang::Zh if self.zh.is_empty() => Lang::En,
+            Lang::En if self.en.is_empty() => Lang::Zh,
+            asked => asked,
         }
     }
 

@@ -1,9 +1,8 @@
 // axe-core, each page in two languages, light and dark, 1280 and 320 px wide: no violation of any impact.
 //
-// Eight conditions for each page are for FIELDSEAL_LONG. Otherwise four of them, in which every two of the three properties meet in
-// each of their combinations: a fault that takes all three at once (Chinese, dark and narrow, say) is for the long run. A page that
-// repeats another but for a sentence is looked at once in each language.
-import { walk } from '../site.mjs';
+// Eight conditions for each page are for FIELDSEAL_LONG. Otherwise a page of each kind sees four of them, in which every two of the
+// three properties meet in each of their combinations: a fault that takes all three at once (Chinese, dark and narrow, say) is for the
+// long run. What differs from such a page by its id, by who looks or by a sentence is looked at once.
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const LOOKS = {
@@ -12,36 +11,30 @@ const LOOKS = {
 };
 const ALL = [[1280, 'light'], [1280, 'dark'], [320, 'light'], [320, 'dark']];
 
-export async function check({ site, pages, axe, say, town }) {
+export function tour({ kinds, axe, say, town }) {
   const problems = [];
   let runs = 0;
-  // What differs from a page that is seen in full by a sentence or a link: forms that came back, addresses that two roles share.
-  const paths = new Set();
-  const known = new Set(pages.filter((one) => / came back$/.test(one.state) || paths.has(one.path) || !paths.add(one.path)));
-  const signIn = { who: null, path: '/console/sign-in' };
-  for (const lang of Object.keys(LOOKS)) {
-    await walk(site, [signIn, ...pages], async (page, one) => {
-      await page.setViewportSize({ width: 1280, height: 900 });
-      await page.emulateMedia({ colorScheme: 'light' });
-      await site.open(page, one, null);
-      await page.evaluate(axe);
-      const looks = process.env.FIELDSEAL_LONG ? ALL : known.has(one) ? LOOKS[lang].slice(0, 1) : LOOKS[lang];
-      for (const [width, colorScheme] of looks) {
-        await page.setViewportSize({ width, height: 900 });
-        await page.emulateMedia({ colorScheme });
-        const result = await page.evaluate((tags) => axe.run(document, {
-          runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'],
-        }), TAGS);
-        runs += 1;
-        for (const violation of result.violations) {
-          const where = violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any?.[0]?.message ?? ''}`).join(' | ');
-          problems.push(`${one.name} ${lang} ${colorScheme} ${width}: ${violation.id} (${violation.impact}) ${where}`);
-        }
+  // What differs from a page that is seen in full by a sentence or a link: forms that came back, further pages of a kind.
+  const full = new Set(kinds.filter((one) => !/ came back$/.test(one.state)));
+  const at = async (page, one, lang) => {
+    await page.evaluate(axe);
+    const looks = process.env.FIELDSEAL_LONG ? ALL : full.has(one) || one.outside ? LOOKS[lang] : LOOKS[lang].slice(0, 1);
+    for (const [width, colorScheme] of looks) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      // Everything comes from one origin and stands in the page: nothing is to be fetched before it is judged.
+      const result = await page.evaluate((tags) => axe.run(document, {
+        runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'], preload: false,
+      }), TAGS);
+      runs += 1;
+      for (const violation of result.violations) {
+        const where = violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any?.[0]?.message ?? ''}`).join(' | ');
+        problems.push(`${one.name} ${lang} ${colorScheme} ${width}: ${violation.id} (${violation.impact}) ${where}`);
       }
-      if (town.pictures && lang === 'zh') await picture(page, town, one);
-    }, { options: { lang } });
-  }
-  say.all('axe finds no violation', problems, `${runs} runs`);
+    }
+    if (town.pictures && lang === 'zh') await picture(page, town, one);
+  };
+  return { at, tell: () => say.all('axe finds no violation', problems, `${runs} runs`) };
 }
 
 /** For people to look at: wide and light, narrow and dark. */

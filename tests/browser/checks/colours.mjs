@@ -7,8 +7,8 @@ const DIFFER = 0.06;
 /** Contrast of a shape with its ground that WCAG asks of graphics. */
 const CONTRAST = 3;
 
-export async function check({ site, pages, say, town }) {
-  await told(site, pages, say);
+export async function check({ site, pages, kinds, say, town }) {
+  await told(site, kinds, say);
   await apart(site, pages, say, town);
 }
 

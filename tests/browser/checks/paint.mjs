@@ -1,4 +1,4 @@
-// First contentful paint and layout shift. The limit of time is held where the machine is idle; otherwise the figure is said.
+// First contentful paint. The limit of time is held where the machine is idle; otherwise the figure is said.
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 
@@ -29,12 +29,12 @@ const first = (page) => page.evaluate(() => new Promise((seen) => {
   }).observe({ type: 'paint', buffered: true });
 }));
 
-export async function check({ site, pages, say, launch, town }) {
-  const shifts = [], slow = [], medians = [];
+export async function check({ site, kinds, say, launch, town }) {
+  const slow = [], medians = [];
   const before = await idle();
   const people = new Map();
   // Kept pages come from here, answers to forms are no loads of their own.
-  for (const one of pages.filter((one) => !one.kept && !one.form)) {
+  for (const one of kinds.filter((one) => !one.kept && !one.form)) {
     if (!people.has(one.who)) people.set(one.who, await site.person(one.who));
     const { page } = people.get(one.who);
     const times = [];
@@ -45,8 +45,6 @@ export async function check({ site, pages, say, launch, town }) {
     const median = times.sort((a, b) => a - b)[2];
     medians.push(median);
     if (!(median < 300)) slow.push(`${one.name}: ${Math.round(median)} ms`);
-    const { shift, shifts: moved } = await page.evaluate(() => window.seen);
-    if (shift >= 0.01) shifts.push(`${one.name}: ${shift.toFixed(4)} (${moved.slice(0, 3)})`);
   }
   for (const { context } of people.values()) await context.close();
   medians.sort((a, b) => a - b);
@@ -60,5 +58,4 @@ export async function check({ site, pages, say, launch, town }) {
   const ours = before && await idle();
   if (!ours && (slow.length || cold >= 600)) say.skip(`first paint: ${figure}, fresh browser ${cold} ms; something else uses this machine (load ${os.loadavg()[0].toFixed(1)}), so its limits are not held`);
   else say.all('first paint below 0.3 s, of a fresh browser below 0.6 s', [...slow, ...(cold < 600 ? [] : [`fresh browser: ${cold} ms`])], `${figure}; fresh ${cold} ms`);
-  say.all('no layout shift while loading', shifts, medians.length);
 }

@@ -1,5 +1,4 @@
 // 320 px, 640 px (a window of 1280 at 200 %), and text at 200 %: nothing to scroll sideways but named regions that take focus.
-import { LANGUAGES, walk } from '../site.mjs';
 
 const WIDE = () => {
   const root = document.documentElement;
@@ -19,17 +18,16 @@ const WIDE = () => {
   return found;
 };
 
-export async function check({ site, pages, say }) {
+export function tour({ say }) {
   const problems = [];
   let looks = 0;
-  for (const lang of LANGUAGES) await walk(site, pages, async (page, one) => {
-    await site.open(page, one, null);
+  const at = async (page, one, lang) => {
     for (const [name, width, text] of [['320 px', 320, ''], ['640 px', 640, ''], ['text 200 %', 1280, '200%'], ['640 px, text 200 %', 640, '200%']]) {
       await page.setViewportSize({ width, height: 900 });
       await page.evaluate((size) => { document.documentElement.style.fontSize = size; }, text);
       for (const found of await page.evaluate(WIDE)) problems.push(`${one.name} ${lang} at ${name}: ${found}`);
       looks += 1;
     }
-  }, { options: { lang } });
-  say.all('reflow', problems, `${looks} looks`);
+  };
+  return { at, tell: () => say.all('reflow', problems, `${looks} looks`) };
 }

@@ -1,5 +1,4 @@
 // No page is forgotten: every route of the router that answers to GET was met by following links, and answered 200.
-import { walk } from '../site.mjs';
 
 const BY_HAND = {
   // Met by everybody who signs in, and by checks of its own.
@@ -12,7 +11,6 @@ export async function check({ site, patterns, allPages, prepared, files, anchors
   say.all('every route of the console is reached by links', missing.map((route) => `never met: ${route}`), `${met.size} routes`);
   const bad = [...allPages, ...files].filter((one) => one.status !== 200 && one.status !== 206);
   say.all('every link leads somewhere', bad.map((one) => `${one.who} ${one.name}: ${one.status}`), allPages.length + files.length);
-  await states(site, prepared.pages, say);
   const { context, page } = await site.person('supervisor');
   await site.open(page, '/console/settings');
   const known = new Set(await page.$$eval('[id]', (all) => all.map((one) => one.id)));
@@ -20,18 +18,4 @@ export async function check({ site, patterns, allPages, prepared, files, anchors
   const lost = [...anchors].filter((anchor) => !known.has(anchor)).map((anchor) => `no such term: ${anchor}`);
   if (anchors.size < 6) lost.push(`only ${anchors.size} terms are linked`);
   say.all('terms lead to the glossary', lost, `${anchors.size} terms`);
-}
-
-/** Each prepared state is what it says: it answers with its status, and a form that came back says what is wrong. */
-async function states(site, pages, say) {
-  const problems = [];
-  await walk(site, pages, async (page, one) => {
-    const answer = await site.open(page, one, null);
-    if (answer.status() !== one.status) problems.push(`${one.name}: answered ${answer.status()}, not ${one.status}`);
-    const title = await page.title();
-    if ((one.status >= 400) !== title.startsWith('错误：')) problems.push(`${one.name}: its title is ${title}`);
-    if (one.status === 422 && !(await page.locator('.summary[role=alert]').isVisible())) problems.push(`${one.name}: nothing says what is wrong`);
-    if (one.status === 422 && !(await page.evaluate(() => document.activeElement?.matches('.summary')))) problems.push(`${one.name}: the focus is not on what is wrong`);
-  });
-  say.all('every prepared state is what it says', problems, pages.length);
 }

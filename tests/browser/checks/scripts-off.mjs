@@ -1,8 +1,8 @@
 // Without scripts: every page reads, filters, pages and exports; what cannot work says so.
 import { walk } from '../site.mjs';
 
-export async function check({ site, pages, say, town }) {
-  await reads(site, pages, say);
+export async function check({ site, pages, kinds, say, town }) {
+  await reads(site, kinds, say);
   await works(site, pages, say, town);
 }
 

@@ -3,7 +3,7 @@ import { walk } from '../site.mjs';
 
 const MOST = 100 * 1024;
 
-export async function check({ site, pages, say }) {
+export async function check({ site, kinds, say }) {
   const problems = [], sizes = [];
   const wires = new Map();
   const desk = async (page) => {
@@ -12,23 +12,33 @@ export async function check({ site, pages, say }) {
     await wire.send('Network.setCacheDisabled', { cacheDisabled: true });
     wires.set(page, wire);
   };
-  await walk(site, pages, async (page, one) => {
+  await walk(site, kinds, async (page, one) => {
     const wire = wires.get(page);
     let bytes = 0, requests = 0;
     await site.approach(page, one);
     const evidence = new Set();
+    const open = new Set();
+    let quiet = () => {};
     const began = ({ requestId, type, request }) => {
+      open.add(requestId);
       if (type === 'Media' || (type === 'Image' && /evidence|preview|blob|original/.test(request.url))) evidence.add(requestId);
     };
     const ended = ({ requestId, encodedDataLength }) => {
       if (!evidence.has(requestId)) { bytes += encodedDataLength; requests += 1; }
+      closed({ requestId });
+    };
+    const closed = ({ requestId }) => {
+      open.delete(requestId);
+      if (!open.size) quiet();
     };
     wire.on('Network.requestWillBeSent', began);
     wire.on('Network.loadingFinished', ended);
+    wire.on('Network.loadingFailed', closed);
     await site.arrive(page, one, null);
-    await page.waitForLoadState('networkidle');
+    if (open.size) await new Promise((all) => { quiet = all; });
     wire.off('Network.requestWillBeSent', began);
     wire.off('Network.loadingFinished', ended);
+    wire.off('Network.loadingFailed', closed);
     sizes.push(bytes);
     if (bytes > MOST) problems.push(`${one.name}: ${bytes} bytes in ${requests} requests`);
     if (requests === 0) problems.push(`${one.name}: nothing was counted`);

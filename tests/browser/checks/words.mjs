@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { LANGUAGES, walk } from '../site.mjs';
+import { LANGUAGES } from '../site.mjs';
 
 /** Names that are the same in every language. */
 const SAME = /^(SHA-256|CSV|EXIF|GPS|PDF|\.\w+)/;
@@ -24,44 +24,50 @@ export function forbidden(root) {
   };
 }
 
-export async function check({ site, pages, say, town }) {
+export function tour({ say, town }) {
   const problems = [];
   const banned = forbidden(town.root);
   const raw = (text) => RAW.map((word) => text.match(word)?.[0]).filter(Boolean);
-  for (const lang of LANGUAGES) {
-    await walk(site, [{ who: null, path: '/console/sign-in' }, { who: null, path: '/' }, ...pages], async (page, one) => {
-      await site.open(page, one, null);
-      const said = await page.evaluate(() => ({
-        lang: document.documentElement.lang,
-        text: document.body.innerText + ' ' + document.title,
-        attributes: [...document.querySelectorAll('[title],[alt],[aria-label],[placeholder]')]
-          .map((node) => ['title', 'alt', 'aria-label', 'placeholder'].map((name) => node.getAttribute(name) ?? '').join(' ')).join('\n'),
-        numbers: [...document.querySelectorAll('.doc-no')].filter((node) => !node.closest('[lang|=zh]')).map((node) => node.textContent),
-        // A heading in letters that its page's language does not use names its own, by itself or by what it holds.
-        foreign: [...document.querySelectorAll('h1,h2,h3,h4,legend,caption,th,dt,summary,label,button')].map((node) => {
-          const copy = node.cloneNode(true);
-          copy.querySelectorAll('bdi, code, kbd, [lang], .count, .hidden').forEach((inner) => inner.remove());
-          return node.closest('[lang]') === document.documentElement ? copy.textContent.trim() : '';
-        }).filter((text) => (document.documentElement.lang.startsWith('zh') ? /^[^\u2e80-\uffef]*[A-Za-z]{4,}[^\u2e80-\uffef]*$/ : /[\u2e80-\uffef]{2,}/).test(text)),
-        // What people and parties are called is data, not the console's words.
-        own: (() => {
-          const copy = document.body.cloneNode(true);
-          copy.querySelectorAll('bdi, code, pre, [lang], textarea, input, option').forEach((node) => node.remove());
-          return copy.textContent;
-        })(),
-      }));
-      if (one.path !== '/' && said.lang !== (lang === 'zh' ? 'zh-CN' : 'en')) problems.push(`${one.name} ${lang}: lang is ${said.lang}`);
-      for (const word of banned(`${said.text}\n${said.attributes}`)) problems.push(`${one.name} ${lang}: says ${word}`);
-      for (const word of raw(`${said.text}\n${said.attributes}`)) problems.push(`${one.name} ${lang}: shows ${word}`);
-      for (const number of said.numbers) problems.push(`${one.name} ${lang}: ${number} does not say its language`);
-      for (const heading of said.foreign) if (!SAME.test(heading)) problems.push(`${one.name} ${lang}: a heading in the other language: ${heading}`);
-      const foreign = one.path === '/' ? null : lang === 'en' ? said.own.match(/[\u4e00-\u9fff]{2,}.{0,20}/) : null;
-      if (foreign) problems.push(`${one.name} en: Chinese without lang: ${foreign[0].trim()}`);
-    }, { options: { lang } });
-  }
-  say.all('no banned, raw or untranslated word in any page', problems, pages.length * 2);
-  commandLine(town, say, banned);
-  papers(town, say, banned);
+  let seen = 0;
+  const at = async (page, one, lang) => {
+    seen += 1;
+    const said = await page.evaluate(() => ({
+      lang: document.documentElement.lang,
+      text: document.body.innerText + ' ' + document.title,
+      programs: [...document.querySelectorAll('pre')].map((node) => node.innerText),
+      attributes: [...document.querySelectorAll('[title],[alt],[aria-label],[placeholder]')]
+        .map((node) => ['title', 'alt', 'aria-label', 'placeholder'].map((name) => node.getAttribute(name) ?? '').join(' ')).join('\n'),
+      numbers: [...document.querySelectorAll('.doc-no')].filter((node) => !node.closest('[lang|=zh]')).map((node) => node.textContent),
+      // A heading in letters that its page's language does not use names its own, by itself or by what it holds. Ids and
+      // hashes (.mono) are in no language.
+      foreign: [...document.querySelectorAll('h1,h2,h3,h4,legend,caption,th,dt,summary,label,button')].map((node) => {
+        const copy = node.cloneNode(true);
+        copy.querySelectorAll('bdi, code, kbd, .mono, [lang], .count, .hidden').forEach((inner) => inner.remove());
+        return node.closest('[lang]') === document.documentElement ? copy.textContent.trim() : '';
+      }).filter((text) => (document.documentElement.lang.startsWith('zh') ? /^[^\u2e80-\uffef]*[A-Za-z]{4,}[^\u2e80-\uffef]*$/ : /[\u2e80-\uffef]{2,}/).test(text)),
+      // What people and parties are called is data, not the console's words.
+      own: (() => {
+        const copy = document.body.cloneNode(true);
+        copy.querySelectorAll('bdi, code, pre, [lang], textarea, input, option').forEach((node) => node.remove());
+        return copy.textContent;
+      })(),
+    }));
+    if (one.path !== '/' && said.lang !== (lang === 'zh' ? 'zh-CN' : 'en')) problems.push(`${one.name} ${lang}: lang is ${said.lang}`);
+    for (const word of banned(`${said.text}\n${said.attributes}`)) problems.push(`${one.name} ${lang}: says ${word}`);
+    // What is printed for the reader to run is a program and may say what programs say.
+    const told = said.programs.reduce((rest, program) => rest.replace(program, ''), said.text);
+    for (const word of raw(`${told}\n${said.attributes}`)) problems.push(`${one.name} ${lang}: shows ${word}`);
+    for (const number of said.numbers) problems.push(`${one.name} ${lang}: ${number} does not say its language`);
+    for (const heading of said.foreign) if (!SAME.test(heading)) problems.push(`${one.name} ${lang}: a heading in the other language: ${heading}`);
+    const foreign = one.path === '/' ? null : lang === 'en' ? said.own.match(/[\u4e00-\u9fff]{2,}.{0,20}/) : null;
+    if (foreign) problems.push(`${one.name} en: Chinese without lang: ${foreign[0].trim()}`);
+  };
+  const tell = () => {
+    say.all('no banned, raw or untranslated word in any page', problems, seen);
+    commandLine(town, say, banned);
+    papers(town, say, banned);
+  };
+  return { at, tell };
 }
 
 /** Every help text of both programs, and what they answer in the town. */

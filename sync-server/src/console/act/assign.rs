@@ -15,6 +15,7 @@ use super::super::error::PageError;
 use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
+use super::super::words::Words;
 use super::action::{Action, Assignment};
 use super::simple::device_name;
 use super::{board, incomplete, prepared, state};
@@ -29,6 +30,14 @@ struct Choice {
     chosen: bool,
 }
 
+/// A line of the pack's checklist, in the page's language where the pack has it.
+struct Item {
+    id: String,
+    word: String,
+    lang: &'static str,
+    chosen: bool,
+}
+
 #[derive(Template)]
 #[template(path = "act/assign.html")]
 struct AssignForm {
@@ -39,7 +48,7 @@ struct AssignForm {
     more: u64,
     officers: Vec<Choice>,
     tablets: Vec<Choice>,
-    items: Vec<Choice>,
+    items: Vec<Item>,
     title: String,
     place: String,
     planned: String,
@@ -155,9 +164,10 @@ async fn shown(
     }
     tablets.sort_by(|a, b| a.word.cmp(&b.word));
     let pack = state::pack(app).await?;
-    let items = pack.iter().flat_map(|pack| pack.items()).map(|item| Choice {
+    let items = pack.iter().flat_map(|pack| pack.items()).map(|item| Item {
         id: item.id.clone(),
         word: item.text.text(words.lang).to_owned(),
+        lang: Words { lang: item.text.language(words.lang) }.tag(),
         chosen: fields.all("item").contains(&item.id.as_str()),
     });
     let (enterprises, found) = offered(app, fields.text("name"), fields.text("enterprise")).await?;

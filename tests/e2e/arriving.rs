@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fieldseal_demo::proxy::Mode;
+use fieldseal_demo::proxy::{Mode, Proxy};
 use fieldseal_demo::samples::Kind;
 use fieldseal_demo::story::cast::{SUPERVISOR, TABLETS};
 use fieldseal_demo::story::ceremony;
 use fieldseal_demo::story::stage::copy_folder;
 use fieldseal_demo::story::{arrived, disaster};
-use fieldseal_tests::world::{A, B, World, acknowledged, number, text, told};
+use fieldseal_tests::world::{A, B, World, acknowledged, number, text, told, until};
 use serde_json::{Value, json};
 
 /// Statements of one line each, for a batch.
@@ -374,6 +374,83 @@ fn a_supervisor_fetches_originals_over_a_line_that_is_cut() {
     let shown = world.supervisor(&["show", &case]).ok();
     let custody = shown["evidence"][0]["custody"].as_array().unwrap();
     assert!(custody.iter().any(|event| event["event"] == "accessed"), "{custody:?}");
+    world.server_clean();
+}
+
+/// Bytes of answers that pass before a fetch is killed.
+const HELD: u64 = 5 << 20;
+/// What may be on its way between the proxy and the vault then.
+const BETWEEN: u64 = 1 << 20;
+
+/// Lets the first [`HELD`] bytes through, kills the process when they lie in the vault, and gives the part's path.
+fn fetch_and_kill(world: &World, proxy: &Proxy, pin: &str, words: &[&str], vault: &str) -> PathBuf {
+    let parts = world.at(vault).join("arriving");
+    proxy.set(Mode::HoldAfter { server_bytes: HELD });
+    let running = told(world.stage.start_fieldseal("fetch-killed", pin, words));
+    let path = until("most of what passed lies in the vault", || {
+        let path = fs::read_dir(&parts).ok()?.next()?.ok()?.path();
+        (fs::metadata(&path).ok()?.len() >= HELD - BETWEEN).then_some(path)
+    });
+    running.kill();
+    proxy.set(Mode::Pass);
+    path
+}
+
+/// Killed in the middle of a film, the command goes on behind what is whole in the laptop's vault; what was changed there is
+/// thrown away and said so.
+#[test]
+fn a_fetch_that_is_killed_goes_on_where_the_laptop_stands() {
+    const SIZE: usize = 8 << 20;
+    let mut world = World::new("e2e-fetch-kill", 1);
+    let inspection = world.inspections[0].clone();
+    let bytes = film(47, SIZE);
+    capture_film(&world, &inspection, &bytes);
+    let case = world.case(A, &inspection);
+    world.drain(A);
+    world.drain_laptop();
+    let (laptop, dir) = (&world.stage.laptop, world.arg("supervisor"));
+    let words = [
+        "supervisor",
+        "fetch",
+        &case,
+        "--dir",
+        &dir,
+        "--officer",
+        SUPERVISOR.certificate,
+    ];
+    let path = fetch_and_kill(&world, laptop, SUPERVISOR.pin, &words, "supervisor/vault");
+    let (stored, probe) = (fs::read(&path).unwrap(), &bytes[1_000_000..1_000_064]);
+    assert!(
+        !stored.windows(probe.len()).any(|part| part == probe),
+        "readable at rest"
+    );
+    let before = laptop.counts().to_client;
+    let out = world.arg("copies");
+    let done = world.supervisor(&["fetch", &case, "--out", &out]).ok();
+    let second = laptop.counts().to_client - before;
+    println!("{second} bytes were served after the kill, of {SIZE}: {done}");
+    let went_on_at = done["items"][0]["went_on_at"].as_u64().unwrap();
+    assert!(went_on_at >= HELD - BETWEEN && done["thrown_away"] == 0, "{done}");
+    // Handshake, heads and the record layer come on top of what was missing.
+    assert!(
+        second < SIZE as u64 - went_on_at + (256 << 10),
+        "{second} bytes were served"
+    );
+    let evidence = text(&done["items"][0]["evidence"]);
+    assert!(fs::read(world.at("copies").join(&evidence)).unwrap() == bytes);
+    assert!(!path.exists());
+    assert_eq!(world.supervisor(&["fsck"]).ok()["clean"], true);
+    // Another laptop, whose disk changes a byte in between.
+    let road = world.laptop_on_the_road();
+    let words = ["supervisor", "fetch", &case, "--dir", &road];
+    let path = fetch_and_kill(&world, &world.stage.proxy, "", &words, "road/vault");
+    let mut stored = fs::read(&path).unwrap();
+    stored[2 << 20] ^= 1;
+    fs::write(&path, &stored).unwrap();
+    let done = world.fieldseal("", &words).ok();
+    let went_on_at = &done["items"][0]["went_on_at"];
+    assert_eq!((&done["fetched"], went_on_at), (&json!(1), &json!(0)), "{done}");
+    assert_eq!(done["thrown_away"], json!(stored.len()), "{done}");
     world.server_clean();
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, Line, 
 use crate::evidence::{Capture, Intent};
 use crate::store::{BlobState, StoreError};
 use crate::vault::{
-    OnFailure, ROOM_FOR_RECORDS, VaultError, VaultReader, WARNED_BELOW, minutes_of_video, sealed_bytes,
+    Arrival, Arrived, ROOM_FOR_RECORDS, VaultError, VaultReader, WARNED_BELOW, minutes_of_video, sealed_bytes,
 };
 
 /// What is said about a piece of evidence while it is captured.
@@ -218,19 +218,30 @@ impl FieldDevice {
         }
     }
 
-    /// Takes bytes that the server sent into the vault; they must be the ones asked for.
+    /// Begins to take bytes that the server has, or goes on where an earlier call broke off: [`Arrival::at`] is the next one to
+    /// ask for.
     ///
     /// # Errors
-    /// `blob_changed` when they are others; they are kept aside.
-    pub fn receive_blob(&self, sha256: BlobHash, source: &mut dyn Read) -> Result<(), DeviceError> {
-        let capture = Capture::take(&self.vault, source, OnFailure::Discard)?;
-        if capture.sha256() != sha256 {
-            self.vault.set_aside(&capture.file().name)?;
-            return Err(DeviceError::new("blob_changed", []));
-        }
-        Ok(self
-            .store
-            .add_blob(capture.file(), capture.media_type(), BlobState::Sealed, false)?)
+    /// When the part cannot be read or written.
+    pub fn arriving_blob(&self, sha256: BlobHash, size: u64) -> Result<Arrival, DeviceError> {
+        Ok(self.vault.arrival(sha256, size)?)
+    }
+
+    /// Takes the rest of such bytes into the vault; all together must be the ones asked for. Where the source breaks off, what
+    /// came until then stays. `false`: what an earlier call had brought was not of the original and was thrown away; begin again.
+    ///
+    /// # Errors
+    /// `blob_changed` when bytes that came in one go are others; they are kept aside.
+    pub fn receive_blob(&self, arrival: Arrival, source: &mut dyn Read) -> Result<bool, DeviceError> {
+        let file = match self.vault.receive(arrival, source)? {
+            Arrived::Whole(file) => file,
+            Arrived::ThrownAway => return Ok(false),
+            Arrived::Other(_) => return Err(DeviceError::new("blob_changed", [])),
+        };
+        let capture = Capture::of_file(&self.vault, file)?;
+        self.store
+            .add_blob(capture.file(), capture.media_type(), BlobState::Sealed, false)?;
+        Ok(true)
     }
 
     /// Records an event in the life of a piece of evidence.

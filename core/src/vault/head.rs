@@ -1,5 +1,7 @@
 //! The head of an evidence file: its key, wrapped once for the device and once for the tenant's escrow.
 
+use std::io::Read;
+
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use fieldseal_proof::cbor::{self, Value};
@@ -12,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{SEGMENT, VaultError};
 use crate::random::{Random, array};
 
-pub(super) const MAGIC: &[u8; 6] = b"FSEV0\n";
+const MAGIC: &[u8; 6] = b"FSEV0\n";
 /// A head is under 300 bytes without a note; a longer one than this is refused before it is read.
 pub(super) const MAX_HEAD: usize = 8 * 1024;
 
@@ -128,6 +130,23 @@ impl Head {
             },
             bytes,
         ))
+    }
+
+    /// Reads and opens the head at the beginning of a file, which then stands at its first segment.
+    pub fn read(file: &mut std::fs::File, vault_key: &[u8; 32], name: &str) -> Result<Self, VaultError> {
+        let mut start = [0; MAGIC.len() + 4];
+        let changed = |reason| VaultError::changed(name, reason);
+        file.read_exact(&mut start)
+            .map_err(|_| changed("the head is cut off"))?;
+        let length = u32::from_be_bytes([start[6], start[7], start[8], start[9]]) as usize;
+        if !start.starts_with(MAGIC) || length > MAX_HEAD {
+            return Err(changed("this is no evidence file"));
+        }
+        let mut bytes = start.to_vec();
+        bytes.resize(start.len() + length, 0);
+        file.read_exact(&mut bytes[start.len()..])
+            .map_err(|_| changed("the head is cut off"))?;
+        Self::open(&bytes, vault_key, name)
     }
 
     /// Opens a head from all bytes before the first segment.

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Memory use does not depend on the size of the evidence. Nothing in this folder is ever deleted by the library: what
-//! does not verify is moved to `aside/`.
+//! does not verify is moved to `aside/`. Only the part of a file that can be fetched again may go (`arrival`).
 
+mod arrival;
 mod durable;
 mod head;
 mod reader;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError, array};
 
+pub use arrival::{Arrival, Arrived};
 pub use durable::write_durably;
 pub use head::EscrowKey;
 pub(crate) use head::{open as open_sealed, seal as seal_secret};

@@ -10,7 +10,7 @@ use chacha20poly1305::aead::AeadInOut;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::BlobHash;
 
-use super::head::{Head, MAGIC, MAX_HEAD};
+use super::head::Head;
 use super::{SEGMENT, TAG, VaultError, VaultFile};
 
 /// Original bytes of an evidence file: [`Read`] and [`Seek`]; one segment in memory.
@@ -30,20 +30,8 @@ impl VaultReader {
     pub(super) fn open(path: &Path, name: &str, vault_key: &[u8; 32]) -> Result<Self, VaultError> {
         let mut file = File::open(path).map_err(VaultError::io("opening", path))?;
         let total = file.metadata().map_err(VaultError::io("reading", path))?.len();
-        let mut start = [0; MAGIC.len() + 4];
+        let head = Head::read(&mut file, vault_key, name)?;
         let changed = |reason| VaultError::changed(name, reason);
-        file.read_exact(&mut start)
-            .map_err(|_| changed("the head is cut off"))?;
-        let length = u32::from_be_bytes([start[6], start[7], start[8], start[9]]) as usize;
-        if !start.starts_with(MAGIC) || length > MAX_HEAD {
-            return Err(changed("this is no evidence file"));
-        }
-        let mut bytes = start.to_vec();
-        bytes.resize(start.len() + length, 0);
-        file.read_exact(&mut bytes[start.len()..])
-            .map_err(|_| changed("the head is cut off"))?;
-        let head = Head::open(&bytes, vault_key, name)?;
-
         let sealed = total - head.length;
         let (full, rest) = (sealed / SEALED_SEGMENT, sealed % SEALED_SEGMENT);
         if sealed == 0 || (1..TAG as u64).contains(&rest) {

@@ -58,6 +58,131 @@ fn original_bytes_come_back_at_every_length_around_a_segment() {
     }
 }
 
+/// Fails where its bytes end, as a line does.
+struct Cut<'a>(&'a [u8]);
+
+impl Read for Cut<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.0.is_empty() {
+            true => Err(io::ErrorKind::ConnectionReset.into()),
+            false => self.0.read(out),
+        }
+    }
+}
+
+fn hash_of(bytes: &[u8]) -> BlobHash {
+    BlobHash::from_bytes(fieldseal_proof::hash::sha256(bytes))
+}
+
+/// The one part that lies in a vault.
+fn part(folder: &Path) -> Option<std::path::PathBuf> {
+    let mut found = std::fs::read_dir(folder.join(arrival::ARRIVING)).unwrap();
+    let one = found.next().map(|entry| entry.unwrap().path());
+    assert!(found.next().is_none());
+    one
+}
+
+#[test]
+fn what_arrived_before_a_cut_is_not_brought_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(dir.path());
+    for length in [0, 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 100] {
+        let original = bytes(length);
+        let (sha256, size) = (hash_of(&original), length as u64);
+        for cut in [0, 1, SEGMENT - 1, SEGMENT, 2 * SEGMENT + 50, 3 * SEGMENT + 99] {
+            if cut < length {
+                let first = vault.arrival(sha256, size).unwrap();
+                let error = vault.receive(first, &mut Cut(&original[..cut])).unwrap_err();
+                assert!(matches!(error, VaultError::Source(_)), "{error}");
+            }
+            let rest = vault.arrival(sha256, size).unwrap();
+            let at = rest.at() as usize;
+            assert_eq!(
+                at,
+                if cut < length { cut / SEGMENT * SEGMENT } else { 0 },
+                "{length} {cut}"
+            );
+            let Arrived::Whole(file) = vault.receive(rest, &mut &original[at..]).unwrap() else {
+                panic!("{length} {cut}")
+            };
+            assert_eq!((file.sha256, file.size), (sha256, size));
+            assert_eq!(vault.verify(&file.name).unwrap(), file);
+            assert_eq!(part(dir.path()), None);
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_not_of_the_original_is_thrown_away_and_a_nonce_sees_one_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(dir.path());
+    let original = bytes(3 * SEGMENT);
+    let (sha256, size) = (hash_of(&original), original.len() as u64);
+    let other: Vec<u8> = original.iter().map(|byte| byte ^ 1).collect();
+    let begin = |bytes: &[u8]| {
+        let arrival = vault.arrival(sha256, size).unwrap();
+        assert_eq!(arrival.at(), 0);
+        vault.receive(arrival, &mut Cut(bytes)).unwrap_err();
+        part(dir.path()).unwrap()
+    };
+    // A kill in the middle of a segment: the half stays as it is, and the same bytes go over it.
+    let path = begin(&original[..2 * SEGMENT]);
+    let half = std::fs::read(&path).unwrap();
+    let half = &half[..half.len() - 1000];
+    std::fs::write(&path, half).unwrap();
+    let rest = vault.arrival(sha256, size).unwrap();
+    assert_eq!(rest.at(), SEGMENT as u64);
+    let Arrived::Whole(file) = vault.receive(rest, &mut &original[SEGMENT..]).unwrap() else {
+        panic!("it is the original")
+    };
+    assert!(std::fs::read(dir.path().join(&file.name)).unwrap().starts_with(half));
+    // Other bytes for the half segment: nothing is written over it.
+    let path = begin(&original[..2 * SEGMENT]);
+    let whole = std::fs::metadata(&path).unwrap().len();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(whole - 1000).unwrap();
+    let rest = vault.arrival(sha256, size).unwrap();
+    assert_eq!(rest.at(), SEGMENT as u64);
+    let mut source = &other[SEGMENT..];
+    let answer = vault.receive(rest, &mut source).unwrap();
+    assert_eq!((answer, part(dir.path())), (Arrived::ThrownAway, None));
+    assert_eq!(
+        source.len(),
+        SEGMENT,
+        "it is seen before that segment is written, not by the hash at the end"
+    );
+    // Whole segments of something else are found by the hash at the end.
+    begin(&other[..2 * SEGMENT]);
+    let rest = vault.arrival(sha256, size).unwrap();
+    assert_eq!((rest.at(), rest.thrown_away()), (2 * SEGMENT as u64, 0));
+    let answer = vault.receive(rest, &mut &original[2 * SEGMENT..]).unwrap();
+    assert_eq!((answer, part(dir.path())), (Arrived::ThrownAway, None));
+    // A part that was changed at rest.
+    let path = begin(&original[..2 * SEGMENT]);
+    let mut changed = std::fs::read(&path).unwrap();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    std::fs::write(&path, &changed).unwrap();
+    let again = vault.arrival(sha256, size).unwrap();
+    assert_eq!((again.at(), again.thrown_away()), (0, changed.len() as u64));
+    // All of it in one go and yet another: kept, for somebody to look at.
+    let Arrived::Other(kept) = vault.receive(again, &mut &other[..]).unwrap() else {
+        panic!("it is not the original")
+    };
+    assert!(kept.starts_with(dir.path().join(ASIDE)) && kept.is_file());
+}
+
+#[test]
+fn a_full_disk_gives_back_the_room_of_a_part() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault_with(dir.path(), Arc::new(Quota(AtomicU64::new(2 * SEGMENT as u64))));
+    let original = bytes(3 * SEGMENT);
+    let arrival = vault.arrival(hash_of(&original), original.len() as u64).unwrap();
+    let error = vault.receive(arrival, &mut &original[..]).unwrap_err();
+    assert!(matches!(error, VaultError::NoSpace { partial: None, .. }), "{error}");
+    assert_eq!(part(dir.path()), None);
+}
+
 proptest! {
     #[test]
     fn a_read_may_start_anywhere(length in 0usize..4 * SEGMENT, at in 0usize..4 * SEGMENT) {

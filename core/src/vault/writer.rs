@@ -190,7 +190,7 @@ impl Vault {
         }
     }
 
-    fn put(&self, file: &mut File, bytes: &[u8], path: &Path) -> Result<(), VaultError> {
+    pub(super) fn put(&self, file: &mut File, bytes: &[u8], path: &Path) -> Result<(), VaultError> {
         self.space
             .claim(bytes.len() as u64)
             .and_then(|()| file.write_all(bytes))

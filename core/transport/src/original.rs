@@ -29,13 +29,14 @@ pub struct Original<'a> {
 }
 
 impl Caller {
-    /// Begins to read a blob of `size` bytes; the first question is asked with the first read.
-    pub fn original<'a>(&'a self, blob: BlobHash, size: u64, moved: &'a mut dyn FnMut(u64)) -> Original<'a> {
+    /// Begins to read a blob of `size` bytes at byte `from`; the first question is asked with the first read. What is under a
+    /// hash never changes, so that a range asked for another day goes on with the same bytes; their hash is checked at the end.
+    pub fn original<'a>(&'a self, blob: BlobHash, size: u64, from: u64, moved: &'a mut dyn FnMut(u64)) -> Original<'a> {
         Original {
             caller: self,
             blob,
             size,
-            at: 0,
+            at: from,
             answer: None,
             chunk: Vec::new(),
             used: 0,

@@ -338,7 +338,7 @@ fn an_original_goes_on_after_cuts() {
     let mut got = Vec::new();
     let mut moved = |at| most = at;
     caller
-        .original(blob, 500_000, &mut moved)
+        .original(blob, 500_000, 0, &mut moved)
         .read_to_end(&mut got)
         .unwrap();
     assert!(got == bytes);
@@ -366,7 +366,7 @@ fn what_is_not_the_rest_of_the_original_is_refused() {
         });
         let caller = Caller::open(&peer.endpoint, Cancel::default()).unwrap();
         let mut moved = |_| {};
-        let mut original = caller.original(BlobHash::from_bytes([1; 32]), 100, &mut moved);
+        let mut original = caller.original(BlobHash::from_bytes([1; 32]), 100, 0, &mut moved);
         assert!(original.read_to_end(&mut Vec::new()).is_err());
         assert_eq!(original.fault().unwrap().code(), code);
     }

@@ -41,6 +41,12 @@ pub enum Mode {
         /// Bytes that still reach the server.
         client_bytes: u64,
     },
+    /// Passes so many bytes from server to client on each connection, an open one from the moment the mode is set, then no more
+    /// that way until the mode changes.
+    HoldAfter {
+        /// Bytes that still reach the client.
+        server_bytes: u64,
+    },
     /// Breaks every open connection and closes every new one at once.
     Down,
     /// A black hole: connections open and nothing moves, in neither direction, until the mode changes.
@@ -95,6 +101,8 @@ struct Connection {
     server: Option<TcpStream>,
     /// Bytes from the client that may still pass; `None` without limit.
     allowance: Option<u64>,
+    /// The same of bytes from the server.
+    answers: Option<u64>,
 }
 
 /// How a connection ended.
@@ -143,6 +151,7 @@ impl Proxy {
         state.mode = mode;
         for connection in state.open.values_mut() {
             connection.allowance = allowance(mode);
+            connection.answers = answers(mode);
         }
         if mode == Mode::Down {
             state.cut_all();
@@ -195,7 +204,14 @@ impl Drop for Proxy {
 fn allowance(mode: Mode) -> Option<u64> {
     match mode {
         Mode::CutAfter { client_bytes } | Mode::DownAfter { client_bytes } => Some(client_bytes),
-        Mode::Pass | Mode::Down | Mode::Stall => None,
+        Mode::Pass | Mode::Down | Mode::Stall | Mode::HoldAfter { .. } => None,
+    }
+}
+
+fn answers(mode: Mode) -> Option<u64> {
+    match mode {
+        Mode::HoldAfter { server_bytes } => Some(server_bytes),
+        _ => None,
     }
 }
 
@@ -238,6 +254,15 @@ impl Shared {
         let waited = self
             .changed
             .wait_while(self.lock(), |state| state.mode == Mode::Stall && !state.ending);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, and while a connection has had the answers that it may have.
+    fn unless_held(&self, id: u64) -> MutexGuard<'_, State> {
+        let waited = self.changed.wait_while(self.lock(), |state| {
+            let held = state.open.get(&id).is_some_and(|one| one.answers == Some(0));
+            (held || state.mode == Mode::Stall) && !state.ending
+        });
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -301,13 +326,14 @@ impl Shared {
         state.next += 1;
         state.counts.connections += 1;
         state.counts.open += 1;
-        let allowance = allowance(state.mode);
+        let (allowance, answers) = (allowance(state.mode), answers(state.mode));
         state.open.insert(
             id,
             Connection {
                 client: handle,
                 server: None,
                 allowance,
+                answers,
             },
         );
         drop(state);
@@ -371,19 +397,29 @@ impl Shared {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
-            let state = self.unless_stalled();
-            if !state.open.contains_key(&id) {
-                drain(&mut server);
-                return;
+            let mut rest = &buffer[..count];
+            while !rest.is_empty() {
+                let mut state = self.unless_held(id);
+                let Some(connection) = state.open.get_mut(&id) else {
+                    drop(state);
+                    drain(&mut server);
+                    return;
+                };
+                let limit = connection.answers.unwrap_or(u64::MAX);
+                let pass = usize::try_from(limit).map_or(rest.len(), |limit| limit.min(rest.len()));
+                if let Some(answers) = &mut connection.answers {
+                    *answers -= pass as u64;
+                }
+                drop(state);
+                if client.write_all(&rest[..pass]).is_err() {
+                    self.close(id, End::Itself);
+                    drain(&mut server);
+                    return;
+                }
+                self.lock().counts.to_client += pass as u64;
+                self.changed.notify_all();
+                rest = &rest[pass..];
             }
-            drop(state);
-            if client.write_all(&buffer[..count]).is_err() {
-                self.close(id, End::Itself);
-                drain(&mut server);
-                return;
-            }
-            self.lock().counts.to_client += count as u64;
-            self.changed.notify_all();
         }
         // The server has said all it wants to say; the client may still be talking, and finds out by itself.
         let _ = client.shutdown(Shutdown::Write);
@@ -522,6 +558,24 @@ mod tests {
         client.set_read_timeout(Some(LONG)).unwrap();
         let mut back = [0; 8];
         client.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"patience");
+    }
+
+    #[test]
+    fn answers_are_held_where_it_was_said_and_go_on_afterwards() {
+        let (server, _told) = echo();
+        let proxy = Proxy::start(server).unwrap();
+        proxy.set(Mode::HoldAfter { server_bytes: 5 });
+        let mut client = connect(&proxy);
+        client.write_all(b"patience").unwrap();
+        let mut back = [0; 8];
+        client.read_exact(&mut back[..5]).unwrap();
+        assert!(proxy.wait_for(LONG, |counts| counts.to_client == 5 && counts.to_server == 8));
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(client.read(&mut [0; 1]).is_err(), "nothing more comes back");
+        proxy.set(Mode::Pass);
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.read_exact(&mut back[5..]).unwrap();
         assert_eq!(&back, b"patience");
     }
 

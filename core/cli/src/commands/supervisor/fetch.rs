@@ -26,26 +26,36 @@ pub fn fetch(desk: &Desk<'_>, what: &str, out: Option<&Path>) -> Result<Outcome,
     let caller = Caller::open(&enrol::endpoint(&desk.device), Cancel::default())?;
     let mut items = Vec::new();
     let (mut fetched, mut held, mut absent, mut bytes) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut kept, mut thrown_away) = (0_u64, 0_u64);
     for piece in &wanted {
         let (Some(sha256), Some(size)) = (piece.sha256, piece.size) else {
             continue;
         };
+        let mut went_on_at = 0;
         let state = if desk.device.read_blob(sha256).is_ok() {
             held += 1;
             "held"
-        } else if arrived(desk, &caller, sha256, size)? {
-            (fetched, bytes) = (fetched + 1, bytes + size);
-            "fetched"
         } else {
-            absent += 1;
-            "absent"
+            let came = arrived(desk, &caller, sha256, size)?;
+            thrown_away += came.thrown_away;
+            match came.whole {
+                true => {
+                    (fetched, bytes, kept) = (fetched + 1, bytes + size, kept + came.went_on_at);
+                    went_on_at = came.went_on_at;
+                    "fetched"
+                }
+                false => {
+                    absent += 1;
+                    "absent"
+                }
+            }
         };
         if let (Some(out), true) = (out, state != "absent") {
             copy(desk, sha256, &out.join(piece.evidence.to_string()))?;
         }
         items.push(json!({
             "evidence": piece.evidence.to_string(), "sha256": sha256.to_string(), "size": size,
-            "media_type": piece.media_type, "state": state,
+            "media_type": piece.media_type, "state": state, "went_on_at": went_on_at,
         }));
     }
     desk.shell.progress_over();
@@ -53,25 +63,62 @@ pub fn fetch(desk: &Desk<'_>, what: &str, out: Option<&Path>) -> Result<Outcome,
         "已取回 / 本机已有 / 服务器尚未收到",
         "fetched / here already / not at the server yet",
     );
-    let json = json!({ "items": items, "fetched": fetched, "held": held, "absent": absent, "bytes": bytes });
+    let json = json!({ "items": items, "fetched": fetched, "held": held, "absent": absent, "bytes": bytes,
+        "kept": kept, "thrown_away": thrown_away });
+    let mut done = Outcome::new(json).line(format!("{words}  {fetched} / {held} / {absent}"));
+    let shown = |bytes: u64| Param::Bytes(bytes).shown(desk.shell.lang);
+    if kept > 0 {
+        let words = desk.shell.say(
+            "其中此前已收到、本次未再传",
+            "of which here from before, not sent again",
+        );
+        done = done.line(format!("{words}  {}", shown(kept)));
+    }
+    if thrown_away > 0 {
+        let words = desk.shell.say(
+            "此前收到的部分与原件不符，已丢弃并从头重取",
+            "a part received earlier was not of the original: it was thrown away, and the file fetched from its beginning",
+        );
+        done = done.line(format!("{words}  {}", shown(thrown_away)));
+    }
     Ok(Outcome {
         exit: if absent > 0 { LATER } else { 0 },
-        ..Outcome::new(json).line(format!("{words}  {fetched} / {held} / {absent}"))
+        ..done
     })
 }
 
-/// One original into the vault; `false` where the server does not have it yet.
-fn arrived(desk: &Desk<'_>, caller: &Caller, sha256: BlobHash, size: u64) -> Result<bool, Failure> {
+/// How an original came.
+#[derive(Default)]
+struct Came {
+    /// `false` where the server does not have it yet.
+    whole: bool,
+    /// Bytes that were here from an earlier call.
+    went_on_at: u64,
+    /// Bytes from earlier calls that were not of the original.
+    thrown_away: u64,
+}
+
+/// One original into the vault. What came before the line or the process broke stays, and the next call goes on behind it.
+fn arrived(desk: &Desk<'_>, caller: &Caller, sha256: BlobHash, size: u64) -> Result<Came, Failure> {
     let mut shown = |at: u64| {
         let [at, all] = [at, size].map(|bytes| Param::Bytes(bytes).shown(desk.shell.lang));
         desk.shell.progress(&format!("{at} / {all}"));
     };
-    let mut original = caller.original(sha256, size, &mut shown);
-    let kept = desk.device.receive_blob(sha256, &mut original);
-    match (original.fault(), kept) {
-        (Some(Fault::Refused { code, .. }), _) if code == "blob_absent" => Ok(false),
-        (Some(fault), _) => Err(fault.into()),
-        (None, kept) => Ok(kept.map(|()| true)?),
+    let mut came = Came::default();
+    loop {
+        let arrival = desk.device.arriving_blob(sha256, size)?;
+        came.went_on_at = arrival.at();
+        came.thrown_away += arrival.thrown_away();
+        let mut original = caller.original(sha256, size, came.went_on_at, &mut shown);
+        let kept = desk.device.receive_blob(arrival, &mut original);
+        match (original.fault(), kept) {
+            (Some(Fault::Refused { code, .. }), _) if code == "blob_absent" => return Ok(came),
+            (Some(fault), _) => return Err(fault.into()),
+            (None, Err(error)) => return Err(error.into()),
+            (None, Ok(true)) => return Ok(Came { whole: true, ..came }),
+            // Only what was here before is thrown away: the next turn has nothing of the kind.
+            (None, Ok(false)) => came.thrown_away += came.went_on_at,
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{
-    Anchor, BodyRoot, BootId, CaseId, DeviceId, IncarnationId, InspectionId, Link, OpId, TenantId,
+    Anchor, BodyRoot, BootId, CaseId, DeviceId, IncarnationId, InspectionId, Link, OpId, PackHash, TenantId,
 };
 use fieldseal_proof::key_log::{Custody, KeyRecord, Purpose};
-use fieldseal_proof::operation::{ClockClaim, Header, Operation, link_origin};
+use fieldseal_proof::operation::{ClockClaim, Header, Operation, RequiredSigner, link_origin};
 use fieldseal_proof::suite::{Signer, Suite};
 
 use crate::keys::{record, signer};
@@ -51,6 +51,10 @@ pub struct Draft {
     pub anchor: Option<Anchor>,
     /// Hybrid clock and wall clock.
     pub at_ms: u64,
+    /// Rule pack.
+    pub pack: Option<PackHash>,
+    /// Required signers, in the order of their encoded bytes.
+    pub signers: Vec<RequiredSigner>,
 }
 
 /// A field of text.
@@ -139,10 +143,10 @@ impl Author {
             },
             supersedes,
             anchor: draft.anchor,
-            pack: None,
+            pack: draft.pack,
             app: "test".into(),
             body_root: BodyRoot::from_bytes([0; 32]),
-            signers: Vec::new(),
+            signers: draft.signers,
             unknown: Vec::new(),
         };
         let counter = self.counters.entry(header.stream().id()).or_default();

@@ -17,10 +17,11 @@ pub enum Reason {
     BadBody,
     MissingDependency,
     Fork,
+    Signers,
 }
 
 impl Reason {
-    const ALL: [Reason; 9] = [
+    const ALL: [Reason; 10] = [
         Self::UnknownKind,
         Self::UnknownPack,
         Self::Closed,
@@ -30,6 +31,7 @@ impl Reason {
         Self::BadBody,
         Self::MissingDependency,
         Self::Fork,
+        Self::Signers,
     ];
 
     /// The code in `disposition/reason`.
@@ -44,6 +46,7 @@ impl Reason {
             Self::BadBody => "bad_body",
             Self::MissingDependency => "missing_dependency",
             Self::Fork => "fork",
+            Self::Signers => "signers",
         }
     }
 
@@ -87,6 +90,8 @@ pub struct Facts<'a> {
     pub standing: Standing,
     /// The rule pack that it names is published, or it names none.
     pub pack_known: bool,
+    /// The pack asks for roles' signatures that the header does not name.
+    pub lacks_signers: bool,
     /// Its inspection was closed before it arrived.
     pub closed: bool,
 }
@@ -123,6 +128,7 @@ pub fn judge(facts: &Facts<'_>) -> Option<Reason> {
         // Nor may it open an inspection there and so name itself: who is named reads the whole case.
         (tablet && facts.standing == Standing::Stranger, Reason::NotPermitted),
         (!facts.pack_known, Reason::UnknownPack),
+        (facts.lacks_signers, Reason::Signers),
         (
             tablet && facts.closed && !allowed_after_closing(facts.kind),
             Reason::Closed,
@@ -144,6 +150,7 @@ mod tests {
         revoked: false,
         standing: Standing::Named,
         pack_known: true,
+        lacks_signers: false,
         closed: false,
     };
 
@@ -166,6 +173,13 @@ mod tests {
                 Reason::UnknownPack,
             ),
             (Facts { closed: true, ..SOUND }, Reason::Closed),
+            (
+                Facts {
+                    lacks_signers: true,
+                    ..SOUND
+                },
+                Reason::Signers,
+            ),
             (
                 Facts {
                     kind: "quarantine.decide",

@@ -9,6 +9,11 @@ pub fn names_blob(path: &str) -> bool {
         )
 }
 
+/// Kinds under which a rule pack may ask for signatures beyond the specification's own (operation.md, Required signers).
+pub fn pack_may_ask_signers(kind: &str) -> bool {
+    matches!(kind, "credentials.show" | "document.issue")
+}
+
 /// Kinds that add to a closed case without changing what was closed.
 pub fn allowed_after_closing(kind: &str) -> bool {
     matches!(kind, "custody.event" | "attest" | "note.record" | "inspection.close")

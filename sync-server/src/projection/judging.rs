@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 
+use fieldseal_core::domain::view::unnamed_signers;
 use fieldseal_proof::ids::CaseId;
 use fieldseal_proof::operation::Operation;
 
 use super::ProjectionError;
 use super::step::Step;
 use super::worker::{Projection, subjects_of};
-use crate::ingest::KeyLogState;
 use crate::ingest::assess::{Facts, Reason, Standing, judge};
+use crate::ingest::{KeyLogState, kinds};
 use crate::ledger::{LedgerError, OperationRow, RunState, space};
 
 impl Projection {
@@ -50,6 +51,13 @@ impl Projection {
                 }
             },
         };
+        let lacks_signers = match header.pack.filter(|_| pack_known) {
+            Some(hash) if kinds::pack_may_ask_signers(&header.kind) => {
+                let pack = self.packs.get(&*self.ingest.ledger, hash).await?;
+                pack.is_some_and(|pack| !unnamed_signers(&pack, operation).is_empty())
+            }
+            _ => false,
+        };
         let closed = match header.inspection {
             None => false,
             Some(inspection) => self.closed(*inspection.as_bytes(), step).await?,
@@ -62,6 +70,7 @@ impl Projection {
             revoked: key_log.is_revoked(operation, row.leaf),
             standing,
             pack_known,
+            lacks_signers,
             closed,
         }))
     }

@@ -11,6 +11,7 @@ use super::effects::describe;
 use super::fold::{refold, scope_of, writes_of};
 use super::lines;
 use super::orders;
+use super::packs::PackShelf;
 use super::register::CaseSummary;
 use super::settle::{SetAside, set_aside_all};
 use super::step::Step;
@@ -33,6 +34,7 @@ pub struct Projection {
     pub(super) set_aside: HashMap<OpId, SetAside>,
     /// Dispositions made by this process that have not come by in the log yet.
     pub(super) said: HashSet<OpId>,
+    pub(super) packs: PackShelf,
 }
 
 impl Projection {
@@ -51,6 +53,7 @@ impl Projection {
             versions: (first, second),
             set_aside,
             said: HashSet::new(),
+            packs: PackShelf::default(),
         })
     }
 

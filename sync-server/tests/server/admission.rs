@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::*;
+use fieldseal_proof::operation::{Operation, RequiredSigner};
 use fieldseal_proof::receipt::BatchReceipt;
+use fieldseal_testkit::Draft;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::console_act::publish;
 use crate::world::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,6 +276,83 @@ async fn meaning_is_judged_afterwards_and_settled_by_a_signed_decision() {
     world.fsck();
     let report = world.command(&["fsck", "--dir", world.dir().to_str().unwrap(), "--rebuild"]);
     assert_eq!(report["findings"], json!([]));
+}
+
+/// A tablet that leaves out of the header whom the pack asks for would have a verifier, who has no pack, see one officer as enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_without_the_signers_of_its_pack_is_set_aside_and_a_supervisor_may_take_it() {
+    let mut world = World::new();
+    let mut tablet = world.device(10, "tablet").await;
+    let mut supervisor = world.device(12, "supervisor").await;
+    let pack = publish(&world).await;
+    let begin = vec![(
+        "inspection/device".into(),
+        Value::Array(vec![Value::bytes(tablet.id.as_bytes())]),
+    )];
+    let begun = [
+        tablet.open(),
+        tablet.write("inspection.begin", Some(case(7)), begin).frame(),
+    ];
+    assert_eq!(world.push(&tablet, &begun).await.0, 200);
+    let mut said = |kind: &str, path: &str, value: &str, signers: &[&str], pack: Option<PackHash>| {
+        tablet.author.seal(Draft {
+            kind: kind.into(),
+            case: Some(case(7)),
+            fields: vec![(path.into(), Value::text(value))],
+            at_ms: 1_700_000_000_000,
+            pack,
+            signers: signers
+                .iter()
+                .map(|role| RequiredSigner::Role((*role).into()))
+                .collect(),
+            ..Draft::default()
+        })
+    };
+    let (shown, issued) = ("credentials/c/shown_to", "document/d/type");
+    let kind = "inspection_record";
+    let sound = [
+        said("credentials.show", shown, "钱守业", &["second_officer"], Some(pack)),
+        said(
+            "document.issue",
+            issued,
+            kind,
+            &["officer", "second_officer"],
+            Some(pack),
+        ),
+        // Nobody asks for anything: no such document in the pack, or no pack at all.
+        said("document.issue", issued, "no such document", &[], Some(pack)),
+        said("credentials.show", shown, "钱守业", &[], None),
+        said("note.record", "note/a/text", "x", &[], Some(pack)),
+    ];
+    let lacking = [
+        said("credentials.show", shown, "钱守业", &[], Some(pack)),
+        said("document.issue", issued, kind, &["officer"], Some(pack)),
+    ];
+    let frames: Vec<Vec<u8>> = sound.iter().chain(&lacking).map(Operation::frame).collect();
+    let (status, answer) = world.push(&tablet, &frames).await;
+    assert_eq!(status, 200, "{answer}");
+    let taken = answer["results"].as_array().unwrap();
+    assert!(
+        taken.len() == 7 && taken.iter().all(|one| one["outcome"] == "accepted"),
+        "{answer}"
+    );
+    let seen = world.dispositions(&tablet).await;
+    let reasons: BTreeMap<OpId, (&str, &str)> = seen.iter().map(|d| (d.0, (d.1.as_str(), d.2.as_str()))).collect();
+    let aside = |n: usize| (lacking[n].id(), ("quarantined", "signers"));
+    assert_eq!((seen.len(), reasons), (2, BTreeMap::from([aside(0), aside(1)])));
+    let decide = vec![
+        ("decide/reason".into(), Value::text("an older program")),
+        ("decide/state".into(), Value::text("released")),
+        ("decide/target".into(), Value::bytes(lacking[0].id().as_bytes())),
+    ];
+    let decide = [
+        supervisor.open(),
+        supervisor.write("quarantine.decide", Some(case(7)), decide).frame(),
+    ];
+    assert_eq!(world.push(&supervisor, &decide).await.0, 200);
+    let last = world.dispositions(&tablet).await.pop().unwrap();
+    assert_eq!((last.0, last.1.as_str()), (lacking[0].id(), "released"));
+    world.fsck();
 }
 
 #[tokio::test(flavor = "multi_thread")]

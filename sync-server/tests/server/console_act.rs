@@ -82,7 +82,7 @@ async fn officer(world: &mut World, n: u8, name: &str) -> OfficerId {
 }
 
 /// Publishes the shipped pack.
-async fn publish(world: &World) {
+pub async fn publish(world: &World) -> PackHash {
     fn collect(base: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -104,6 +104,7 @@ async fn publish(world: &World) {
         .json(world.ask(Method::POST, "/v1/admin/packs", &admin).body(file.encode()))
         .await;
     assert_eq!(status, 200, "{answer}");
+    file.hash()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ pub use parts::{
     OrderItemView, OrderView, PartyView, QuarantineView, ReturnView, SignatureView, StatementView,
 };
 pub use people::{Officer, People};
-pub use signatures::awaiting;
+pub use signatures::{awaiting, unnamed_signers};
 pub use similar::{CaseTrace, Similar, SimilarCases, similar_cases, similar_pairs, similar_to};
 
 use std::fmt::Display;

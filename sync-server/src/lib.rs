@@ -16,6 +16,7 @@ pub mod console;
 pub mod custody;
 pub mod export;
 pub mod hearing;
+pub mod incident;
 pub mod ingest;
 pub mod keys;
 pub mod ledger;

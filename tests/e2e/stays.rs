@@ -1,10 +1,13 @@
 //! The demo as a person starts it, without `--once`: it stays up, and what it prints is true.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use fieldseal_tests::{DEADLINE, Folder, Running, binaries};
+use fieldseal_tests::world::until;
+use fieldseal_tests::{Cli, DEADLINE, Folder, Running, binaries};
 
 /// The whole story, on a busy machine.
 const STORY: Duration = Duration::from_secs(1200);
@@ -119,6 +122,38 @@ fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
     assert!(server.signal("TERM"), "the printed process is there");
     let ended = demo.finish(DEADLINE).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(ended.code(), Some(0));
+}
+
+/// SIGTERM, a closed terminal or a crash: the demo has no time to stop its server, which notices by itself.
+#[test]
+fn a_demo_that_is_killed_takes_its_server_with_it() {
+    let folder = Folder::new("e2e-orphan");
+    let (out, bin) = (folder.join("out"), binaries().server.parent().unwrap());
+    let mut command = Command::new(bin.join("fieldseal-demo"));
+    command.arg("--out").arg(&out).env("FIELDSEAL_BIN_DIR", bin);
+    let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
+    let enrolling = demo.wait_for_line("the step after the ceremony", STORY, |line| {
+        line.contains("are enrolled")
+    });
+    enrolling.unwrap_or_else(|error| panic!("{error}"));
+    let said = std::fs::read_to_string(out.join("logs/server-up.out")).unwrap();
+    let address = after(&said, "listening on https://").to_owned();
+    // An answer that waits for the server's end: nobody speaks on this connection.
+    let mut line = TcpStream::connect(&address).unwrap();
+    line.set_read_timeout(Some(DEADLINE)).unwrap();
+    demo.kill();
+    let ended = line.read(&mut [0; 1]);
+    assert!(matches!(ended, Ok(0)) || ended.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
+    until("nobody listens any more", || TcpStream::connect(&address).err());
+    // It ended in good order: its folder is free soon, and nothing in it is half done.
+    let (dir, server) = (
+        out.join("server").display().to_string(),
+        Cli::server(folder.join("logs")),
+    );
+    let report = until("the folder is free and nothing in it is wrong", || {
+        Some(server.run(["fsck", "--dir", &dir])).filter(|said| said.code == Some(0))
+    });
+    assert_eq!(report.json["findings"], serde_json::json!([]), "{}", report.stdout);
 }
 
 /// How many requests wait for the administrator.

@@ -7,6 +7,7 @@ mod console_password;
 mod export;
 mod fsck;
 mod init;
+mod leash;
 mod reread;
 mod restore;
 mod serve;

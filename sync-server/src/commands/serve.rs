@@ -16,6 +16,7 @@ use serde_json::json;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::leash::{Held, Leash};
 use super::{Failure, Outcome, Report};
 use crate::config::Layout;
 use crate::server::Server;
@@ -33,26 +34,37 @@ pub(super) struct Serve {
     /// Written with the address once the server answers.
     #[arg(long)]
     ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    leash: Leash,
 }
 
 impl Serve {
     /// The server of a folder, at an address.
-    pub(super) fn at(dir: PathBuf, listen: String) -> Self {
+    pub(super) fn at(dir: PathBuf, listen: String, leash: Leash) -> Self {
         Self {
             dir,
             listen: Some(listen),
             ready_file: None,
+            leash,
         }
     }
 
     pub(super) async fn run(self) -> Outcome {
+        let held = self.leash.watch();
+        self.run_held(held).await
+    }
+
+    pub(super) async fn run_held(self, held: Held) -> Outcome {
         let level = tracing_subscriber::filter::LevelFilter::INFO;
         // A second subscriber in one process (tests) leaves the first in place.
         let _ = tracing_subscriber::fmt()
             .json()
             .with_max_level(level)
             .with_writer(std::io::stderr)
+            // Told on standard error as well: where nobody reads it any more, that would be a panic.
+            .log_internal_errors(false)
             .try_init();
+        crate::incident::log_panics();
         let dir = self
             .dir
             .canonicalize()
@@ -79,7 +91,7 @@ impl Serve {
                 .and_then(|()| std::fs::rename(&temporary, path))
                 .map_err(Failure::of)?;
         }
-        tokio::spawn(stop(handle.clone(), server.clone(), terminate));
+        tokio::spawn(stop(handle.clone(), server.clone(), terminate, held));
         let app = crate::api::router(server.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let silence = server.config.limits.silence();
         let mut service = axum_server::from_tcp_rustls(listener, tls)
@@ -136,12 +148,14 @@ pub(super) fn tls(layout: &Layout) -> Result<RustlsConfig, Failure> {
     Ok(RustlsConfig::from_config(Arc::new(config)))
 }
 
-/// SIGTERM, Ctrl-C or a failed worker ends the server: no new connections, running requests get [`DRAIN`].
-async fn stop(handle: Handle<SocketAddr>, server: Arc<Server>, mut terminate: Signal) {
+/// SIGTERM, Ctrl-C, the end of whoever holds it or a failed worker ends the server: no new connections, running requests get
+/// [`DRAIN`].
+async fn stop(handle: Handle<SocketAddr>, server: Arc<Server>, mut terminate: Signal, mut held: Held) {
     let mut failed = server.failed.subscribe();
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
+        () = held.let_go() => {}
         _ = failed.wait_for(Option::is_some) => {}
     }
     server.draining.send_replace(true);

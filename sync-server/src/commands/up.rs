@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
 use super::init::Init;
+use super::leash::Leash;
 use super::serve::Serve;
-use super::{Failure, Outcome, adopt};
+use super::{Failure, Outcome, Report, adopt};
 use crate::config::Layout;
 use crate::ledger::LedgerStore;
 use crate::ledger::sqlite::SqliteLedger;
@@ -26,11 +28,14 @@ pub(super) struct Up {
     /// Where the ceremony's key log will lie (default: `key-log.cbor-seq` in the folder).
     #[arg(long)]
     key_log: Option<PathBuf>,
+    #[command(flatten)]
+    leash: Leash,
 }
 
 impl Up {
     pub(super) async fn run(self) -> Outcome {
         let (dir, listen) = (self.init.dir().to_owned(), self.init.listen().to_owned());
+        let mut held = self.leash.watch();
         let layout = Layout::new(&dir);
         if !layout.config().exists() {
             self.init.run()?.lines.iter().for_each(|line| println!("{line}"));
@@ -38,10 +43,13 @@ impl Up {
         if !adopted(&layout).await? {
             let file = self.key_log.unwrap_or_else(|| dir.join("key-log.cbor-seq"));
             println!("等待密钥日志 waiting for the key log: {}", file.display());
-            let report = first_key_log(&dir, &file).await?;
+            let report = tokio::select! {
+                taken = first_key_log(&dir, &file) => taken?,
+                () = held.let_go() => return Ok(Report::done(json!({ "stopped": true }), Vec::new())),
+            };
             report.lines.iter().for_each(|line| println!("{line}"));
         }
-        Serve::at(dir, listen).run().await
+        Serve::at(dir, listen, self.leash).run_held(held).await
     }
 }
 

@@ -577,3 +577,31 @@ async fn long_lists_come_in_pages() {
     }
     assert_eq!((from, answers), (device.seq, 2));
 }
+
+/// Nothing is sent to it, as when whoever started it was killed: the other end of its standard input is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_somebody_holds_ends_with_them_in_good_order() {
+    let mut world = World::new();
+    let mut device = world.device(10, "tablet").await;
+    world.stop();
+    let holder = world.start_held();
+    let open = device.open();
+    assert_eq!(world.push(&device, &[open]).await.0, 200);
+    drop(holder);
+    world.ended();
+    // Also while it waits for the ceremony.
+    let fresh = world.folder.path().join("fresh");
+    let words = [
+        "up",
+        "--until-stdin-closes",
+        "--listen",
+        "127.0.0.1:0",
+        "--origin",
+        "fieldseal.test/other/0",
+        "--dir",
+    ];
+    let (code, said) = world.attempt(&[&words[..], &[fresh.to_str().unwrap()]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    world.start();
+    world.fsck();
+}

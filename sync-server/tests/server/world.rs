@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::{MapWriter, Value};
@@ -204,12 +204,35 @@ impl World {
         )
     }
 
+    /// What every start of the server has logged.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
     pub fn start(&mut self) {
+        self.start_with(Stdio::null(), &[]);
+    }
+
+    /// Starts it so that it ends with its standard input, the other end of which comes back.
+    pub fn start_held(&mut self) -> ChildStdin {
+        self.start_with(Stdio::piped(), &["--until-stdin-closes"]);
+        self.running.as_mut().unwrap().stdin.take().unwrap()
+    }
+
+    fn start_with(&mut self, input: Stdio, more: &[&str]) {
+        let mut log = std::fs::OpenOptions::new();
+        let log = log.create(true).append(true).open(self.log_file()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_fieldseal-server"))
             .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
             .arg(self.dir())
+            .args(more)
+            .stdin(input)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();

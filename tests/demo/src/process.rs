@@ -138,6 +138,16 @@ struct State {
 impl Running {
     /// Starts `command` with no standard input; `logs/NAME.out` and `logs/NAME.err` get what it says.
     pub fn start(command: &mut Command, name: &str, logs: &Path) -> Result<Self, ProcessError> {
+        Self::start_with(Stdio::null(), command, name, logs)
+    }
+
+    /// The same with a standard input that stays open as long as this process lives and keeps the child: one that ends with its
+    /// input ends with us, however we end.
+    pub fn start_held(command: &mut Command, name: &str, logs: &Path) -> Result<Self, ProcessError> {
+        Self::start_with(Stdio::piped(), command, name, logs)
+    }
+
+    fn start_with(input: Stdio, command: &mut Command, name: &str, logs: &Path) -> Result<Self, ProcessError> {
         let failed = |error| ProcessError::Start {
             name: name.to_owned(),
             error,
@@ -148,10 +158,7 @@ impl Running {
             File::create(&paths.0).map_err(failed)?,
             File::create(&paths.1).map_err(failed)?,
         );
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let stdout = Stream::read(child.stdout.take(), out);
         let stderr = Stream::read(child.stderr.take(), err);

@@ -136,8 +136,8 @@ impl Stage {
         } else {
             self.server_at.to_string()
         };
-        command.args(["serve", "--dir", &dir, "--listen", &listen]);
-        let mut running = Running::start(&mut command, "server", &self.path("logs")).map_err(|e| e.to_string())?;
+        command.args(["serve", "--until-stdin-closes", "--dir", &dir, "--listen", &listen]);
+        let mut running = Running::start_held(&mut command, "server", &self.path("logs")).map_err(|e| e.to_string())?;
         self.listening(&mut running)?;
         self.keep(running);
         Ok(())
@@ -148,9 +148,10 @@ impl Stage {
         let mut command = Command::new(&self.binaries.server);
         let dir = self.arg(folder);
         command
-            .args(["up", "--dir", &dir, "--listen", "127.0.0.1:0"])
+            .args(["up", "--until-stdin-closes", "--dir", &dir, "--listen", "127.0.0.1:0"])
             .args(words);
-        let mut running = Running::start(&mut command, "server-up", &self.path("logs")).map_err(|e| e.to_string())?;
+        let mut running =
+            Running::start_held(&mut command, "server-up", &self.path("logs")).map_err(|e| e.to_string())?;
         let waits = running.wait_for_line("a line on what it waits for", START, |line| {
             line.contains("waiting for the key log")
         });

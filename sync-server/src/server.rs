@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, Layout};
 use crate::custody::Custody;
+use crate::incident::kinds;
 use crate::ingest::{Ingest, KeyLogState};
 use crate::keys::ServerKeys;
 use crate::ledger::blob::FolderBlobs;
@@ -213,9 +214,9 @@ impl Server {
     }
 
     /// Ends the process soon: its state on disk is unknown until it is read again.
-    fn fail(&self, what: &str, error: &dyn std::fmt::Display) {
-        tracing::error!(worker = what, %error, "a worker stopped");
-        self.failed.send_replace(Some(format!("{what}: {error}")));
+    fn fail(&self, worker: &str, what: String) {
+        tracing::error!(worker, what, "a worker stopped");
+        self.failed.send_replace(Some(format!("{worker}: {what}")));
     }
 }
 
@@ -281,7 +282,11 @@ async fn sequence(server: Arc<Server>, mut sequencer: Sequencer, mut stopped: wa
                 tracing::warn!(code = "log_unreachable", "the log cannot advance; trying again");
                 pause(TRY_AGAIN, &mut stopped).await;
             }
-            Err(error) => return server.fail("sequencer", &error),
+            // What froze the log is sizes of trees, and what to do about it.
+            Err(error @ (LogError::Frozen(_) | LogError::Fenced)) => {
+                return server.fail("sequencer", error.to_string());
+            }
+            Err(error) => return server.fail("sequencer", kinds(&error)),
         }
     }
 }
@@ -310,7 +315,7 @@ async fn project(
                     _ = stopped.changed() => {}
                 }
                 if let Err(error) = projection.reconsider().await {
-                    return server.fail("projection", &error);
+                    return server.fail("projection", kinds(&error));
                 }
             }
             Err(crate::projection::ProjectionError::Ledger(LedgerError::Full | LedgerError::Conflict(_)))
@@ -319,10 +324,10 @@ async fn project(
                 pause(TRY_AGAIN, &mut stopped).await;
                 match Projection::start(server.ingest.clone()).await {
                     Ok(again) => projection = again,
-                    Err(error) => return server.fail("projection", &error),
+                    Err(error) => return server.fail("projection", kinds(&error)),
                 }
             }
-            Err(error) => return server.fail("projection", &error),
+            Err(error) => return server.fail("projection", kinds(&error)),
         }
     }
 }
@@ -363,7 +368,10 @@ async fn sweep(server: Arc<Server>, mut stopped: watch::Receiver<bool>) {
                 );
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "expired uploads could not be dropped; the next sweep tries again"),
+            Err(error) => tracing::warn!(
+                what = kinds(&error),
+                "expired uploads could not be dropped; the next sweep tries again"
+            ),
         }
         pause(span, &mut stopped).await;
     }

@@ -61,7 +61,7 @@ pub async fn receipt(State(app): State<App>, caller: Caller, Path(sha256): Path<
         return Err(absent());
     }
     let blob = app.server.uploads.blob(&key).await?.ok_or_else(absent)?;
-    let receipt = from_base64(&blob.receipt).ok_or_else(|| Problem::internal(&"a stored receipt is not base64"))?;
+    let receipt = from_base64(&blob.receipt).ok_or_else(|| Problem::broken("a stored receipt is not base64"))?;
     Ok(([(header::CONTENT_TYPE, "application/cbor")], receipt).into_response())
 }
 

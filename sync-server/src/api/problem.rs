@@ -1,6 +1,7 @@
 //! Errors on the wire: `application/problem+json` with a code of the message catalogue. Never another party's data.
 
 use std::any::Any;
+use std::error::Error;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,7 @@ use fieldseal_core::catalogue::{Lang, Message, Param};
 use fieldseal_core::domain::Refusal;
 use serde_json::{Map, Value as Json, json};
 
+use crate::incident;
 use crate::ingest::{AdmitError, AuthorError, KeyLogRefusal};
 use crate::ledger::LedgerError;
 use crate::ledger::blob::BlobError;
@@ -90,15 +92,24 @@ impl Problem {
         problem
     }
 
-    /// Something failed inside. The log line and the answer share the incident number.
-    pub fn internal(error: &dyn std::fmt::Display) -> Self {
-        let mut bytes = [0; 8];
-        let incident = getrandom::fill(&mut bytes).map_or_else(|_| "0".into(), |()| hex::encode(bytes));
-        tracing::error!(incident, %error, "internal error");
+    /// Something failed inside. The log line and the answer share the incident number; the line says what kind of error and where
+    /// in this program, never its text.
+    #[track_caller]
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        Self::incident(incident::noted(error))
+    }
+
+    /// A promise of this program does not hold.
+    #[track_caller]
+    pub fn broken(what: &'static str) -> Self {
+        Self::incident(incident::broken(what))
+    }
+
+    fn incident(number: String) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            [("incident", Param::text(incident))],
+            [("incident", Param::text(number))],
         )
     }
 
@@ -143,6 +154,7 @@ impl IntoResponse for Problem {
 }
 
 impl From<LedgerError> for Problem {
+    #[track_caller]
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Conflict(_) => Self::new(StatusCode::CONFLICT, "already_done", []),
@@ -153,6 +165,7 @@ impl From<LedgerError> for Problem {
 }
 
 impl From<LogError> for Problem {
+    #[track_caller]
     fn from(error: LogError) -> Self {
         match error {
             LogError::Ledger(ledger) => ledger.into(),
@@ -162,6 +175,7 @@ impl From<LogError> for Problem {
 }
 
 impl From<BlobError> for Problem {
+    #[track_caller]
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Full => Self::full(),
@@ -171,6 +185,7 @@ impl From<BlobError> for Problem {
 }
 
 impl From<AdmitError> for Problem {
+    #[track_caller]
     fn from(error: AdmitError) -> Self {
         match error {
             AdmitError::Unknown => Self::new(StatusCode::FORBIDDEN, "unknown_device", []),
@@ -181,6 +196,7 @@ impl From<AdmitError> for Problem {
 }
 
 impl From<AuthorError> for Problem {
+    #[track_caller]
     fn from(error: AuthorError) -> Self {
         match error {
             AuthorError::Ledger(ledger) => ledger.into(),
@@ -190,6 +206,7 @@ impl From<AuthorError> for Problem {
 }
 
 impl From<KeyLogRefusal> for Problem {
+    #[track_caller]
     fn from(error: KeyLogRefusal) -> Self {
         match error {
             KeyLogRefusal::Refused { index, detail } => {
@@ -202,12 +219,14 @@ impl From<KeyLogRefusal> for Problem {
 }
 
 impl From<Refusal> for Problem {
+    #[track_caller]
     fn from(refusal: Refusal) -> Self {
         Self::of(StatusCode::UNPROCESSABLE_ENTITY, refusal.message)
     }
 }
 
 impl From<RefuseError> for Problem {
+    #[track_caller]
     fn from(error: RefuseError) -> Self {
         match error {
             RefuseError::Unknown => Self::new(StatusCode::NOT_FOUND, "request_unknown", []),
@@ -219,6 +238,7 @@ impl From<RefuseError> for Problem {
 }
 
 impl From<UploadError> for Problem {
+    #[track_caller]
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Unknown => Self::new(StatusCode::NOT_FOUND, "upload_unknown", []),
@@ -284,5 +304,5 @@ pub async fn method_not_allowed() -> Problem {
 
 /// A handler panicked: a bug. The process goes on, the caller gets an incident number.
 pub fn panicked(_: Box<dyn Any + Send>) -> Response {
-    Problem::internal(&"a request handler panicked").into_response()
+    Problem::broken("a request handler panicked").into_response()
 }

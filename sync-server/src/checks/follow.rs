@@ -8,6 +8,7 @@ use fieldseal_proof::ids::{BlobHash, CaseId, OpId};
 use tokio::sync::watch;
 
 use super::{CheckError, check_sealed, held};
+use crate::incident::kinds;
 use crate::ledger::{Commit, FeedScope, LedgerError, Swap, space};
 use crate::projection::{CaseFile, PackShelf};
 use crate::server::Server;
@@ -30,7 +31,7 @@ pub async fn follow(server: Arc<Server>, mut stopped: watch::Receiver<bool>) {
         match round(&server, &packs, &mut stopped).await {
             Ok(()) => {}
             // A verdict that is missing is shown as not checked: nothing is lost by trying later.
-            Err(error) => tracing::warn!(%error, "sealed items could not be checked; trying again"),
+            Err(error) => tracing::warn!(what = kinds(&error), "sealed items could not be checked; trying again"),
         }
         // Whoever told it to stop says so once: what heard it must not wait for a second time.
         if !*stopped.borrow() {

@@ -178,7 +178,7 @@ pub async fn invite(
     if label.is_empty() || label.chars().count() > 60 || label.chars().any(char::is_control) {
         return Err(PageError::bad_request("label"));
     }
-    let random = |_| PageError::internal(&"no randomness");
+    let random = |_| PageError::broken("no randomness");
     let code = hex::encode(array::<16>(&*app.server.random).map_err(random)?);
     let token = hex::encode(array::<16>(&*app.server.random).map_err(random)?);
     let now = app.server.clock.now().wall_ms;
@@ -215,9 +215,8 @@ pub async fn invite(
 /// What a device needs to find this server and no other (wire.md, Enrolment text).
 fn enrolment_text(app: &App, code: &str, label: &str, role: &str) -> Result<String, PageError> {
     let server = &app.server;
-    let failed = |e: &dyn std::fmt::Display| PageError::internal(e);
-    let card = std::fs::read(server.layout.root.join("card.json")).map_err(|e| failed(&e))?;
-    let card: Value = serde_json::from_slice(&card).map_err(|e| failed(&e))?;
+    let card = std::fs::read(server.layout.root.join("card.json")).map_err(|e| PageError::internal(&e))?;
+    let card: Value = serde_json::from_slice(&card).map_err(|e| PageError::internal(&e))?;
     let state = server.ingest.key_log();
     let root = state
         .log

@@ -1,6 +1,6 @@
 //! What goes wrong, as a page in the visitor's language: what happened, what is safe, what to do.
 
-use std::fmt::Display;
+use std::error::Error;
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,6 +10,7 @@ use super::accounts::Role;
 use super::page::{Page, html};
 use super::visitor::{OWN_PASSWORD, Visitor};
 use crate::api::App;
+use crate::incident;
 use crate::ingest::{AdmitError, AuthorError, KeyLogRefusal};
 use crate::ledger::LedgerError;
 use crate::ledger::blob::BlobError;
@@ -58,12 +59,20 @@ pub enum PageError {
 }
 
 impl PageError {
-    /// Logs what failed and gives it a number.
-    pub fn internal(error: &dyn Display) -> Self {
-        let mut bytes = [0; 4];
-        let incident = getrandom::fill(&mut bytes).map_or_else(|_| "0".into(), |()| hex::encode(bytes));
-        tracing::error!(incident, %error, "internal error in the console");
-        Self::Internal { incident }
+    /// Logs what kind of error it was and where, never its text, and gives it a number.
+    #[track_caller]
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        Self::Internal {
+            incident: incident::noted(error),
+        }
+    }
+
+    /// A promise of this program does not hold.
+    #[track_caller]
+    pub fn broken(what: &'static str) -> Self {
+        Self::Internal {
+            incident: incident::broken(what),
+        }
     }
 
     /// Something is missing before anything can be signed; the code of the sentence that says what.
@@ -128,6 +137,7 @@ impl IntoResponse for PageError {
 }
 
 impl From<LedgerError> for PageError {
+    #[track_caller]
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Conflict(_) => Self::conflict(),
@@ -138,6 +148,7 @@ impl From<LedgerError> for PageError {
 }
 
 impl From<AuthorError> for PageError {
+    #[track_caller]
     fn from(error: AuthorError) -> Self {
         match error {
             AuthorError::Ledger(ledger) => ledger.into(),
@@ -147,6 +158,7 @@ impl From<AuthorError> for PageError {
 }
 
 impl From<AdmitError> for PageError {
+    #[track_caller]
     fn from(error: AdmitError) -> Self {
         match error {
             AdmitError::Ledger(ledger) => ledger.into(),
@@ -156,6 +168,7 @@ impl From<AdmitError> for PageError {
 }
 
 impl From<KeyLogRefusal> for PageError {
+    #[track_caller]
     fn from(error: KeyLogRefusal) -> Self {
         match error {
             KeyLogRefusal::Ledger(ledger) => ledger.into(),
@@ -165,6 +178,7 @@ impl From<KeyLogRefusal> for PageError {
 }
 
 impl From<BlobError> for PageError {
+    #[track_caller]
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Full => Self::Full { kept: Vec::new() },
@@ -174,12 +188,14 @@ impl From<BlobError> for PageError {
 }
 
 impl From<super::password::PasswordError> for PageError {
+    #[track_caller]
     fn from(error: super::password::PasswordError) -> Self {
         Self::internal(&error)
     }
 }
 
 impl From<askama::Error> for PageError {
+    #[track_caller]
     fn from(error: askama::Error) -> Self {
         Self::internal(&error)
     }

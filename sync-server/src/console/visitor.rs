@@ -122,7 +122,7 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageError> {
         let visitor = parts.extensions.get::<Visitor>().cloned();
-        visitor.ok_or_else(|| PageError::internal(&"a page outside the console's layer"))
+        visitor.ok_or_else(|| PageError::broken("a page outside the console's layer"))
     }
 }
 

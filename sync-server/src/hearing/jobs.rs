@@ -11,6 +11,7 @@ use fieldseal_proof::ids::{CaseId, to_hex};
 
 use super::{HearingError, own_trust, verify_file};
 use crate::export::{ExportError, Wish, export_case};
+use crate::incident::kinds;
 use crate::server::Server;
 
 /// Bundles that are kept for download; the oldest goes first.
@@ -85,7 +86,7 @@ impl Jobs {
                 Ok(done) => State::Done(Arc::new(done)),
                 Err(HearingError::Export(ExportError::Awaiting(_))) => State::Awaiting,
                 Err(error) => {
-                    tracing::error!(%error, "an export failed");
+                    tracing::error!(what = kinds(&error), "an export failed");
                     State::Failed(error.to_string())
                 }
             };

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use self::row::decode;
 use crate::config::Limits;
+use crate::incident::kinds;
 use crate::ingest::Ingest;
 use crate::ledger::blob::BlobError;
 use crate::ledger::{BlobStore, Commit, LedgerError, Swap, space};
@@ -127,7 +128,11 @@ impl Uploads {
                     Ok(_) | Err(UploadError::Mismatch) => {}
                     Err(UploadError::Ledger(e)) => return Err(e),
                     Err(other) => {
-                        tracing::warn!(upload = upload.id, error = %other, "an upload could not be finished");
+                        tracing::warn!(
+                            upload = upload.id,
+                            what = kinds(&other),
+                            "an upload could not be finished"
+                        );
                     }
                 }
                 named.insert(upload.object);
@@ -136,7 +141,10 @@ impl Uploads {
         let staged = self.blobs.staged_names().await.unwrap_or_default();
         for object in staged.iter().filter(|object| !named.contains(*object)) {
             if let Err(error) = self.blobs.discard(object).await {
-                tracing::warn!(%error, "bytes that belong to no upload could not be dropped");
+                tracing::warn!(
+                    what = kinds(&error),
+                    "bytes that belong to no upload could not be dropped"
+                );
             }
         }
         Ok(())

@@ -226,3 +226,28 @@ async fn lying_addresses_and_headers_are_refused_by_name() {
     assert!(gaps.is_empty(), "{} gaps:\n{}", gaps.len(), gaps.join("\n"));
     world.fsck();
 }
+
+/// What a record says does not get into the log by way of an error about it: `serde_json` repeats what it did not expect.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_inside_is_logged_by_kind_and_place_alone() {
+    let mut world = World::new();
+    let device = world.device(10, "tablet").await;
+    world.stop();
+    let ledger = rusqlite::Connection::open(world.dir().join("ledger.sqlite")).unwrap();
+    let name = json!("钱守业").to_string().into_bytes();
+    let spoilt = ledger.execute("UPDATE register SET value = ?1 WHERE space = 'token'", [name]);
+    assert!(spoilt.unwrap() > 0);
+    drop(ledger);
+    world.start();
+    let (status, answer) = world.json(world.ask(Method::GET, "/v1/feed", &device.token)).await;
+    assert_eq!(status, 500, "{answer}");
+    world.stop();
+    let log = world.logged();
+    let line = log.lines().find(|line| line.contains("internal error")).unwrap();
+    let line: Json = serde_json::from_str(line).unwrap();
+    let (fields, said) = (&line["fields"], answer.to_string());
+    assert!(said.contains(fields["incident"].as_str().unwrap()), "{line} {said}");
+    assert_eq!(fields["what"], "JsonData", "{line}");
+    assert!(fields["place"].as_str().unwrap().contains("api/caller.rs:"), "{line}");
+    assert!(!log.contains("钱守业") && !said.contains("钱守业"), "{log}");
+}

@@ -24,7 +24,7 @@ const LENGTH: usize = 12;
 /// # Errors
 /// When there is no randomness.
 pub async fn give(app: &App, desk: &Desk, account: &mut Account) -> Result<String, PageError> {
-    let random = |_| PageError::internal(&"no randomness");
+    let random = |_| PageError::broken("no randomness");
     let drawn = array::<LENGTH>(&*app.server.random).map_err(random)?;
     let token = hex::encode(array::<16>(&*app.server.random).map_err(random)?);
     let word = drawn.map(|byte| char::from(SIGNS[usize::from(byte % 32)]));

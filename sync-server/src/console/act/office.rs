@@ -225,9 +225,7 @@ impl Office {
         if whole {
             Ok(())
         } else {
-            Err(PageError::internal(&format!(
-                "the console's own operations were not accepted: {admission:?}"
-            )))
+            Err(PageError::broken("the console's own operations were not accepted"))
         }
     }
 

@@ -132,7 +132,7 @@ pub async fn anchor(app: &App) -> Result<Option<Anchor>, PageError> {
 /// When the ledger cannot be read.
 pub async fn pack(app: &App) -> Result<Option<RulePack>, PageError> {
     let today = super::super::words::at(app.server.clock.now().wall_ms, "%Y-%m-%d");
-    let today = fieldseal_core::domain::Day::parse("planned", &today).map_err(|e| PageError::internal(&e.code()))?;
+    let today = fieldseal_core::domain::Day::parse("planned", &today).map_err(|e| PageError::broken(e.code()))?;
     let rows = app
         .server
         .ledger

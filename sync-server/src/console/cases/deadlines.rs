@@ -142,7 +142,7 @@ pub async fn judged_items(app: &App, file: &CaseFile) -> Result<Judged, PageErro
         cases.extend(known.iter().filter_map(|visit| visit.case.parse::<CaseId>().ok()));
     }
     let today = at(app.server.clock.now().wall_ms, "%Y-%m-%d");
-    let today = Day::parse("date", &today).map_err(|e| PageError::internal(&e.code()))?;
+    let today = Day::parse("date", &today).map_err(|e| PageError::broken(e.code()))?;
     let orders = judged(ledger, &ingest_devices(&app.server.ingest), &cases, today).await?;
     let own = orders.into_iter().filter(|order| order.case == file.case);
     Ok(own

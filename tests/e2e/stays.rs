@@ -109,7 +109,10 @@ fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
     let folder = Folder::new("e2e-stay");
     let (out, bin) = (folder.join("out"), binaries().server.parent().unwrap());
     let mut command = Command::new(bin.join("fieldseal-demo"));
-    command.arg("--out").arg(&out).env("FIELDSEAL_BIN_DIR", bin);
+    command
+        .args(["--brief", "--out"])
+        .arg(&out)
+        .env("FIELDSEAL_BIN_DIR", bin);
     let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
     let last = demo.wait_for_line("the last line of what to try", STORY, |line| {
         line.contains("/checkpoint")
@@ -130,7 +133,10 @@ fn a_demo_that_is_killed_takes_its_server_with_it() {
     let folder = Folder::new("e2e-orphan");
     let (out, bin) = (folder.join("out"), binaries().server.parent().unwrap());
     let mut command = Command::new(bin.join("fieldseal-demo"));
-    command.arg("--out").arg(&out).env("FIELDSEAL_BIN_DIR", bin);
+    command
+        .args(["--brief", "--out"])
+        .arg(&out)
+        .env("FIELDSEAL_BIN_DIR", bin);
     let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
     let enrolling = demo.wait_for_line("the step after the ceremony", STORY, |line| {
         line.contains("are enrolled")

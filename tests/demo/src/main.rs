@@ -10,7 +10,7 @@ use std::time::Duration;
 use fieldseal_demo::prepare::{self, Purpose};
 use fieldseal_demo::samples::{self, SampleSet};
 use fieldseal_demo::steps::{Steps, bytes, duration};
-use fieldseal_demo::story::{self, Stage};
+use fieldseal_demo::story::{self, Stage, Telling};
 use fieldseal_demo::{EXIT_UNAVAILABLE, EXIT_USAGE, shipped};
 
 /// As long as anybody will leave a demo running.
@@ -20,6 +20,7 @@ const USAGE: &str = "\
 cargo demo [-- OPTIONS]
 
   --once          end when the job is done (otherwise the server stays up)
+  --brief         the short story: two inspections, none of the misfortunes; for a look at the console
   --data DIR      real input instead of the samples that the project makes
   --out DIR       where everything goes; a new folder below the temporary one without it
   --prepare WHAT  only make sure of what the machine needs: build, demo or tests
@@ -32,6 +33,7 @@ Exit codes: 0 done, 1 failed, 64 usage, 69 something is missing on this machine.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
     once: bool,
+    brief: bool,
     data: Option<PathBuf>,
     out: Option<PathBuf>,
     prepare: Option<Purpose>,
@@ -47,6 +49,7 @@ impl Options {
             let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--once" => options.once = true,
+                "--brief" => options.brief = true,
                 "--data" => options.data = Some(value()?.into()),
                 "--out" => options.out = Some(value()?.into()),
                 "--samples" => options.samples = Some(value()?.into()),
@@ -101,7 +104,8 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> ExitCode {
-    let mut steps = Steps::on_stdout(3 + story::STEPS + usize::from(options.data.is_some()));
+    let left_out = if options.brief { story::LEFT_OUT } else { 0 };
+    let mut steps = Steps::on_stdout(3 + story::STEPS - left_out + usize::from(options.data.is_some()));
     steps.begin("Make sure of what this machine needs");
     let code = prepared(Purpose::Demo, |fact| steps.say(fact));
     if code != ExitCode::SUCCESS {
@@ -122,7 +126,15 @@ fn play(options: &Options) -> ExitCode {
         Ok(out) => out,
         Err(error) => return failed(&format!("The folder for the results could not be made: {error}")),
     };
-    let samples = match samples::write(&out.join("samples"), &samples::Spec::default()) {
+    let whole = samples::Spec::default();
+    let spec = match options.brief {
+        true => samples::Spec {
+            pixels: (640, 480),
+            ..whole
+        },
+        false => whole,
+    };
+    let samples = match samples::write(&out.join("samples"), &spec) {
         Ok(set) => set,
         Err(error) => {
             return failed(&format!(
@@ -134,7 +146,11 @@ fn play(options: &Options) -> ExitCode {
     steps.say(&described(&samples));
     let packs = shipped::workspace_root().join("core/packs");
     let told = Stage::new(&out, binaries).and_then(|mut stage| {
-        let ending = story::tell(&mut stage, &samples, &packs, options.data.as_deref(), &mut steps)?;
+        let telling = Telling {
+            brief: options.brief,
+            data: options.data.as_deref(),
+        };
+        let ending = story::tell(&mut stage, &samples, &packs, telling, &mut steps)?;
         Ok((stage, ending))
     });
     let (stage, ending) = match told {
@@ -224,6 +240,7 @@ mod tests {
         let options = parse(&["--once", "--out", "x"]).unwrap();
         assert!(options.once && options.out == Some("x".into()));
         assert_eq!(parse(&["--", "--once", "--out", "x"]).unwrap(), options);
+        assert!(parse(&["--brief"]).unwrap().brief);
         assert_eq!(parse(&["--prepare", "tests"]).unwrap().prepare, Some(Purpose::Tests));
         assert_eq!(parse(&[]).unwrap(), Options::default());
     }

@@ -32,6 +32,8 @@ use crate::steps::Steps;
 
 /// How many steps the story has; real input is one more.
 pub const STEPS: usize = 13;
+/// How many of them the brief story leaves out.
+pub const LEFT_OUT: usize = 3;
 
 /// A credit code that nobody imported: of an invented enterprise, both check digits right.
 const STRANGER: &str = "91530100MA6K5XJ37C";
@@ -52,14 +54,24 @@ pub struct Ending {
     pub verdict: String,
 }
 
-/// Tells the whole story; an error names the act and its log.
+/// What of the story is told.
+#[derive(Clone, Copy)]
+pub struct Telling<'a> {
+    /// Only the inspections that are done by hand, and none of the misfortunes: what a look at the console or a verdict needs.
+    pub brief: bool,
+    /// Real input, for one more act.
+    pub data: Option<&'a Path>,
+}
+
+/// Tells the story; an error names the act and its log.
 pub fn tell<W: Write>(
     stage: &mut Stage,
     samples: &SampleSet,
     packs: &Path,
-    data: Option<&Path>,
+    telling: Telling<'_>,
     steps: &mut Steps<W>,
 ) -> Told<Ending> {
+    let Telling { brief, data } = telling;
     let props = Props::of(samples)?;
     steps.begin("The ceremony: root key offline, administrator, server");
     steps.say(&ceremony::found(stage)?);
@@ -69,7 +81,11 @@ pub fn tell<W: Write>(
     steps.say(&ceremony::enrol(stage)?);
 
     steps.begin("The supervisor assigns; the tablets fetch and lose the network");
-    let assigned = office::assign(stage, &samples.enterprises, |n| props.plan.day(n))?;
+    let enterprises = match brief {
+        true => &samples.enterprises[..=OPEN],
+        false => &samples.enterprises[..],
+    };
+    let assigned = office::assign(stage, enterprises, |n| props.plan.day(n))?;
     // The first goes to both tablets, the others in turn.
     for (tablet, own) in TABLETS
         .into_iter()
@@ -82,9 +98,11 @@ pub fn tell<W: Write>(
     steps.say(&format!("{} inspections assigned; the network is down", assigned.len()));
 
     steps.begin("Days in the field, without a network");
-    let worked = field_days(stage, &assigned, &props, steps)?;
-    steps.begin("A tablet is killed in the middle of writing");
-    steps.say(&network::kill_while_writing(stage, &assigned[OPEN], &day(5))?);
+    let worked = field_days(stage, &assigned, &props, brief, steps)?;
+    if !brief {
+        steps.begin("A tablet is killed in the middle of writing");
+        steps.say(&network::kill_while_writing(stage, &assigned[OPEN], &day(5))?);
+    }
 
     steps.begin("The network comes back, and is cut in the middle of a film");
     reconnect(stage, &assigned, &props, steps)?;
@@ -108,12 +126,15 @@ pub fn tell<W: Write>(
         steps.say(&sentence);
     }
     steps.say(&why_the_clock_differs(stage)?);
-    steps.begin("Copies are tampered with");
-    let attacks = hearing::attack(stage)?;
-    attacks.iter().for_each(|line| steps.say(line));
-    steps.begin("Backup, wipe, restore");
-    let healed = disaster::restore(stage, &assigned[OPEN], &props.received, &day(9))?;
-    steps.say(&healed);
+    let mut attacks = Vec::new();
+    if !brief {
+        steps.begin("Copies are tampered with");
+        attacks = hearing::attack(stage)?;
+        attacks.iter().for_each(|line| steps.say(line));
+        steps.begin("Backup, wipe, restore");
+        let healed = disaster::restore(stage, &assigned[OPEN], &props.received, &day(9))?;
+        steps.say(&healed);
+    }
 
     let mut mass = Vec::new();
     if let Some(data) = data {
@@ -219,19 +240,28 @@ fn why_the_clock_differs(stage: &Stage) -> Told<String> {
 }
 
 /// Several days on the tablets' clock port only; the checkpoints carry real time.
-fn field_days<W: Write>(stage: &Stage, assigned: &[String], props: &Props, steps: &mut Steps<W>) -> Told<Worked> {
+fn field_days<W: Write>(
+    stage: &Stage,
+    assigned: &[String],
+    props: &Props,
+    brief: bool,
+    steps: &mut Steps<W>,
+) -> Told<Worked> {
     let strokes = stage.path("strokes.json");
     fs::write(&strokes, field::strokes().to_string()).map_err(|e| e.to_string())?;
     let mut all = Worked::default();
-    for on in 0..props.plan.days() {
+    // Briefly told, there is the first day alone, and on it what is done by hand.
+    for on in (0..props.plan.days()).filter(|on| !brief || *on == 0) {
         for (n, tablet) in TABLETS.into_iter().enumerate() {
             let hand = Hand::new(stage, tablet, &day(on), (9, 10));
             let mut worked = match on {
                 0 => by_hand(&hand, n, assigned, props, &strokes)?,
                 _ => Worked::default(),
             };
-            let due = props.plan.of(n, on, &BY_HAND);
-            worked.add(plan::work(&hand, &props.plan, &due, &[OPEN], assigned, &props.supply)?);
+            if !brief {
+                let due = props.plan.of(n, on, &BY_HAND);
+                worked.add(plan::work(&hand, &props.plan, &due, &[OPEN], assigned, &props.supply)?);
+            }
             all.add(worked);
             steps.say(&format!(
                 "day {}, tablet {}: {} inspections, {} findings, {} files sealed",

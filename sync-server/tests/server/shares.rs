@@ -64,7 +64,10 @@ async fn an_upload_expires_with_its_bytes_and_the_file_may_come_again() {
     let mut offset = 0;
     while offset == 0 {
         let answer = head(&world).await.unwrap();
-        offset = answer.headers()["upload-offset"].to_str().unwrap().parse().unwrap();
+        // On a busy machine this loop asks more than its share before the sender's bytes are counted; then it asks again.
+        if let Some(at) = answer.headers().get("upload-offset") {
+            offset = at.to_str().unwrap().parse().unwrap();
+        }
     }
     sender.abort();
     assert_eq!(staged(&world), 1);

@@ -167,7 +167,10 @@ async fn shown(
     let items = pack.iter().flat_map(|pack| pack.items()).map(|item| Item {
         id: item.id.clone(),
         word: item.text.text(words.lang).to_owned(),
-        lang: Words { lang: item.text.language(words.lang) }.tag(),
+        lang: Words {
+            lang: item.text.language(words.lang),
+        }
+        .tag(),
         chosen: fields.all("item").contains(&item.id.as_str()),
     });
     let (enterprises, found) = offered(app, fields.text("name"), fields.text("enterprise")).await?;

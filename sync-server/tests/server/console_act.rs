@@ -69,7 +69,7 @@ async fn found(by: &mut Supervisor, words: &str) -> Vec<EnterpriseId> {
 }
 
 /// An officer of the agency, whose certificate the root key signed.
-async fn officer(world: &mut World, n: u8, name: &str) -> OfficerId {
+pub async fn officer(world: &mut World, n: u8, name: &str) -> OfficerId {
     let fields = vec![text("name", name), text("certificate", &format!("云应急执{n:04}"))];
     let attributes = Body::build(sha256(name.as_bytes()), fields).unwrap();
     let frame = world.ceremony.officer(n, n, "officer", attributes);
@@ -191,6 +191,19 @@ async fn an_inspection_is_assigned_to_people_and_tablets_and_the_tablet_receives
             "{words} is not among what is signed: {confirm}"
         );
     }
+    // What is signed is an id; a person reads the name, and the id stands beside it.
+    for (name, id) in [
+        (format!("恒泰精细化工有限公司（{CODE}）"), &enterprise),
+        ("何青川 云应急执0060".to_owned(), &officer),
+        ("d10".to_owned(), &device),
+    ] {
+        let named = format!("<bdi>{name}</bdi> <code class=\"meta\">{id}</code>");
+        assert!(confirm.contains(&named), "{named}: {confirm}");
+    }
+    assert!(
+        confirm.contains(" <code class=\"meta\">t2</code>"),
+        "the pack's item by its text: {confirm}"
+    );
     let done = zhou.sign(&token).await;
     assert_eq!(
         (done.status(), location(&done).split('?').next()),
@@ -251,6 +264,14 @@ async fn two_records_of_an_enterprise_are_joined_and_both_ids_lead_to_it() {
     let both = found(&mut zhou, "恒泰").await;
     assert_eq!(both.len(), 2);
     let (keep, other) = (both[0].to_string(), both[1].to_string());
+    let (_, first) = zhou.browser.get(&format!("/console/enterprises/{keep}")).await;
+    let whole = first.contains("<h1><bdi>恒泰精细化工有限公司</bdi>");
+    let (long, short) = ("恒泰精细化工有限公司".to_owned(), "恒泰精细化工".to_owned());
+    let both_named = if whole {
+        (keep.clone(), long, short)
+    } else {
+        (keep.clone(), short, long)
+    };
     let link = format!("/console/act/join?keep={keep}&other={other}");
     let (_, page) = zhou.browser.get(&format!("/console/enterprises/{keep}")).await;
     assert!(
@@ -309,6 +330,26 @@ async fn two_records_of_an_enterprise_are_joined_and_both_ids_lead_to_it() {
     assert!(
         confirm.contains("签名并合并") && confirm.contains("经电话核实"),
         "{confirm}"
+    );
+    // Which record is joined into which: both by name.
+    let names = |id: &str| {
+        if id == both_named.0 {
+            &both_named.1
+        } else {
+            &both_named.2
+        }
+    };
+    let into = format!(
+        "<bdi>{}（{CODE}）</bdi> <code class=\"meta\">{other}</code>",
+        names(&other)
+    );
+    let what = format!(
+        " <bdi>{}（{CODE}）</bdi><br><code class=\"meta\">enterprise/{keep}/same_as</code>",
+        names(&keep)
+    );
+    assert!(
+        confirm.contains(&into) && confirm.contains(&what),
+        "{into} {what}: {confirm}"
     );
     let done = zhou.sign(&token).await;
     assert_eq!(done.status(), StatusCode::SEE_OTHER);
@@ -391,6 +432,11 @@ async fn the_evidence_of_a_case_is_frozen_and_what_comes_later_is_seen_to_be_lat
         confirm.contains("签名并冻结") && confirm.contains("听证前冻结"),
         "{confirm}"
     );
+    for n in [0x41, 0x42] {
+        let piece = EvidenceId::from_bytes([n; 16]);
+        let named = format!("<bdi>照片{n}</bdi> <code class=\"meta\">{piece}</code>");
+        assert!(confirm.contains(&named), "{named}: {confirm}");
+    }
     let done = zhou.sign(&token).await;
     assert_eq!(done.status(), StatusCode::SEE_OTHER);
     assert!(

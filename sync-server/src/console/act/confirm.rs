@@ -7,7 +7,6 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use fieldseal_core::domain::view::People;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{KeyId, from_hex, to_hex};
@@ -134,7 +133,6 @@ async fn shown(
     let mut page = Page::of(app, desk, Area::Work, words.t("console.sign.title")).await?;
     page.switch = super::super::language::link(&format!("/console/act/sign/{token}"), words.other());
     page.error = problem.is_some();
-    let people = People::of(&app.server.ingest.key_log().log);
     let (server, browser): (Vec<OwnKey>, Vec<OwnKey>) = keys::standing(app, &desk.staff.account)
         .into_iter()
         .partition(|key| key.custody == Custody::Server);
@@ -149,7 +147,7 @@ async fn shown(
         token: token.to_owned(),
         effect: words.t(prepared.action.effect()),
         verb: words.t(prepared.action.verb()),
-        readable: Readable::of(&prepared.operation, words, &people),
+        readable: Readable::of(app, &prepared.operation, words).await?,
         statement_sha256: to_hex(&sha256(&signed)),
         signed_bytes: signed.len(),
         signed_base64: base64(&signed),

@@ -11,6 +11,7 @@ pub mod device;
 mod key_page;
 pub mod keys;
 mod latest;
+mod names;
 pub mod office;
 pub mod readable;
 mod simple;

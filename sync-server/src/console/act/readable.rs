@@ -7,13 +7,18 @@ use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{OfficerId, to_hex};
 use fieldseal_proof::operation::Operation;
 
+use super::super::error::PageError;
 use super::super::words::Words;
+use super::names::{Named, Names};
+use crate::api::App;
 
 /// One field of an operation.
 pub struct Line {
     pub path: String,
     pub label: String,
-    pub value: String,
+    /// What the path is about, where the path names it by id.
+    pub about: Option<Named>,
+    pub values: Vec<Named>,
 }
 
 /// An operation as a person reads it; made from its encoded bytes, not from the form.
@@ -21,45 +26,55 @@ pub struct Readable {
     pub kind: String,
     pub id: String,
     pub lines: Vec<Line>,
-    pub place: Vec<(String, String)>,
+    pub place: Vec<(String, Named)>,
     pub header_hex: String,
 }
 
 impl Readable {
-    /// Reads an operation back from its bytes.
-    pub fn of(operation: &Operation, words: Words, people: &People) -> Self {
+    /// Reads an operation back from its bytes. What its ids stand for is read from the registry, and each id stays beside its name.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn of(app: &App, operation: &Operation, words: Words) -> Result<Self, PageError> {
         let shown = Operation::parse(&operation.frame()).unwrap_or_else(|_| operation.clone());
+        let names = Names::of(app, words, &shown).await?;
         let header = shown.header();
         let fields = shown.body().map(|body| body.fields()).unwrap_or_default();
+        let values = |path: &str| match shown.body().and_then(|body| body.get(path)) {
+            None => vec![Named::plain(words.t("value.withheld"))],
+            Some(value) => names
+                .value(path, &value)
+                .unwrap_or_else(|| vec![Named::plain(value_of(words, &names.people, path, &value))]),
+        };
         let lines = fields.iter().filter(|field| !field.path.is_empty()).map(|field| Line {
             label: label(words, &field.path),
-            value: shown.body().and_then(|body| body.get(&field.path)).map_or_else(
-                || words.t("value.withheld"),
-                |value| value_of(words, people, &field.path, &value),
-            ),
+            about: names.subject(&field.path),
+            values: values(&field.path),
             path: field.path.clone(),
         });
         let lines = lines.collect();
         let mut place = vec![
-            (words.t("console.sign.seq"), header.seq.to_string()),
-            (words.t("console.sign.claimed"), words.moment(header.clock.wall_ms)),
+            (words.t("console.sign.seq"), Named::plain(header.seq.to_string())),
+            (
+                words.t("console.sign.claimed"),
+                Named::plain(words.moment(header.clock.wall_ms)),
+            ),
         ];
-        place.extend(header.case.map(|case| (words.t("console.sign.case"), case.to_string())));
-        place.extend(
-            header
-                .inspection
-                .map(|id| (words.t("console.sign.inspection"), id.to_string())),
-        );
+        let case = header.case.map(|case| Named::of(names.party(), case));
+        place.extend(case.map(|case| (words.t("console.sign.case"), case)));
+        let inspection = header.inspection.map(|id| Named::plain(id.to_string()));
+        place.extend(inspection.map(|id| (words.t("console.sign.inspection"), id)));
         if !header.supersedes.is_empty() {
-            place.push((words.t("console.sign.supersedes"), header.supersedes.len().to_string()));
+            let count = Named::plain(header.supersedes.len().to_string());
+            place.push((words.t("console.sign.supersedes"), count));
         }
-        Self {
+        Ok(Self {
             kind: kind(words, &header.kind),
             id: shown.id().to_string(),
             lines,
             place,
             header_hex: to_hex(shown.header_bytes()),
-        }
+        })
     }
 }
 

@@ -5,7 +5,6 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use fieldseal_core::catalogue::Message;
-use fieldseal_core::domain::view::People;
 use fieldseal_proof::ids::{CaseId, EnterpriseId, InspectionId, OpId};
 use fieldseal_proof::operation::Operation;
 use serde::Deserialize;
@@ -199,11 +198,11 @@ async fn settle_shown(
         ));
     }
     let rows = app.server.ledger.operation(target).await?;
-    let people = People::of(&app.server.ingest.key_log().log);
-    form.readable = rows
-        .first()
-        .and_then(|row| Operation::parse(&row.frame).ok())
-        .map(|operation| Readable::of(&operation, words, &people));
+    let operation = rows.first().and_then(|row| Operation::parse(&row.frame).ok());
+    form.readable = match operation {
+        Some(operation) => Some(Readable::of(app, &operation, words).await?),
+        None => None,
+    };
     let probe = Action::Settle {
         target,
         release: true,

@@ -4,6 +4,7 @@
 
 mod arriving;
 mod certificates;
+mod desk;
 mod hearing;
 mod office;
 mod papers;

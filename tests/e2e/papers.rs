@@ -18,7 +18,7 @@ use fieldseal_tests::world::{A, B, World, text, until};
 use serde_json::{Value, json};
 
 /// An inspection up to where its documents can be made: credentials, a finding, an order.
-fn ready(world: &World, n: usize, inspection: &str) {
+pub fn ready(world: &World, n: usize, inspection: &str) {
     let run = |words: &[&str]| world.officer(n, words).ok();
     run(&["credentials", inspection, "--shown-to", "钱守业"]);
     run(&["check", inspection, "e1", "violation"]);
@@ -46,7 +46,7 @@ fn ready(world: &World, n: usize, inspection: &str) {
     run(&words);
 }
 
-fn document(world: &World, n: usize, inspection: &str, kind: &str) -> Value {
+pub fn document(world: &World, n: usize, inspection: &str, kind: &str) -> Value {
     world.officer(n, &["document", inspection, "--type", kind]).ok()
 }
 

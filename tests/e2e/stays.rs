@@ -32,15 +32,15 @@ impl Drop for Server {
 }
 
 /// A person's browser, as far as it needs no script: the certificate checked, cookies kept.
-struct Browser<'a> {
-    folder: &'a Folder,
-    certificate: String,
-    url: String,
+pub struct Browser<'a> {
+    pub folder: &'a Path,
+    pub certificate: String,
+    pub url: String,
 }
 
 impl Browser<'_> {
     /// Status and page.
-    fn ask(&self, path: &str, more: &[&str]) -> (String, String) {
+    pub fn ask(&self, path: &str, more: &[&str]) -> (String, String) {
         let (jar, page) = (self.folder.join("cookies"), self.folder.join("page.html"));
         let output = Command::new("curl")
             .args([
@@ -70,7 +70,7 @@ impl Browser<'_> {
         (String::from_utf8(output.stdout).unwrap().trim().to_owned(), page)
     }
 
-    fn sign_in(&self, user: &str, password: &str) -> String {
+    pub fn sign_in(&self, user: &str, password: &str) -> String {
         let (user, password) = (format!("user={user}"), format!("password={password}"));
         let origin = format!("Origin: {}", self.url);
         let form = [
@@ -180,7 +180,7 @@ fn pending(out: &Path) -> usize {
 fn followed(folder: &Folder, out: &Path, said: &str) {
     let console = after(said, "The console is at ");
     let browser = Browser {
-        folder,
+        folder: folder.path(),
         certificate: out.join("server/keys/tls.crt").display().to_string(),
         url: console.strip_suffix("/console").unwrap().to_owned(),
     };

@@ -104,6 +104,18 @@ impl Browser {
         answer
     }
 
+    /// Every style sheet that a page names, one after the other.
+    pub async fn styles(&mut self, page: &str) -> String {
+        let mut all = String::new();
+        for rest in page.split("<link rel=\"stylesheet\" href=\"").skip(1) {
+            let (status, sheet) = self.get(rest.split('"').next().unwrap()).await;
+            assert_eq!(status, 200);
+            all.push_str(&sheet);
+        }
+        assert!(!all.is_empty(), "{page}");
+        all
+    }
+
     pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Response {
         let origin = self.url.clone();
         self.post_from(path, form, &origin).await

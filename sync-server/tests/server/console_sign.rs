@@ -197,6 +197,17 @@ async fn a_decision_is_shown_signed_and_written_with_the_signature_behind_it() {
         );
     }
     assert!(page.contains("class=\"claim\""), "{page}");
+    // Every cell says whose it is, in the order of the columns: on a phone the rows are read as pairs, one value over the other.
+    let table = page.split("<table class=\"compare\">").nth(1).unwrap();
+    for row in table.split("</table>").next().unwrap().split("<tr").skip(2) {
+        let letters: Vec<&str> = row.split("data-l=\"").skip(1).map(|rest| &rest[..3]).collect();
+        assert!(letters == ["甲", "乙"] || row.contains("colspan=\"2\""), "{row}");
+    }
+    let styles = zhou.browser.styles(&page).await;
+    assert!(
+        styles.contains(".compare td:not(.wide)::before{content:attr(data-l)"),
+        "{styles}"
+    );
     let nothing = zhou
         .browser
         .post(

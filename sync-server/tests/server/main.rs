@@ -5,6 +5,7 @@
 mod accounts;
 mod admission;
 mod bundles;
+mod case_pages;
 mod console;
 mod console_act;
 mod console_sign;

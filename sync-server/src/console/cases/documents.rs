@@ -1,8 +1,12 @@
 //! The documents of a case: number, state, the PDF by its hash, who signed and whether it was this very file.
+//!
+//! A state is what signed records prove. Drafts stay on their tablet, and no record of this version is a proof of service or says
+//! that one document corrects another: such states are never shown, and the page says so.
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use fieldseal_core::catalogue::trust;
 use fieldseal_core::domain::view::DocumentView;
 
 use super::{CaseBar, OpenCase, Tab, open};
@@ -11,6 +15,8 @@ use crate::console::error::{PageError, url_escaped};
 use crate::console::page::{Page, html};
 use crate::console::trust::{BracketFigure, ReceiptList, SignedBy};
 use crate::console::visitor::Desk;
+use crate::console::words::Words;
+use crate::projection::CaseFile;
 use crate::reprint::{Reprint, Reprinted};
 use crate::tlog::bracket;
 
@@ -29,8 +35,8 @@ struct Document {
     id: String,
     name: String,
     number: Option<String>,
-    complete: bool,
-    missing: String,
+    state: DocumentState,
+    later: Option<Later>,
     pages: Option<u64>,
     sha256: Option<String>,
     pdf: Option<String>,
@@ -42,6 +48,41 @@ struct Document {
     signatures: Vec<Signature>,
     figure: BracketFigure,
     receipts: ReceiptList,
+}
+
+/// A document of the same kind that was made after one, in the same inspection.
+struct Later {
+    called: String,
+    /// It is called by its number, which is Chinese on every page.
+    numbered: bool,
+    /// Its place on the page.
+    href: String,
+}
+
+/// Where a document stands, by the signatures that are held.
+struct DocumentState {
+    word: String,
+    /// Somebody has yet to sign.
+    open: bool,
+    /// Somebody refused to.
+    refused: bool,
+}
+
+impl DocumentState {
+    /// `missing`: who has neither signed nor refused; `refused`: who refused.
+    fn of(words: Words, missing: &[String], refused: &[String]) -> Self {
+        let listed = |names: &[String]| trust::listed(words.lang, names);
+        let word = match (missing.is_empty(), refused.is_empty()) {
+            (false, _) => words.t1("document.awaiting", "who", listed(missing)),
+            (true, false) => words.t1("document.refused", "who", listed(refused)),
+            (true, true) => words.t("document.signed"),
+        };
+        Self {
+            word,
+            open: !missing.is_empty(),
+            refused: !refused.is_empty(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -78,6 +119,28 @@ fn worst<'a>(printed: impl Iterator<Item = &'a Reprinted>) -> Option<&'a Reprint
         .max_by_key(|reprint| (reprint.is_fault(), **reprint != Reprint::Same))
 }
 
+/// The next document of the same kind that the same inspection made. That it was made is proven; that it corrects is not.
+fn later(file: &CaseFile, document: &DocumentView, name: &str) -> Option<Later> {
+    let inspection = |of: &DocumentView| {
+        file.entry(&of.operation)
+            .and_then(|entry| entry.operation.header().inspection)
+    };
+    let kind = document.kind.as_ref()?;
+    let after = file
+        .view
+        .view
+        .documents
+        .iter()
+        .skip_while(|one| one.document != document.document);
+    let same = |one: &&DocumentView| one.kind.as_ref() == Some(kind) && inspection(one) == inspection(document);
+    let next = after.skip(1).find(same)?;
+    Some(Later {
+        numbered: next.number.is_some(),
+        called: next.number.clone().unwrap_or_else(|| name.to_owned()),
+        href: format!("#d-{}", next.document),
+    })
+}
+
 async fn shown(
     app: &App,
     opened: &OpenCase,
@@ -112,6 +175,13 @@ async fn shown(
     let mut missing: Vec<String> = document.awaiting.iter().chain(&document.unsigned).map(role).collect();
     missing.sort();
     missing.dedup();
+    let refusals = document
+        .signatures
+        .iter()
+        .filter(|one| one.outcome.as_deref() == Some("refused"));
+    let mut refused: Vec<String> = refusals.filter_map(|one| one.role.as_ref().map(role)).collect();
+    refused.sort();
+    refused.dedup();
     let called = format!("{name} {}", document.number.as_deref().unwrap_or_default());
     let link = |hash: &fieldseal_proof::ids::BlobHash| {
         format!("/console/originals/{hash}?name={}", url_escaped(called.trim()))
@@ -128,14 +198,10 @@ async fn shown(
     });
     Ok(Document {
         id: document.document.to_string(),
-        name,
         number: document.number.clone(),
-        complete: missing.is_empty(),
-        missing: words.t1(
-            "document.awaiting",
-            "who",
-            missing.join(if words.zh() { "、" } else { ", " }),
-        ),
+        state: DocumentState::of(words, &missing, &refused),
+        later: later(file, document, &name),
+        name,
         pages: document.pages,
         sha256: document.pdf_sha256.map(|hash| hash.to_string()),
         pdf: document.pdf_sha256.as_ref().filter(|_| here).map(link),

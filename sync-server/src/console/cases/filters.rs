@@ -23,6 +23,8 @@ pub struct Asked {
     pub stage: String,
     pub due: String,
     pub officer: String,
+    /// A second officer who works on the same cases: a squad, as far as the records know one.
+    pub with: String,
     pub tablet: String,
     pub violation: String,
     pub problems: String,
@@ -56,10 +58,13 @@ impl Asked {
         query.from = day_number(&self.from);
         query.to = day_number(&self.to);
         query.problems_only = !self.problems.is_empty();
-        let officer = self.officer.parse::<OfficerId>().ok().map(|id| tag('o', id.as_bytes()));
+        let person = |text: &str| text.parse::<OfficerId>().ok().map(|id| tag('o', id.as_bytes()));
         let tablet = self.tablet.parse::<DeviceId>().ok().map(|id| tag('d', id.as_bytes()));
         let violation = (!self.violation.is_empty()).then(|| tag('v', self.violation.as_bytes()));
-        query.tags = [officer, tablet, violation].into_iter().flatten().collect();
+        query.tags = [person(&self.officer), person(&self.with), tablet, violation]
+            .into_iter()
+            .flatten()
+            .collect();
         query.order = match self.order.as_str() {
             "seen" => LineOrder::Seen,
             _ => LineOrder::Due,
@@ -69,12 +74,13 @@ impl Asked {
         query
     }
 
-    fn pairs(&self) -> [(&'static str, &str); 10] {
+    fn pairs(&self) -> [(&'static str, &str); 11] {
         [
             ("q", &self.q),
             ("stage", &self.stage),
             ("due", &self.due),
             ("officer", &self.officer),
+            ("with", &self.with),
             ("tablet", &self.tablet),
             ("violation", &self.violation),
             ("problems", &self.problems),
@@ -136,14 +142,14 @@ impl Asked {
         if let Some(due) = day(&self.due) {
             add("due", "console.cases.due_by", due);
         }
-        if let Ok(id) = self.officer.parse::<OfficerId>() {
-            add(
-                "officer",
-                "label.officers",
-                people
-                    .get(&id)
-                    .map_or_else(|| id.to_string(), |person| person.name.clone()),
-            );
+        for (name, label, chosen) in [
+            ("officer", "label.officers", &self.officer),
+            ("with", "console.cases.with", &self.with),
+        ] {
+            if let Ok(id) = chosen.parse::<OfficerId>() {
+                let person = people.get(&id).map(|person| person.name.clone());
+                add(name, label, person.unwrap_or_else(|| id.to_string()));
+            }
         }
         if let Ok(id) = self.tablet.parse::<DeviceId>() {
             add("tablet", "console.cases.tablet", wording.device(&id));
@@ -180,8 +186,8 @@ pub fn stages(words: Words, asked: &Asked) -> Vec<Choice> {
         .collect()
 }
 
-/// Officers by name.
-pub fn officers(people: &People, asked: &Asked) -> Vec<Choice> {
+/// Officers by name; `asked` is the one who is chosen.
+pub fn officers(people: &People, asked: &str) -> Vec<Choice> {
     let mut choices: Vec<Choice> = people
         .all()
         .map(|person| Choice {
@@ -191,7 +197,7 @@ pub fn officers(people: &People, asked: &Asked) -> Vec<Choice> {
             } else {
                 person.name.clone()
             },
-            chosen: asked.officer == person.officer.to_string(),
+            chosen: asked == person.officer.to_string(),
         })
         .collect();
     choices.sort_by(|a, b| a.text.cmp(&b.text));

@@ -7,9 +7,10 @@ use std::io::{self, Read};
 use std::process::Command;
 
 use fieldseal_core::bundle::{BlobClass, BlobEntry, BlobReader, BundleSink, Chain, Contents, LoggedOperation, write};
+use fieldseal_core::catalogue::{Lang, trust};
 use fieldseal_proof::attest::{Attestation, Meaning, Place};
 use fieldseal_proof::body::Body;
-use fieldseal_proof::bundle::{BundleSource, Extras, Report, SourceError, Trust, Verdict, verify};
+use fieldseal_proof::bundle::{BundleSource, CheckedStamp, Extras, Report, SourceError, Trust, Verdict, verify};
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::checkpoint::{AttestationKind, Checkpoint, TimeNote, anchor};
 use fieldseal_proof::hash::sha256;
@@ -344,6 +345,54 @@ fn an_honest_bundle_is_anchored_and_its_bracket_ignores_the_tablets_clock() {
     let credentials = report.operations.iter().find(|o| o.kind == "credentials.show").unwrap();
     assert!(credentials.awaiting.is_empty());
     assert_eq!(report.attests.len(), 2);
+}
+
+#[test]
+fn whoever_stamped_stands_by_name_in_bracket_and_time_proof() {
+    let mut world = story();
+    world.notes.pop();
+    let mut files = world.bundle();
+    let token = b"a token that somebody with the authority's certificates has checked".to_vec();
+    let name = format!("data/attestations/{}.rfc3161", anchor(AttestationKind::Rfc3161, &token));
+    files.0.insert(name.clone(), token.clone());
+    files.sign_again(&signer(13));
+    let report = verify(&files, &world.trust(), &Extras::default());
+    assert!(report.not_checked.contains(&name), "{:?}", report.not_checked);
+    assert_eq!(
+        report.items[0].bracket.not_after, None,
+        "what nobody checked bounds nothing"
+    );
+
+    let stamp = |authority: &str, token: &[u8]| CheckedStamp {
+        authority: authority.into(),
+        token: token.to_vec(),
+        checkpoint: Checkpoint {
+            origin: ORIGIN.into(),
+            size: world.tree.size(),
+            root: world.tree.root(),
+        },
+        unix_ms: 1_799_200_000_000,
+    };
+    let extras = Extras {
+        stamps: vec![stamp("另一家", b"another token"), stamp("国家授时中心", &token)],
+        ..Extras::default()
+    };
+    let report = verify(&files, &world.trust(), &extras);
+    assert_eq!((report.verdict, codes(&report)), (Verdict::Anchored, vec![]));
+    let sentence = |lang| {
+        let bracket = &report.items[0].bracket;
+        trust::bracket_sentence(lang, bracket, true, &report.organisations, |ms| ms.to_string())
+    };
+    let zh = sentence(Lang::Zh);
+    assert!(zh.contains("不晚于 1799200000000（依据：国家授时中心时间戳）"), "{zh}");
+    let en = sentence(Lang::En);
+    assert!(en.contains("(by: time stamp of 国家授时中心)"), "{en}");
+    assert_eq!(trust::time_proof(Lang::Zh, &report), "时间证明：时间戳（国家授时中心）");
+    let count = report.operations.len() as u64;
+    assert_eq!(
+        trust::attesters(Lang::Zh, &report),
+        [("时间戳（国家授时中心）".to_owned(), count)]
+    );
 }
 
 #[test]

@@ -93,6 +93,17 @@ pub async fn exported(ingest: &Ingest, case: CaseId, by: &str, bundle: &str) -> 
     Ok(())
 }
 
+/// What an export's custody event says of its bundle.
+pub fn bundle_note(tag_manifest_sha256: &str, checkpoint: u64) -> String {
+    format!("bundle {tag_manifest_sha256} at checkpoint {checkpoint}")
+}
+
+/// The bundle and the size of its checkpoint in such a note; `None` for what other people wrote there.
+pub fn bundle_in(note: &str) -> Option<(&str, u64)> {
+    let (bundle, checkpoint) = note.strip_prefix("bundle ")?.split_once(" at checkpoint ")?;
+    Some((bundle, checkpoint.parse().ok()?))
+}
+
 /// One event for each case that holds the file as evidence.
 async fn accesses_of(ingest: &Ingest, sha256: [u8; 32], by: &str) -> Result<Vec<OwnOperation>, AuthorError> {
     let refs = ingest.ledger.blob_refs(sha256).await?;
@@ -160,6 +171,13 @@ fn event(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_of_a_bundle_is_read_back() {
+        assert_eq!(bundle_in(&bundle_note("ab12", 40)), Some(("ab12", 40)));
+        assert_eq!(bundle_in("bundle ab12 at checkpoint soon"), None);
+        assert_eq!(bundle_in("听证日期已定"), None);
+    }
 
     #[test]
     fn the_ranges_of_one_reading_are_one() {

@@ -3,6 +3,8 @@
 //! Nobody else puts these sentences together. How a moment is written is the caller's: the command line writes UTC, a page the
 //! zone of its agency.
 
+use std::collections::BTreeMap;
+
 use fieldseal_proof::bundle::{Bound, Report, TimeBasis, TimeBracket, Verdict};
 use fieldseal_proof::key_log::Custody;
 
@@ -51,19 +53,37 @@ pub fn time_proof(lang: Lang, report: &Report) -> String {
         .collect();
     who.sort_unstable();
     who.dedup();
-    let named = [("who", Param::text(listed(lang, &who)))];
-    let kind = match (report.time, who.is_empty()) {
+    let kind = by_basis(lang, report.time, &who);
+    text(lang, "time.proof", &[("kind", Param::text(kind))])
+}
+
+/// Whose word the upper bounds of the operations are, and of how many each: the operator's first, then the others by name, then
+/// those that nobody bounds.
+pub fn attesters(lang: Lang, report: &Report) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<(bool, Option<TimeBasis>, String), u64> = BTreeMap::new();
+    for end in report.operations.iter().map(|one| one.bracket.not_after) {
+        let who = end.and_then(|end| report.organisations.get(end.who?).cloned());
+        let basis = end.map(|end| end.basis);
+        let key = (end.is_none(), basis, by_basis(lang, basis, who.as_slice()));
+        *counts.entry(key).or_default() += 1;
+    }
+    counts.into_iter().map(|((_, _, name), count)| (name, count)).collect()
+}
+
+/// A basis with the names of those who attested it.
+fn by_basis(lang: Lang, basis: Option<TimeBasis>, who: &[String]) -> String {
+    let named = [("who", Param::text(listed(lang, who)))];
+    match (basis, who.is_empty()) {
         (None, _) => text(lang, "time.none", &[]),
         (Some(TimeBasis::Claimed), _) => text(lang, "time.claimed", &[]),
         (Some(TimeBasis::Stamped), true) => text(lang, "basis.stamped", &[]),
         (Some(TimeBasis::Stamped), false) => text(lang, "time.stamped", &named),
         (Some(TimeBasis::Cosigned), true) => text(lang, "basis.cosigned", &[]),
         (Some(TimeBasis::Cosigned), false) => text(lang, "time.cosigned", &named),
-    };
-    text(lang, "time.proof", &[("kind", Param::text(kind))])
+    }
 }
 
-/// Whose word an end of a bracket is, and for a cosignature of which checkpoint. `organisations`: the names that the report knows.
+/// Whose word an end of a bracket is, by name where it is not the operator's, and for a cosignature of which checkpoint. `organisations`: the names that the report knows.
 pub fn time_basis(lang: Lang, bound: &Bound, organisations: &[String]) -> String {
     let who = bound.who.and_then(|who| organisations.get(who));
     match (bound.basis, who) {

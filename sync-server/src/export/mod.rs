@@ -151,11 +151,7 @@ async fn export(
     bound(server, &checkpoint).await?;
     let contents = gather::gather(server, wish.case, &checkpoint).await?;
     let summary = write(server, contents, sink).await?;
-    let about = format!(
-        "bundle {} at checkpoint {}",
-        to_hex(&summary.tag_manifest_sha256),
-        checkpoint.size
-    );
+    let about = custody::bundle_note(&to_hex(&summary.tag_manifest_sha256), checkpoint.size);
     custody::exported(&server.ingest, wish.case, wish.by, &about).await?;
     Ok((summary, checkpoint.size))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fieldseal_core::catalogue::{Message, Param};
 use fieldseal_core::random::{RandomError, array};
 use fieldseal_proof::bundle::Report;
 use fieldseal_proof::ids::{CaseId, to_hex};
@@ -29,8 +30,8 @@ pub enum State {
     },
     Done(Arc<Done>),
     Failed(String),
-    /// Not begun: operations of the log are still to come back after a restore.
-    Awaiting,
+    /// Not begun, and why: nothing is wrong with the server or the case.
+    Refused(Message),
 }
 
 /// A bundle that can be fetched.
@@ -39,6 +40,8 @@ pub struct Done {
     pub zip: PathBuf,
     pub bytes: u64,
     pub files: usize,
+    /// Size of the checkpoint that it stands under.
+    pub checkpoint: u64,
     /// SHA-256 of the tag manifest, hex: the bundle's name in the log and on paper.
     pub tag_manifest_sha256: String,
     pub report: Report,
@@ -61,11 +64,17 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Begins an export; returns its name. The caller has written it into the access log.
+    /// Begins an export; returns its name. The caller has written it into the access log. `at`: size of an earlier checkpoint.
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn begin(self: &Arc<Self>, server: &Arc<Server>, case: CaseId, who: String) -> Result<String, RandomError> {
+    pub fn begin(
+        self: &Arc<Self>,
+        server: &Arc<Server>,
+        case: CaseId,
+        at: Option<u64>,
+        who: String,
+    ) -> Result<String, RandomError> {
         let name: [u8; 16] = array(&*server.random)?;
         let name = hex::encode(name);
         let begun_ms = server.clock.now().wall_ms;
@@ -82,13 +91,21 @@ impl Jobs {
             .insert(name.clone(), job);
         let (jobs, server, key) = (self.clone(), server.clone(), name.clone());
         tokio::spawn(async move {
-            let state = match work(&jobs, &server, case, &who, &key).await {
+            let wish = Wish {
+                case,
+                at,
+                despite_awaited: false,
+                by: &who,
+            };
+            let state = match work(&jobs, &server, wish, &key).await {
                 Ok(done) => State::Done(Arc::new(done)),
-                Err(HearingError::Export(ExportError::Awaiting(_))) => State::Awaiting,
-                Err(error) => {
-                    tracing::error!(what = kinds(&error), "an export failed");
-                    State::Failed(error.to_string())
-                }
+                Err(error) => match refusal(&error) {
+                    Some(message) => State::Refused(message),
+                    None => {
+                        tracing::error!(what = kinds(&error), "an export failed");
+                        State::Failed(error.to_string())
+                    }
+                },
             };
             jobs.set(&key, state);
         });
@@ -122,7 +139,7 @@ impl Jobs {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let mut over: Vec<(u64, String)> = all
             .iter()
-            .filter(|(_, job)| matches!(job.state, State::Done(_) | State::Failed(_) | State::Awaiting))
+            .filter(|(_, job)| matches!(job.state, State::Done(_) | State::Failed(_) | State::Refused(_)))
             .map(|(name, job)| (job.begun_ms, name.clone()))
             .collect();
         over.sort_unstable();
@@ -146,19 +163,18 @@ pub fn sweep(folder: &Path) {
     }
 }
 
-async fn work(
-    jobs: &Arc<Jobs>,
-    server: &Arc<Server>,
-    case: CaseId,
-    who: &str,
-    name: &str,
-) -> Result<Done, HearingError> {
-    let wish = Wish {
-        case,
-        at: None,
-        despite_awaited: false,
-        by: who,
-    };
+/// What the person who asked can do something about, in the catalogue's words; `None` for a fault.
+fn refusal(error: &HearingError) -> Option<Message> {
+    let size = |size: &u64| [("size", Param::Count(*size))];
+    match error {
+        HearingError::Export(ExportError::Awaiting(_)) => Some(Message::new("export_awaits", [])),
+        HearingError::Export(ExportError::NoSuchCheckpoint(of)) => Some(Message::new("no_such_checkpoint", size(of))),
+        HearingError::Export(ExportError::NoRoll(of)) => Some(Message::new("no_roll_then", size(of))),
+        _ => None,
+    }
+}
+
+async fn work(jobs: &Arc<Jobs>, server: &Arc<Server>, wish: Wish<'_>, name: &str) -> Result<Done, HearingError> {
     let exported = export_case(server, wish, &server.layout.root.join("exports")).await?;
     let unreadable = |e: &dyn std::fmt::Display| HearingError::Unreadable(e.to_string());
     let bytes = std::fs::metadata(&exported.zip).map_err(|e| unreadable(&e))?.len();
@@ -186,6 +202,7 @@ async fn work(
         zip: exported.zip,
         bytes,
         files: exported.summary.files,
+        checkpoint: exported.checkpoint,
         tag_manifest_sha256: to_hex(&exported.summary.tag_manifest_sha256),
         report,
     })

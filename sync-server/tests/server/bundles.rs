@@ -10,6 +10,7 @@ use fieldseal_proof::ids::{CaseId, EvidenceId, to_hex};
 use reqwest::Method;
 use serde_json::Value as Json;
 
+use crate::console::{Browser, PASSWORD, account, location};
 use crate::world::*;
 
 const PIECE: EvidenceId = EvidenceId::from_bytes([9; 16]);
@@ -209,6 +210,60 @@ async fn an_export_is_signed_into_the_case_after_it_and_names_the_bundle() {
     let kinds: Vec<&str> = words.iter().map(|(_, kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["roll", "exported", "exported"]);
     made.world.fsck();
+}
+
+/// The page of a hearing offers what the command line does: a bundle at the checkpoint of an earlier one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_gives_an_earlier_bundle_again_and_says_why_when_there_is_none() {
+    let made = Case::new().await;
+    let before = made.published().await;
+    let (size, first) = made.exported(None).await;
+    let (newer, _) = made.exported(None).await;
+    made.world.feed(&made.supervisor, &mut String::new()).await;
+    assert!(account(&made.world, "L-1", "法制科", "legal", PASSWORD));
+    let mut browser = Browser::new(&made.world);
+    assert_eq!(browser.sign_in("L-1", PASSWORD).await.status(), 303);
+    let here = format!("/console/hearing/{}", made.of);
+    let (_, page) = browser.get(&here).await;
+    // Both bundles are named with their checkpoints, the newest first; no profile is offered that cannot be made.
+    let place = |size: u64| page.find(&format!("<li>检查点 {size} · "));
+    assert!(place(newer).is_some() && place(newer) < place(size), "{page}");
+    assert!(
+        page.contains("目前不能制作遮盖个人信息的版本") && !page.contains("name=\"profile\""),
+        "{page}"
+    );
+
+    let asked = browser.post(&here, &[("at", "最早")]).await;
+    assert_eq!(asked.status(), 422);
+    let said = asked.text().await.unwrap();
+    assert!(
+        said.contains("只写数字") && said.contains("value=\"最早\"") && said.contains("<details open>"),
+        "what was typed is kept: {said}"
+    );
+    let again = async |browser: &mut Browser, at: String| {
+        let begun = browser.post(&here, &[("at", &at)]).await;
+        assert_eq!(begun.status(), 303);
+        let here = location(&begun);
+        loop {
+            let (_, page) = browser.get(&here).await;
+            if !page.contains("hx-trigger=\"every 1s\"") {
+                return page;
+            }
+        }
+    };
+    let none = again(&mut browser, "1000000".into()).await;
+    assert!(none.contains("签过检查点") && !none.contains("下载数据包"), "{none}");
+    let early = again(&mut browser, before.to_string()).await;
+    assert!(
+        early.contains("还没有本案的清点") && !early.contains("下载数据包"),
+        "{early}"
+    );
+    let page = again(&mut browser, format!(" {size} ")).await;
+    assert!(page.contains(&format!(" · 检查点 {size}</span>")), "{page}");
+    let link = page.split("href=\"/console/hearing/bundles/").nth(1).unwrap();
+    let link = format!("/console/hearing/bundles/{}", link.split('"').next().unwrap());
+    let bundle = browser.open(&link).await.bytes().await.unwrap();
+    assert!(bundle == first, "the same checkpoint gave another bundle");
 }
 
 fn unzip(zip: &[u8]) -> BTreeMap<String, Vec<u8>> {

@@ -419,6 +419,8 @@ async fn an_export_is_logged_verified_and_fetched_by_whoever_asked() {
         "ANCHORED",
         "1 项未附原件",
         "清点所列各项都在此",
+        // Nobody else bounds the time of anything here, and the page says whose word it is.
+        "时间上界由谁说明</th><td data-l=\"结论\">服务器自述 · ",
         "须从别处取得的信任材料",
         "没有依法不予提供的内容",
     ] {

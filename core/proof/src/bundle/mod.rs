@@ -112,7 +112,10 @@ pub fn verify(source: &dyn BundleSource, trust: &Trust, extras: &Extras) -> Repo
         time: bases.and_then(|b| b.into_iter().min()),
         witnesses,
         same_operator_witnesses,
-        organisations: ground.trust.witnesses.iter().map(|w| w.organisation.clone()).collect(),
+        organisations: {
+            let witnesses = trust.witnesses.iter().map(|w| &w.organisation);
+            witnesses.chain(extras.stamps.iter().map(|stamp| &stamp.authority)).cloned().collect()
+        },
         origin: ground.checkpoint.origin.clone(),
         tree_size: ground.checkpoint.size,
         complete_by_roll: complete.by_roll,

@@ -91,7 +91,7 @@ pub struct Bound {
     pub basis: TimeBasis,
     /// Size of the tree that was known at that time.
     pub tree: u64,
-    /// Who cosigned: place in [`Report::organisations`]. Nobody else has a name here.
+    /// Who cosigned or stamped: place in [`Report::organisations`]. The operator has no name here.
     pub who: Option<usize>,
 }
 
@@ -188,7 +188,7 @@ pub struct Report {
     pub time: Option<TimeBasis>,
     /// Independent organisations whose cosignature holds.
     pub witnesses: Vec<String>,
-    /// The organisations of the trust's witnesses, in its order: who a [`Bound`] names.
+    /// Who a [`Bound`] names: the organisations of the trust's witnesses in its order, then the authorities of the checked stamps.
     pub organisations: Vec<String>,
     /// Cosignatures by the operator itself: labelled, raise nothing.
     pub same_operator_witnesses: Vec<String>,

@@ -31,6 +31,8 @@ impl Attested {
 /// An RFC 3161 attestation whose token the caller has checked.
 #[derive(Debug, Clone)]
 pub struct CheckedStamp {
+    /// Who runs the time-stamping authority.
+    pub authority: String,
     /// The attestation's bytes.
     pub token: Vec<u8>,
     /// The checkpoint it stamps.
@@ -58,8 +60,9 @@ pub(super) fn check_attestations(
         let checked = match kind {
             AttestationKind::TimeNote => time_note(ground, heads, &bytes).map(Some),
             AttestationKind::CosignedNote => cosigned(ground, &bytes),
-            AttestationKind::Rfc3161 => Ok(stamps.iter().find(|s| s.token == bytes).map(|s| {
-                let bound = Bound { unix_ms: s.unix_ms, basis: TimeBasis::Stamped, tree: s.checkpoint.size, who: None };
+            AttestationKind::Rfc3161 => Ok(stamps.iter().zip(0..).find(|(s, _)| s.token == bytes).map(|(s, at)| {
+                let who = Some(ground.trust.witnesses.len() + at);
+                let bound = Bound { unix_ms: s.unix_ms, basis: TimeBasis::Stamped, tree: s.checkpoint.size, who };
                 (bound, s.checkpoint.clone())
             })),
         };

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use fieldseal_core::catalogue::Param;
+use fieldseal_core::catalogue::{Param, trust};
+use fieldseal_core::domain::view::CustodyView;
 use fieldseal_core::domain::{CustodyEvent, CustodyKind, Kind, Line, Paragraph, Refusal};
 use fieldseal_core::random::uuid;
 use fieldseal_proof::bundle::Report;
@@ -22,6 +23,7 @@ use crate::console::page::{Area, Page, html};
 use crate::console::trust::{NotProven, VerdictPanel};
 use crate::console::visitor::{Desk, Staff};
 use crate::console::words::Words;
+use crate::custody::bundle_in;
 use crate::hearing::{Done, Job, State as JobState};
 use crate::ingest::OwnOperation;
 use crate::ledger::Commit;
@@ -29,6 +31,8 @@ use crate::projection::CaseFile;
 
 /// Most pieces of evidence in one event.
 const PIECES: usize = 1_000;
+/// Earlier bundles that are listed.
+const EARLIER: usize = 10;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,6 +45,17 @@ pub struct Asked {
 pub struct Wish {
     /// Why the export does not wait for files that have not arrived.
     reason: String,
+    /// Size of the checkpoint that it shall stand under; empty: now.
+    at: String,
+}
+
+/// A bundle of this case that was made before.
+struct Earlier {
+    checkpoint: u64,
+    /// Its name: the SHA-256 of its tag manifest.
+    name: String,
+    time: String,
+    by: String,
 }
 
 /// A file that is still on a tablet.
@@ -62,7 +77,7 @@ struct Row {
 /// What is wrong with the wish, and what was written.
 struct Problem {
     sentence: String,
-    reason: String,
+    wish: Wish,
 }
 
 /// How an export stands, for the page and for the fragment that is asked for again and again.
@@ -81,6 +96,7 @@ struct Outcome {
     complete: String,
     download: String,
     size: String,
+    checkpoint: String,
     name: String,
     command: String,
     rows: Vec<Row>,
@@ -100,6 +116,9 @@ struct CasePage {
     missing: Vec<Missing>,
     /// Why it does not wait for them, as it was written.
     reason: String,
+    at: String,
+    /// What can be had again, newest first.
+    earlier: Vec<Earlier>,
     problem: Option<String>,
     conflicts: usize,
     quarantined: usize,
@@ -168,11 +187,15 @@ async fn shown(
     });
     let decides = desk.staff.account.role == Role::Supervisor;
     let undecided = view.clashes.len();
+    let (problem, wish) = match problem {
+        Some(problem) => (Some(problem.sentence), problem.wish),
+        None => (None, Wish::default()),
+    };
     let shown = CasePage {
         asked: !asked.job.is_empty(),
         progress: job.as_ref().map(|(_, job)| progress(words, job)),
         result: done.map(|(name, done)| result(app, words, case, &name, &done)),
-        trust: trust(app, words),
+        trust: trust_elsewhere(app, words),
         not_proven: NotProven::new(words, false),
         case_href: format!("/console/cases/{case}"),
         action: format!("/console/hearing/{case}"),
@@ -180,11 +203,10 @@ async fn shown(
         quarantined: view.quarantined.len(),
         frozen: !view.freezes.is_empty(),
         freeze: (decides && view.freezes.is_empty()).then(|| crate::console::links::freeze(&case)),
-        reason: problem
-            .as_ref()
-            .map(|problem| problem.reason.clone())
-            .unwrap_or_default(),
-        problem: problem.map(|problem| problem.sentence),
+        reason: wish.reason,
+        at: wish.at,
+        earlier: earlier(app, words, &file),
+        problem,
         missing,
         page,
         name,
@@ -216,22 +238,62 @@ pub async fn begin(
     let file = CaseFile::load(&app.server.ingest, &app.shelves.packs, case)
         .await?
         .ok_or(PageError::NotFound)?;
+    let again = async |sentence: String, wish: Wish| -> Result<Response, PageError> {
+        let page = shown(&app, &desk, case, &Asked::default(), Some(Problem { sentence, wish })).await?;
+        Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    };
+    // As the pages write it: 12,345.
+    let size: String = wish
+        .at
+        .chars()
+        .filter(|c| !c.is_whitespace() && !",，".contains(*c))
+        .collect();
+    let at = match size.as_str() {
+        "" => None,
+        size => match size.parse::<u64>() {
+            Ok(size) => Some(size),
+            Err(_) => return again(desk.words().t("hearing.at_form"), wish).await,
+        },
+    };
     let missing = missing(&app, desk.words(), &file).await?;
     if !missing.is_empty() {
         let pieces = missing.iter().map(|one| one.evidence).collect();
         if let Err(refusal) = without(&app, &desk.staff, case, pieces, &wish.reason).await? {
-            let problem = Problem {
-                sentence: refusal.message.text(desk.words().lang),
-                reason: wish.reason,
-            };
-            let page = shown(&app, &desk, case, &Asked::default(), Some(problem)).await?;
-            return Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+            return again(refusal.message.text(desk.words().lang), wish).await;
         }
     }
     log(&app, &desk.staff, Deed::Exported, case.to_string()).await?;
-    let begun = app.shelves.exports.begin(&app.server, case, desk.staff.who());
+    let begun = app.shelves.exports.begin(&app.server, case, at, desk.staff.who());
     let name = begun.map_err(|e| PageError::internal(&e))?;
     Ok(Redirect::to(&format!("/console/hearing/{case}?job={name}")).into_response())
+}
+
+/// The bundles that were made of this case, as this server signed it into the custody of the evidence.
+fn earlier(app: &App, words: Words, file: &CaseFile) -> Vec<Earlier> {
+    let events = file.view.view.custody.iter();
+    let own = |event: &&CustodyView| {
+        let entry = file.entry(&event.operation);
+        entry.is_some_and(|entry| entry.chain.device == app.server.keys.device)
+    };
+    let exported = events
+        .filter(|event| event.event == CustodyKind::Exported.as_str())
+        .filter(own);
+    let mut all: Vec<Earlier> = exported
+        .filter_map(|event| {
+            let (name, checkpoint) = bundle_in(event.note.as_deref()?)?;
+            Some(Earlier {
+                checkpoint,
+                name: name.to_owned(),
+                time: words.minute(event.wall_ms),
+                by: event.by.clone().unwrap_or_default(),
+            })
+        })
+        .collect();
+    // Each bundle once, as it was first made; asked for again it is the same one.
+    all.sort_by(|a, b| (b.checkpoint, &a.name, &a.time).cmp(&(a.checkpoint, &b.name, &b.time)));
+    all.dedup_by(|a, b| a.name == b.name);
+    all.truncate(EARLIER);
+    all
 }
 
 /// The evidence whose bytes have not arrived.
@@ -331,7 +393,7 @@ fn progress(words: Words, job: &Job) -> Progress {
             failed: false,
         },
         JobState::Failed(why) => failed(words.t1("hearing.failed", "why", why)),
-        JobState::Awaiting => failed(words.t("export_awaits")),
+        JobState::Refused(message) => failed(message.text(words.lang)),
     }
 }
 
@@ -353,6 +415,7 @@ fn result(app: &App, words: Words, case: CaseId, job: &str, done: &Arc<Done>) ->
         complete,
         download: format!("/console/hearing/bundles/{job}"),
         size: words.all("evidence.size", &[("bytes", Param::Bytes(done.bytes))]),
+        checkpoint: words.t1("hearing.at_checkpoint", "size", done.checkpoint),
         name: done.tag_manifest_sha256.clone(),
         command: format!("fieldseal verify {case}.zip --trust trust"),
         rows: rows(app, words, report),
@@ -445,6 +508,16 @@ fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
             "README.md 5, 6",
         ),
         row(
+            "hearing.row_time",
+            {
+                let by = trust::attesters(words.lang, report).into_iter();
+                let shown: Vec<String> = by.map(|(who, count)| format!("{who} · {count}")).collect();
+                shown.join(if words.zh() { "；" } else { "; " })
+            },
+            words.t("hearing.basis_time"),
+            "fieldseal verify",
+        ),
+        row(
             "hearing.row_people",
             words.all(
                 "hearing.people",
@@ -472,7 +545,7 @@ fn rows(app: &App, words: Words, report: &Report) -> Vec<Row> {
 }
 
 /// What has to be got from elsewhere, with the fingerprints to compare it by.
-fn trust(app: &App, words: Words) -> Vec<(String, String)> {
+fn trust_elsewhere(app: &App, words: Words) -> Vec<(String, String)> {
     let keys = app.server.ingest.key_log();
     let mut rows = vec![(words.t("hearing.trust_tenant"), app.server.ingest.tenant().to_string())];
     if let Some(root) = keys.log.root().and_then(|key| key.record.key().ok()) {

@@ -284,7 +284,7 @@ async fn a_header_without_the_signers_of_its_pack_is_set_aside_and_a_supervisor_
     let mut world = World::new();
     let mut tablet = world.device(10, "tablet").await;
     let mut supervisor = world.device(12, "supervisor").await;
-    let pack = publish(&world).await;
+    let pack = publish(&world, "cn-work-safety").await;
     let begin = vec![(
         "inspection/device".into(),
         Value::Array(vec![Value::bytes(tablet.id.as_bytes())]),

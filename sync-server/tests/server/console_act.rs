@@ -81,8 +81,8 @@ pub async fn officer(world: &mut World, n: u8, name: &str) -> OfficerId {
     OfficerId::from_bytes([n; 16])
 }
 
-/// Publishes the shipped pack.
-pub async fn publish(world: &World) -> PackHash {
+/// Publishes a shipped pack, whose folder is called `pack`.
+pub async fn publish(world: &World, pack: &str) -> PackHash {
     fn collect(base: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -94,7 +94,7 @@ pub async fn publish(world: &World) -> PackHash {
             }
         }
     }
-    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/packs/cn-work-safety");
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/packs").join(pack);
     let mut files = BTreeMap::new();
     collect(&base, &base, &mut files);
     let bytes = PackSource::read(files).unwrap().build().unwrap();
@@ -141,7 +141,7 @@ async fn an_inspection_is_assigned_to_people_and_tablets_and_the_tablet_receives
         early.contains("没有现行的规则包") && early.contains("带上气体检测仪"),
         "{early}"
     );
-    publish(&world).await;
+    publish(&world, "cn-work-safety").await;
 
     for (name, sentence) in [
         ("enterprise", "还没有选择企业"),
@@ -201,7 +201,7 @@ async fn an_inspection_is_assigned_to_people_and_tablets_and_the_tablet_receives
         assert!(confirm.contains(&named), "{named}: {confirm}");
     }
     assert!(
-        confirm.contains(" <code class=\"meta\">t2</code>"),
+        confirm.contains("考核结果</bdi> <code class=\"meta\">t2</code>"),
         "the pack's item by its text: {confirm}"
     );
     let done = zhou.sign(&token).await;
@@ -247,6 +247,38 @@ async fn an_inspection_is_assigned_to_people_and_tablets_and_the_tablet_receives
         "the tablet does not hear of it"
     );
     world.fsck();
+}
+
+/// A pack of one language is shown on pages of both: what is signed says its language, as what is chosen from does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_is_signed_says_in_which_language_its_pack_words_it() {
+    let (mut world, [tablet, _], laptop) = agency().await;
+    import(
+        &world,
+        &format!("企业名称,统一社会信用代码\n恒泰精细化工有限公司,{CODE}\n"),
+    )
+    .await;
+    world.feed(&laptop, &mut String::new()).await;
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    let officer = officer(&mut world, 60, "何青川").await.to_string();
+    let (enterprise, device) = (found(&mut zhou, "恒泰").await[0].to_string(), tablet.id.to_string());
+    publish(&world, "us-osha").await;
+    let form = [
+        ("enterprise", enterprise.as_str()),
+        ("title", ""),
+        ("place", ""),
+        ("planned", ""),
+        ("remark", ""),
+        ("officer", officer.as_str()),
+        ("tablet", device.as_str()),
+        ("item", "exits"),
+    ];
+    let token = zhou.prepare("/console/act/assign", &form).await;
+    for lang in ["zh-CN", "en"] {
+        let (_, confirm) = zhou.browser.get_in(&token, lang).await;
+        let named = "<bdi lang=\"en\">Exit routes are free and marked</bdi> <code class=\"meta\">exits</code>";
+        assert!(confirm.contains(named), "{lang}: {confirm}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,12 +19,18 @@ use crate::api::App;
 pub struct Named {
     pub text: String,
     pub id: Option<String>,
+    /// The language of a text of the pack, which may lack the page's.
+    pub lang: Option<&'static str>,
 }
 
 impl Named {
     /// A value that says all itself.
     pub fn plain(text: String) -> Self {
-        Self { text, id: None }
+        Self {
+            text,
+            id: None,
+            lang: None,
+        }
     }
 
     /// The name in front of the id; the id alone where nothing is known by it.
@@ -33,6 +39,7 @@ impl Named {
             Some(text) => Self {
                 text,
                 id: Some(id.to_string()),
+                lang: None,
             },
             None => Self::plain(id.to_string()),
         }
@@ -137,7 +144,14 @@ impl Names {
             let item = |id: &Value| {
                 let id = id.as_text()?;
                 let item = self.pack.as_ref()?.item(id)?;
-                Some(Named::of(Some(item.text.text(self.words.lang).to_owned()), id))
+                let spoken = Words {
+                    lang: item.text.language(self.words.lang),
+                };
+                Some(Named {
+                    text: item.text.text(self.words.lang).to_owned(),
+                    id: Some(id.to_owned()),
+                    lang: Some(spoken.tag()),
+                })
             };
             return value.as_array()?.iter().map(item).collect();
         }

@@ -50,7 +50,7 @@ fn said(operation: &Operation, ending: &str) -> Option<String> {
 }
 
 /// Enterprises as the administrator's table has them.
-async fn import(world: &World, table: &str) {
+pub async fn import(world: &World, table: &str) {
     let admin = world.admin_token();
     let request = world.ask(Method::POST, "/v1/admin/enterprises", &admin);
     let (status, answer) = world.json(request.body(table.to_owned())).await;

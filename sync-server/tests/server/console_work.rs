@@ -8,7 +8,7 @@ use crate::console_sign::{INSPECTION, Supervisor, agency};
 use crate::world::*;
 
 /// The rows of a list, each as its text without markup.
-fn rows(page: &str) -> Vec<String> {
+pub fn rows(page: &str) -> Vec<String> {
     let body = page
         .split("<tbody>")
         .nth(1)
@@ -17,7 +17,8 @@ fn rows(page: &str) -> Vec<String> {
     body.split("<tr data-row>").skip(1).map(plain).collect()
 }
 
-fn plain(html: &str) -> String {
+/// Text without markup, each space once.
+pub fn plain(html: &str) -> String {
     let mut text = String::new();
     let mut inside = false;
     for letter in html.chars() {

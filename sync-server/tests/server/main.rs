@@ -8,6 +8,8 @@ mod bundles;
 mod case_pages;
 mod console;
 mod console_act;
+mod console_filters;
+mod console_lists;
 mod console_sign;
 mod console_work;
 mod devices;

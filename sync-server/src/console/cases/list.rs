@@ -270,9 +270,12 @@ pub async fn csv(State(app): State<App>, desk: Desk, Query(asked): Query<Asked>)
     Ok((headers, bytes).into_response())
 }
 
+/// What a spreadsheet takes for the beginning of a formula; the wide signs too, where its language is Chinese or Japanese.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
 /// A cell that a spreadsheet would take for a formula begins with an apostrophe.
 pub fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if cell.starts_with(FORMULA) {
         format!("'{cell}")
     } else {
         cell
@@ -345,6 +348,7 @@ mod tests {
     #[test]
     fn a_party_is_no_formula() {
         assert_eq!(harmless("=HYPERLINK(1)".into()), "'=HYPERLINK(1)");
+        assert_eq!(harmless("＝1+1".into()), "'＝1+1");
         assert_eq!(harmless("恒泰".into()), "恒泰");
     }
 }

@@ -137,7 +137,7 @@ fn answer(result: &str) -> Vec<(String, Value)> {
     vec![("check/r4/result".to_owned(), Value::text(result))]
 }
 
-const DECIDE: &str = "/console/act/decide?case=05050505-0505-0505-0505-050505050505&path=check/r4/result";
+pub const DECIDE: &str = "/console/act/decide?case=05050505-0505-0505-0505-050505050505&path=check/r4/result";
 
 /// The form of the decision as the page would send it.
 fn decision(page: &str, value: &str, reason: &'static str) -> Vec<(&'static str, String)> {

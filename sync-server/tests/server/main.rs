@@ -8,6 +8,7 @@ mod bundles;
 mod case_pages;
 mod console;
 mod console_act;
+mod console_conflict;
 mod console_filters;
 mod console_lists;
 mod console_sign;

@@ -9,6 +9,7 @@ mod case_pages;
 mod console;
 mod console_act;
 mod console_conflict;
+mod console_custody;
 mod console_filters;
 mod console_lists;
 mod console_sign;

@@ -2,7 +2,7 @@
 
 mod page;
 
-pub use page::page;
+pub use page::{page, who};
 
 use super::visitor::Staff;
 use crate::api::App;

@@ -16,7 +16,7 @@ use super::super::page::{Area, Page, html};
 use super::super::visitor::Desk;
 use super::Deed;
 use crate::api::App;
-use crate::ledger::{Access, AccessFilter};
+use crate::ledger::{Access, AccessFilter, space};
 
 /// Rows of a page.
 const ROWS: usize = 50;
@@ -136,7 +136,15 @@ async fn row(
     let hash = from_hex(&access.target).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let reads = desk.staff.account.role == Role::Supervisor;
     let case = match (&hash, access.target.parse::<CaseId>()) {
-        (_, Ok(case)) => Some(case),
+        // A request for enrolment has an id of the same form: only what is a case leads to one.
+        (_, Ok(case)) => {
+            let known = app
+                .server
+                .ledger
+                .register(space::CASE, case.as_bytes().to_vec())
+                .await?;
+            known.map(|_| case)
+        }
         (Some(hash), _) => {
             let named = app.server.ledger.blob_refs(*hash).await?;
             named.iter().find_map(|named| named.case)
@@ -158,7 +166,7 @@ async fn row(
 }
 
 /// `console supervisor s-1` as the person's name, user name and role; `tablet ID` by the tablet's label.
-fn who(wording: &Wording, names: &BTreeMap<&str, &str>, who: &str) -> String {
+pub fn who(wording: &Wording, names: &BTreeMap<&str, &str>, who: &str) -> String {
     let words = wording.words;
     if who == "command line" {
         return words.t("access.command_line");

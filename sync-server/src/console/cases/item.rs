@@ -22,6 +22,7 @@ use crate::console::trust::{
 };
 use crate::console::visitor::Desk;
 use crate::console::words::Words;
+use crate::console::{access, accounts};
 use crate::projection::Entry;
 use crate::tlog::bracket;
 
@@ -194,7 +195,6 @@ pub(super) async fn check(
     .await;
     let checked = checked.map_err(|error| match error {
         CheckError::Ledger(ledger) => ledger.into(),
-        CheckError::Blobs(blobs) => blobs.into(),
         CheckError::Task(_) => PageError::internal(&error),
     })?;
     checked.ok_or(PageError::NotFound)
@@ -309,12 +309,17 @@ async fn custody(
             },
         ));
     }
+    let people = accounts::all(&*app.server.ledger).await?;
+    let names = people
+        .iter()
+        .map(|one| (one.user.as_str(), one.name.as_str()))
+        .collect();
     for access in openings(app, hex.as_deref()).await? {
         rows.push((
             access.at_ms,
             CustodyRow {
                 when: words.moment(access.at_ms),
-                who: access.who,
+                who: access::who(wording, &names, &access.who),
                 signed: None,
                 event: words.t("evidence.opened"),
                 note: String::new(),

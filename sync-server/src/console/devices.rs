@@ -211,24 +211,30 @@ fn clock(words: Words, skew_ms: i64) -> String {
     }
 }
 
-/// Whose keys lie on a device.
+/// Who holds a device: the officers whose keys in force lie on it. Whoever went on with another tablet holds it no longer, once the
+/// key on this one is revoked.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn holders(app: &App, device: DeviceId) -> Result<Vec<String>, PageError> {
-    let people = People::of(&app.server.ingest.key_log().log);
+    let keys = app.server.ingest.key_log();
+    let people = People::of(&keys.log);
     let prefix = device.as_bytes().to_vec();
     let carried = app
         .server
         .ledger
         .registers_under(space::CARRIED, prefix.clone())
         .await?;
+    let stands = |officer: &OfficerId, public: &[u8]| {
+        keys.log.keys().any(|(_, key)| {
+            let own = key.record.purpose == Purpose::Officer && key.subject == Some(*officer.as_bytes());
+            own && key.revoked_at.is_none() && (public.is_empty() || key.record.public == public)
+        })
+    };
     let ids = carried.iter().filter_map(|row| {
-        row.key
-            .strip_prefix(prefix.as_slice())?
-            .try_into()
-            .ok()
-            .map(OfficerId::from_bytes)
+        let officer = row.key.strip_prefix(prefix.as_slice())?;
+        let officer = OfficerId::from_bytes(officer.try_into().ok()?);
+        stands(&officer, &row.value).then_some(officer)
     });
     Ok(ids
         .map(|id| {

@@ -41,7 +41,7 @@ pub const QUARANTINE: &str = "quarantine";
 pub const CASE: &str = "case";
 /// Form and year → next free number.
 pub const NUMBER: &str = "number";
-/// Device ‖ officer → the officer's key lies on that device.
+/// Device ‖ officer → the officer's newest public key on that device; empty where an earlier program wrote the row.
 pub const CARRIED: &str = "carried";
 /// Inspection → the operation that closed it. Derived.
 pub const CLOSING: &str = "closing";

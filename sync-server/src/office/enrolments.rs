@@ -177,7 +177,7 @@ pub async fn consequences(ledger: &dyn LedgerStore, entries: &[Entry]) -> Result
             )
         {
             let key = [device.as_bytes().as_slice(), officer.as_bytes()].concat();
-            swaps.push(Swap::set(space::CARRIED, key, Vec::new()));
+            swaps.push(Swap::set(space::CARRIED, key, public.clone().unwrap_or_default()));
         }
         swaps.push(Swap::update(
             space::ENROLMENT,

@@ -10,6 +10,7 @@ mod console;
 mod console_act;
 mod console_conflict;
 mod console_custody;
+mod console_enrolment;
 mod console_filters;
 mod console_lists;
 mod console_sign;

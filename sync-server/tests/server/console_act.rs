@@ -506,3 +506,141 @@ async fn the_evidence_of_a_case_is_frozen_and_what_comes_later_is_seen_to_be_lat
     assert!(gallery.contains("照片67"), "{gallery}");
     world.fsck();
 }
+
+/// Text of the warnings that a form shows, one a line.
+fn warned(page: &str) -> Vec<String> {
+    let box_of = page.split("<div class=\"notice warn\" role=\"alert\"").nth(1);
+    let lines = box_of.and_then(|rest| rest.split("</div>").next()).unwrap_or_default();
+    lines
+        .split("<li><bdi>")
+        .skip(1)
+        .map(|line| line.split('<').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speaks_against_an_assignment_is_said_once_before_anything_is_prepared() {
+    let (mut world, [mut tablet, _], laptop) = agency().await;
+    let table = "企业名称,地址\n恒泰精细化工有限公司,纬三路18号\n恒泰化工,纬三路18号\n红星五金厂,城东路1号\n";
+    import(&world, table).await;
+    publish(&world).await;
+    world.feed(&laptop, &mut String::new()).await;
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    let (he, fang) = (
+        officer(&mut world, 60, "何青川").await,
+        officer(&mut world, 61, "方予安").await,
+    );
+    let firm = found(&mut zhou, "精细化工").await[0];
+    let old = *found(&mut zhou, "恒泰").await.iter().find(|one| **one != firm).unwrap();
+    let other = found(&mut zhou, "红星").await[0];
+    let own = tablet.id;
+    let form = |firm: EnterpriseId, who: OfficerId, day: &str| -> Vec<(&'static str, String)> {
+        vec![
+            ("enterprise", firm.to_string()),
+            ("planned", day.to_owned()),
+            ("remark", "带上气体检测仪".to_owned()),
+            ("officer", who.to_string()),
+            ("tablet", own.to_string()),
+            ("item", "t2".to_owned()),
+        ]
+    };
+    fn pairs<'a>(form: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+        form.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+    let assigned = async |world: &World| {
+        let all = world.feed(&laptop, &mut String::new()).await;
+        all.iter()
+            .filter(|(_, one)| one.header().kind == "inspection.assign")
+            .count()
+    };
+
+    // Nothing speaks against the first: the next page is the one that is signed.
+    let plain = form(firm, he, "2026-12-24");
+    let done = zhou.act("/console/act/assign", &pairs(&plain)).await;
+    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    assert_eq!(assigned(&world).await, 1);
+
+    // The same officer on the same day elsewhere: the form comes back with what speaks against it, and nothing is prepared.
+    let mut clash = form(other, he, "2026-12-24");
+    let asked = zhou.browser.post("/console/act/assign", &pairs(&clash)).await;
+    assert_eq!(asked.status(), StatusCode::OK, "nothing leads on to a signature");
+    let page = asked.text().await.unwrap();
+    assert_eq!(warned(&page), ["何青川同日还有别的检查"], "{page}");
+    for part in [
+        "请再看一眼；仍要派单，请再次提交",
+        "name=\"warned\" value=\"1\"",
+        "value=\"带上气体检测仪\"",
+        "value=\"2026-12-24\"",
+        &format!("value=\"{other}\" selected"),
+        &format!("value=\"{he}\" checked"),
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("data-sign"), "{page}");
+    assert_eq!(assigned(&world).await, 1);
+    // Sent again as the form now is, it goes on; it is written once it is signed, and not before.
+    clash.push(("warned", "1".to_owned()));
+    let confirm = zhou.prepare("/console/act/assign", &pairs(&clash)).await;
+    assert!(confirm.starts_with("/console/act/sign/"), "{confirm}");
+    assert_eq!(assigned(&world).await, 1);
+    assert_eq!(zhou.sign(&confirm).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(assigned(&world).await, 2);
+    let (_, board) = zhou.browser.get("/console/assign").await;
+    assert_eq!(
+        board.matches("何青川同日还有别的检查").count(),
+        2,
+        "both cards say it: {board}"
+    );
+
+    // Rotation: the same officer at the same enterprise again, on a later day or on none yet; not somebody else, not elsewhere.
+    let again = "何青川在 2026-12-24 已检查过这家企业";
+    for (firm, who, day, said) in [
+        (firm, he, "2027-01-10", vec![again]),
+        (firm, he, "", vec![again]),
+        (firm, fang, "2027-01-10", vec![]),
+        (firm, he, "2026-12-01", vec![]),
+    ] {
+        let answer = zhou
+            .browser
+            .post("/console/act/assign", &pairs(&form(firm, who, day)))
+            .await;
+        let status = if said.is_empty() {
+            StatusCode::SEE_OTHER
+        } else {
+            StatusCode::OK
+        };
+        assert_eq!(answer.status(), status, "{day}");
+        assert_eq!(warned(&answer.text().await.unwrap()), said, "{day}");
+    }
+    // What a tablet began there under another record and another name is a visit too, once both are known to be one.
+    let begin = vec![
+        ("inspection/device".to_owned(), Value::bytes(own.as_bytes())),
+        ("inspection/enterprise".to_owned(), Value::bytes(old.as_bytes())),
+        ("inspection/officer".to_owned(), Value::bytes(fang.as_bytes())),
+        ("inspection/planned".to_owned(), Value::text("2026-11-20")),
+        ("party/name".to_owned(), Value::text("恒泰化工（门牌）")),
+    ];
+    let begin = tablet.write("inspection.begin", Some(case(0x41)), begin).frame();
+    assert_eq!(world.push(&tablet, &[begin]).await.0, 200);
+    world.feed(&laptop, &mut String::new()).await;
+    let join = [
+        ("keep", firm.to_string()),
+        ("other", old.to_string()),
+        ("way", "first".to_owned()),
+        ("reason", "同一地址，经电话核实".to_owned()),
+    ];
+    assert_eq!(
+        zhou.act("/console/act/join", &pairs(&join)).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    world.feed(&laptop, &mut String::new()).await;
+    let answer = zhou
+        .browser
+        .post("/console/act/assign", &pairs(&form(firm, fang, "2027-01-10")))
+        .await;
+    assert_eq!(
+        warned(&answer.text().await.unwrap()),
+        ["方予安在 2026-11-20 已检查过这家企业"]
+    );
+    assert_eq!(assigned(&world).await, 2, "a warning writes nothing");
+}

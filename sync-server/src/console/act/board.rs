@@ -11,6 +11,7 @@ use fieldseal_core::domain::view::People;
 use fieldseal_proof::ids::{CaseId, DeviceId, OfficerId, OpId};
 
 use super::super::accounts::Role;
+use super::super::enterprises;
 use super::super::error::PageError;
 use super::super::form::Fields;
 use super::super::page::{Area, Page, html};
@@ -221,19 +222,21 @@ fn clashes(words: Words, people: &People, line: &CaseSummary, all: &[CaseSummary
     })
 }
 
-/// Officers who were at the same enterprise before: the agency may want others to go.
+/// Whether two inspections are of one enterprise: by its record, or by its name as it was written there.
+fn at_one_place(a: &CaseSummary, b: &CaseSummary) -> bool {
+    let by_record = a.enterprise.is_some() && a.enterprise == b.enterprise;
+    by_record || (a.party.is_some() && a.party == b.party)
+}
+
+/// Officers who were at the same enterprise before: the agency may want others to go. What has no day yet comes after all that has.
 fn repeated(words: Words, people: &People, line: &CaseSummary, all: &[CaseSummary]) -> Option<String> {
-    let party = line.party.as_ref()?;
     let mut earlier: BTreeMap<&str, &str> = BTreeMap::new();
     for other in all
         .iter()
-        .filter(|other| other.case != line.case && other.party.as_ref() == Some(party))
+        .filter(|other| other.case != line.case && at_one_place(other, line))
     {
-        let Some(day) = other
-            .planned
-            .as_deref()
-            .filter(|day| Some(*day) < line.planned.as_deref())
-        else {
+        let before = |day: &&str| line.planned.as_deref().is_none_or(|planned| *day < planned);
+        let Some(day) = other.planned.as_deref().filter(before) else {
             continue;
         };
         for officer in other.officers.iter().filter(|officer| line.officers.contains(officer)) {
@@ -255,6 +258,7 @@ pub(super) async fn warnings(app: &App, words: Words, plan: &Assignment) -> Resu
     let known = state::enterprise(app, plan.enterprise).await?.unwrap_or_default();
     let planned = plan.planned.trim();
     let line = CaseSummary {
+        enterprise: Some(plan.enterprise.to_string()),
         party: known.get("name").and_then(|names| names.first().cloned()),
         planned: Some(planned.to_owned()).filter(|day| !day.is_empty()),
         officers: plan.officers.iter().map(ToString::to_string).collect(),
@@ -265,9 +269,15 @@ pub(super) async fn warnings(app: &App, words: Words, plan: &Assignment) -> Resu
         let (that_day, _) = lines(app, |query| (query.from, query.to) = (Some(day), Some(day))).await?;
         others.extend(that_day);
     }
-    let firm = tag('e', plan.enterprise.as_bytes());
-    let (there, _) = lines(app, |query| query.tags = vec![firm]).await?;
-    others.extend(there);
+    // Visits under every record that was joined into this one are visits to it.
+    for record in enterprises::records_of(app, plan.enterprise).await? {
+        let firm = tag('e', record.as_bytes());
+        let (there, _) = lines(app, |query| query.tags = vec![firm]).await?;
+        others.extend(there.into_iter().map(|visit| CaseSummary {
+            enterprise: line.enterprise.clone(),
+            ..visit
+        }));
+    }
     let clash = clashes(words, &people, &line, &others);
     Ok(clash
         .into_iter()

@@ -8,3 +8,4 @@ mod registry;
 pub use duplicates::page as duplicates;
 pub use list::{csv, page as list};
 pub use page::page;
+pub use registry::records_of;

@@ -68,6 +68,16 @@ fn values(fields: &[FieldRow], path: &str) -> Vec<Value> {
     held.iter().filter_map(value).collect()
 }
 
+/// The ids under which an enterprise was ever recorded, its own first.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn records_of(app: &App, id: EnterpriseId) -> Result<Vec<EnterpriseId>, LedgerError> {
+    let mut all = vec![id];
+    all.extend(joined_into(app, id).await?);
+    Ok(all)
+}
+
 /// The records that say they are this one. Only joined ones carry the tag, so the list is short.
 async fn joined_into(app: &App, id: EnterpriseId) -> Result<Vec<EnterpriseId>, LedgerError> {
     let mut query = LineQuery::new(LineKind::Enterprise, SearchWords::default());

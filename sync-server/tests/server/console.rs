@@ -182,6 +182,22 @@ pub fn account(world: &World, user: &str, name: &str, role: &str, password: &str
     child.wait().unwrap().success()
 }
 
+/// The sentence about a wait without its number, and the seconds.
+fn stated(page: &str) -> (String, u64) {
+    let alert = page
+        .split("role=\"alert\"")
+        .nth(1)
+        .unwrap()
+        .split("</div>")
+        .next()
+        .unwrap();
+    let (before, rest) = alert
+        .split_once("请等待 ")
+        .unwrap_or_else(|| panic!("no wait: {alert}"));
+    let (seconds, after) = rest.split_once(" 秒").unwrap();
+    (format!("{before}{after}"), seconds.parse().unwrap())
+}
+
 pub fn location(answer: &Response) -> String {
     answer.headers()[header::LOCATION].to_str().unwrap().to_owned()
 }
@@ -255,7 +271,17 @@ async fn wrong_passwords_cost_a_stated_wait_and_the_shell_helps() {
     }
     let locked = browser.sign_in("root", PASSWORD).await;
     assert_eq!(locked.status(), 429);
-    assert!(locked.text().await.unwrap().contains("请等待"));
+    let locked = locked.text().await.unwrap();
+    let (said, wait) = stated(&locked);
+    assert!((1..=30).contains(&wait), "{locked}");
+    // A name that nobody has waits as long, in the same words: the wait does not tell who is there.
+    for _ in 0..6 {
+        assert_eq!(browser.sign_in("nobody", PASSWORD).await.status(), 422);
+    }
+    let nobody = browser.sign_in("nobody", PASSWORD).await;
+    assert_eq!(nobody.status(), 429);
+    let (same, wait) = stated(&nobody.text().await.unwrap());
+    assert!((1..=30).contains(&wait) && same == said, "{same} {said}");
     // Nobody else waits for it.
     assert_eq!(browser.sign_in("somebody", "x").await.status(), 422);
     assert!(account(

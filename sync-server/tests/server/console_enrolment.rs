@@ -96,6 +96,16 @@ async fn whoever_asks_is_approved_or_refused_and_a_revoked_key_signs_nothing_mor
             "{row}"
         );
     }
+    // A code works once: another device that has it is told that there is none such, and waits nowhere.
+    let thief = Device::new(22, "tablet").enrolment(&code);
+    let again = world.client.post(format!("{}/v1/enrol", world.url)).json(&thief);
+    let (status, answer) = world.json(again).await;
+    assert_eq!((status.as_u16(), &answer["code"]), (403, &json!("code_unknown")));
+    let (_, page) = admin.get("/console/enrolment?code=0011").await;
+    assert!(
+        page.contains("登记码已过期或不在") && rows_under(&page, "待登记").len() == 2,
+        "{page}"
+    );
     // One is refused: it waits no longer, and is told why.
     let path = format!("/v1/admin/enrolments/{refused}/refuse");
     let no = world

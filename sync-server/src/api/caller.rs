@@ -14,8 +14,8 @@ use super::App;
 use super::limits::ShareKey;
 use super::problem::Problem;
 use crate::ledger::{Access, Commit, LedgerError, space};
+use crate::office::holders::holders;
 use crate::office::tokens::Token;
-use crate::projection::subjects_of;
 
 /// A caller whose token is known.
 #[derive(Debug, Clone)]
@@ -83,8 +83,8 @@ impl Caller {
         }
     }
 
-    /// Whether it may read everything of a case: a supervisor, and a tablet that an operation in force names there, or whose
-    /// officers. An administrator enrols and reads no evidence.
+    /// Whether it may read everything of a case: a supervisor, and a tablet that an operation in force names there, or an
+    /// officer who holds it. An administrator enrols and reads no evidence.
     pub async fn may_read(&self, app: &App, case: CaseId) -> Result<bool, LedgerError> {
         let Some(device) = self.device.filter(|_| self.token.active) else {
             return Ok(false);
@@ -94,7 +94,9 @@ impl Caller {
             "tablet" => {}
             _ => return Ok(false),
         }
-        let subjects = subjects_of(&*app.server.ledger, device.as_bytes()).await?;
+        let held = holders(&*app.server.ledger, &app.server.ingest.key_log(), device).await?;
+        let mut subjects = vec![*device.as_bytes()];
+        subjects.extend(held.iter().map(|holder| *holder.officer.as_bytes()));
         Ok(app
             .server
             .ledger

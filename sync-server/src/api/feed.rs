@@ -21,7 +21,7 @@ use super::limits::{PAGE_MOST, POLL_MOST, Plane};
 use super::log::text_or_null;
 use super::problem::Problem;
 use crate::ledger::{FeedScope, MemberRow, OperationRow, space};
-use crate::projection::subjects_of;
+use crate::office::holders::{Holder, holders};
 
 #[derive(Deserialize)]
 pub struct Ask {
@@ -77,6 +77,10 @@ struct Cursor {
     fill: u64,
     /// Next arrival inside the window.
     next: u64,
+    /// Entries of the key log whose officers had everything below the window before it began.
+    known: u64,
+    /// Entries of the key log when the window began: who holds the device since a later one waits for the next window.
+    keys: u64,
 }
 
 impl Cursor {
@@ -86,7 +90,14 @@ impl Cursor {
             high: arrival,
             fill: arrival,
             next: arrival,
+            known: 0,
+            keys: 0,
         }
+    }
+
+    /// Everything of the window, and of the filling-up before it, was sent.
+    fn is_done(self) -> bool {
+        self.fill >= self.low && self.next >= self.high
     }
 
     /// Everything of its feed that arrived before this is with the reader: what lies below the window, once the filling-up is
@@ -96,16 +107,35 @@ impl Cursor {
     }
 
     fn text(self, epoch: &str) -> String {
-        format!("{epoch}.{:x}.{:x}.{:x}.{:x}", self.low, self.high, self.fill, self.next)
+        let Self {
+            low,
+            high,
+            fill,
+            next,
+            known,
+            keys,
+        } = self;
+        format!("{epoch}.{low:x}.{high:x}.{fill:x}.{next:x}.{known:x}.{keys:x}")
     }
 
     fn parse(text: &str, epoch: &str) -> Option<Self> {
         let rest = text.strip_prefix(epoch)?.strip_prefix('.')?;
         let numbers: Option<Vec<u64>> = rest.split('.').map(|part| u64::from_str_radix(part, 16).ok()).collect();
-        let [low, high, fill, next] = numbers?[..] else {
-            return None;
+        // A cursor of an earlier program says nothing of the key log: what its reader's officers may lack is sent once more.
+        let [low, high, fill, next, known, keys] = match numbers?[..] {
+            [low, high, fill, next] => [low, high, fill, next, 0, 0],
+            [low, high, fill, next, known, keys] => [low, high, fill, next, known, keys],
+            _ => return None,
         };
-        (fill <= low && low <= next && next <= high && high < 1 << 62).then_some(Self { low, high, fill, next })
+        let order = fill <= low && low <= next && next <= high && high < 1 << 62 && known <= keys;
+        order.then_some(Self {
+            low,
+            high,
+            fill,
+            next,
+            known,
+            keys,
+        })
     }
 }
 
@@ -129,12 +159,20 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
     let mut draining = app.server.draining.subscribe();
     loop {
         let size = *place.borrow_and_update();
-        if cursor.next >= cursor.high && size > cursor.high {
+        let key_log = app.server.ingest.key_log();
+        let held = match scope {
+            Scope::Named => holders(&*app.server.ledger, &key_log, device).await?,
+            Scope::All | Scope::Listed(_) => Vec::new(),
+        };
+        let grown = held.iter().any(|holder| holder.entry >= cursor.keys);
+        if cursor.is_done() && (size > cursor.high || grown) {
             cursor = Cursor {
                 low: cursor.high,
-                high: size,
+                high: size.max(cursor.high),
                 fill: 0,
                 next: cursor.high,
+                known: cursor.keys,
+                keys: key_log.log.size(),
             };
         }
         let items = {
@@ -142,9 +180,9 @@ pub async fn feed(State(app): State<App>, caller: Caller, Query(ask): Query<Ask>
                 return Err(Problem::new(StatusCode::UNAUTHORIZED, "device_revoked", []));
             }
             let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
-            page(&app, device, &scope, &mut cursor, max_bytes).await?
+            page(&app, (device, &held), &scope, &mut cursor, max_bytes).await?
         };
-        let rest = cursor.next < cursor.high || cursor.high < size;
+        let rest = !cursor.is_done() || cursor.high < size;
         if items.is_empty() && rest {
             continue;
         }
@@ -175,13 +213,13 @@ async fn log_sitting(app: &App, caller: &Caller, device: DeviceId, ask: &Ask) ->
 /// The next page of the window; moves the cursor.
 async fn page(
     app: &App,
-    device: DeviceId,
+    (device, held): (DeviceId, &[Holder]),
     scope: &Scope,
     cursor: &mut Cursor,
     max_bytes: usize,
 ) -> Result<Vec<OperationRow>, Problem> {
     let ledger = &app.server.ledger;
-    if cursor.next >= cursor.high {
+    if cursor.is_done() {
         return Ok(Vec::new());
     }
     let whole = match scope {
@@ -198,7 +236,13 @@ async fn page(
         cursor.fill = cursor.low;
         return Ok(rows);
     }
-    let subjects = subjects_of(&**ledger, device.as_bytes()).await?;
+    let held = || held.iter().filter(|holder| holder.entry < cursor.keys);
+    let mut subjects = vec![*device.as_bytes()];
+    subjects.extend(held().map(|holder| *holder.officer.as_bytes()));
+    let new: Vec<[u8; 16]> = held()
+        .filter(|holder| holder.entry >= cursor.known)
+        .map(|holder| *holder.officer.as_bytes())
+        .collect();
     let named: Vec<MemberRow> = ledger
         .memberships(subjects)
         .await?
@@ -206,7 +250,7 @@ async fn page(
         .filter(|m| m.since < cursor.high)
         .collect();
     if cursor.fill < cursor.low {
-        let fresh: Vec<CaseId> = newly_named(&named, cursor.low);
+        let fresh: Vec<CaseId> = newly_named(&named, &new, cursor.low);
         let rows = match fresh.is_empty() {
             true => Vec::new(),
             false => {
@@ -228,12 +272,17 @@ async fn page(
     Ok(rows)
 }
 
-/// Cases in which the reader was first named inside the window: everything before it is missing.
-fn newly_named(named: &[MemberRow], low: u64) -> Vec<CaseId> {
+/// Cases in which the reader was first named inside the window, or that it reads by the name of an officer who holds it only now:
+/// everything before is missing.
+fn newly_named(named: &[MemberRow], new: &[[u8; 16]], low: u64) -> Vec<CaseId> {
     let mut first: std::collections::BTreeMap<CaseId, u64> = std::collections::BTreeMap::new();
     for member in named {
-        let since = first.entry(member.case).or_insert(member.since);
-        *since = (*since).min(member.since);
+        let read_since = match new.contains(&member.subject) {
+            true => u64::MAX,
+            false => member.since,
+        };
+        let since = first.entry(member.case).or_insert(read_since);
+        *since = (*since).min(read_since);
     }
     first
         .into_iter()
@@ -270,8 +319,8 @@ async fn answer(
     Ok(json!({
         "epoch": epoch,
         "cursor": cursor.text(epoch),
-        "until": Cursor::at(size).text(epoch),
-        "more": cursor.next < cursor.high || cursor.high < size,
+        "until": Cursor { known: cursor.keys, keys: cursor.keys, ..Cursor::at(size) }.text(epoch),
+        "more": !cursor.is_done() || cursor.high < size,
         "items": items.iter().map(|row| json!({ "index": row.leaf, "frame": base64(&row.frame) })).collect::<Vec<_>>(),
         "key_log_size": app.server.ingest.key_log().log.size(),
         "packs": packs.iter().map(|pack| hex::encode(&pack.key)).collect::<Vec<_>>(),
@@ -311,8 +360,16 @@ mod tests {
             high: 900,
             fill: 5,
             next: 17,
+            known: 2,
+            keys: 3,
         };
         assert_eq!(Cursor::parse(&cursor.text("ab"), "ab"), Some(cursor));
+        let earlier = Cursor {
+            known: 0,
+            keys: 0,
+            ..cursor
+        };
+        assert_eq!(Cursor::parse("ab.5.384.5.11", "ab"), Some(earlier));
         for text in [
             "",
             "ab",
@@ -322,6 +379,8 @@ mod tests {
             "ab.0.ffffffffffffffff.0.0",
             "ab.-1.0.0.0",
             "ab.9.9.9.8",
+            "ab.9.9.9.9.1",
+            "ab.9.9.9.9.2.1",
         ] {
             assert_eq!(Cursor::parse(text, "ab"), None, "{text}");
         }

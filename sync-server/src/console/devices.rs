@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::domain::view::People;
-use fieldseal_proof::ids::{DeviceId, OfficerId};
+use fieldseal_proof::ids::DeviceId;
 use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
 
 use super::accounts::Role;
@@ -18,6 +18,7 @@ use super::visitor::Desk;
 use super::words::Words;
 use crate::api::{App, devices};
 use crate::ledger::{Chain, RunState, space};
+use crate::office;
 use crate::projection::entry_of;
 
 /// A clock that is further off than this is shown: people read minutes.
@@ -211,38 +212,19 @@ fn clock(words: Words, skew_ms: i64) -> String {
     }
 }
 
-/// Who holds a device: the officers whose keys in force lie on it. Whoever went on with another tablet holds it no longer, once the
-/// key on this one is revoked.
+/// The names of those who hold a device.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn holders(app: &App, device: DeviceId) -> Result<Vec<String>, PageError> {
     let keys = app.server.ingest.key_log();
     let people = People::of(&keys.log);
-    let prefix = device.as_bytes().to_vec();
-    let carried = app
-        .server
-        .ledger
-        .registers_under(space::CARRIED, prefix.clone())
-        .await?;
-    let stands = |officer: &OfficerId, public: &[u8]| {
-        keys.log.keys().any(|(_, key)| {
-            let own = key.record.purpose == Purpose::Officer && key.subject == Some(*officer.as_bytes());
-            own && key.revoked_at.is_none() && (public.is_empty() || key.record.public == public)
-        })
-    };
-    let ids = carried.iter().filter_map(|row| {
-        let officer = row.key.strip_prefix(prefix.as_slice())?;
-        let officer = OfficerId::from_bytes(officer.try_into().ok()?);
-        stands(&officer, &row.value).then_some(officer)
+    let held = office::holders::holders(&*app.server.ledger, &keys, device).await?;
+    let names = held.iter().map(|holder| match people.get(&holder.officer) {
+        Some(officer) => officer.name.clone(),
+        None => holder.officer.to_string(),
     });
-    Ok(ids
-        .map(|id| {
-            people
-                .get(&id)
-                .map_or_else(|| id.to_string(), |officer| officer.name.clone())
-        })
-        .collect())
+    Ok(names.collect())
 }
 
 /// Application version and rule pack of the newest operation: the tablet's word.

@@ -28,7 +28,7 @@ pub use packs::PackShelf;
 pub use register::{CaseSummary, STAGES};
 pub use settle::{SetAside, set_aside_all};
 pub use view::{case_view, view_under};
-pub use worker::{CURSOR_ASSESSED, CURSOR_PROJECTED, Projection, subjects_of};
+pub use worker::{CURSOR_ASSESSED, CURSOR_PROJECTED, Projection};
 
 /// Why the views stand still.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

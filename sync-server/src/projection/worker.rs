@@ -248,11 +248,11 @@ impl Projection {
     }
 }
 
-/// A device and the officers whose keys it carries.
+/// A device and the officers whose keys it ever carried: what it wrote for one of them counts, also when that key is revoked since.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<Vec<[u8; 16]>, LedgerError> {
+pub(super) async fn subjects_of(ledger: &dyn LedgerStore, device: &[u8; 16]) -> Result<Vec<[u8; 16]>, LedgerError> {
     let carried = ledger.registers_under(space::CARRIED, device.to_vec()).await?;
     let officers = carried
         .iter()

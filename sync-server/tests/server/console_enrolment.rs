@@ -34,7 +34,7 @@ async fn asking(world: &World, n: u8, label: &str) -> (Device, String, String) {
     (device, answer["request"].as_str().unwrap().to_owned(), code)
 }
 
-async fn publish(world: &World, frame: Vec<u8>) {
+pub async fn publish(world: &World, frame: Vec<u8>) {
     let posted = world
         .ask(Method::POST, "/v1/admin/key-log", &world.admin_token())
         .body(frame);
@@ -242,7 +242,7 @@ async fn whoever_asks_is_approved_or_refused_and_a_revoked_key_signs_nothing_mor
 }
 
 /// An officer's request for a key on a tablet, as the tablet sends it.
-async fn asks_for(world: &World, tablet: &Device, officer: u8, key: u8, name: &str) {
+pub async fn asks_for(world: &World, tablet: &Device, officer: u8, key: u8, name: &str) {
     let attrs = Body::build(
         sha256(&[key]),
         vec![text("name", name), text("certificate", "云应急执0060")],

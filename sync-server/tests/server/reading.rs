@@ -3,10 +3,12 @@
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::encoding::base64;
 use fieldseal_proof::hash::sha256;
-use fieldseal_proof::ids::DeviceId;
+use fieldseal_proof::ids::{CaseId, DeviceId};
+use fieldseal_proof::suite::Signer;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value as Json, json};
 
+use crate::console_enrolment::{asks_for, publish};
 use crate::world::*;
 
 /// Begins an inspection in a case and names devices in it.
@@ -216,4 +218,74 @@ async fn an_empty_upload_is_only_the_empty_file() {
 fn walk(folder: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+}
+
+/// The cases of what a device is sent from its cursor on, each once.
+async fn cases_sent(world: &World, device: &Device, cursor: &mut String) -> Vec<CaseId> {
+    let sent = world.feed(device, cursor).await;
+    let mut cases: Vec<CaseId> = sent
+        .iter()
+        .filter_map(|(_, operation)| operation.header().case)
+        .collect();
+    cases.sort_unstable();
+    cases.dedup();
+    cases
+}
+
+/// An officer who goes on with another tablet finds there what names the officer alone, also what came before; the tablet that was
+/// left reads none of it once the key on it is revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_officer_finds_the_cases_on_the_next_tablet_and_leaves_none_open_on_the_last() {
+    let mut world = World::new();
+    let (mut old, mut new) = (world.device(10, "tablet").await, world.device(11, "tablet").await);
+    let mut supervisor = world.device(12, "supervisor").await;
+    for device in [&mut old, &mut new, &mut supervisor] {
+        let open = device.open();
+        assert_eq!(world.push(device, &[open]).await.0, 200);
+    }
+    let assigned = async |world: &World, supervisor: &mut Device, n: u8| {
+        let named = vec![
+            ("inspection/officer".to_owned(), Value::bytes([60; 16])),
+            ("party/name".to_owned(), Value::text("红星五金厂")),
+        ];
+        let frame = supervisor.write("inspection.assign", Some(case(n)), named).frame();
+        assert_eq!(world.push(supervisor, &[frame]).await.0, 200);
+        // Folded once the feed has it.
+        world.feed(supervisor, &mut String::new()).await;
+    };
+    asks_for(&world, &old, 60, 60, "何青川").await;
+    world.approve_all().await;
+    assigned(&world, &mut supervisor, 51).await;
+    let (mut at_old, mut at_new) = (String::new(), String::new());
+    assert_eq!(cases_sent(&world, &old, &mut at_old).await, [case(51)]);
+    assert_eq!(cases_sent(&world, &new, &mut at_new).await, []);
+
+    // The next tablet gets the case with the approval, although nothing else arrives; nobody gets anything twice.
+    asks_for(&world, &new, 60, 61, "何青川").await;
+    world.approve_all().await;
+    assert_eq!(cases_sent(&world, &new, &mut at_new).await, [case(51)]);
+    assert_eq!(cases_sent(&world, &new, &mut at_new).await, []);
+    assert_eq!(cases_sent(&world, &old, &mut at_old).await, []);
+
+    let frame = world.revoke(ed(60).public().key_id());
+    publish(&world, frame).await;
+    assigned(&world, &mut supervisor, 52).await;
+    assert_eq!(cases_sent(&world, &old, &mut at_old).await, []);
+    assert_eq!(
+        cases_sent(&world, &old, &mut String::new()).await,
+        [],
+        "nor from the beginning"
+    );
+    assert_eq!(cases_sent(&world, &new, &mut at_new).await, [case(52)]);
+    // Back on the first with another key: what was missed there comes.
+    asks_for(&world, &old, 60, 62, "何青川").await;
+    world.approve_all().await;
+    assert!(cases_sent(&world, &old, &mut at_old).await.contains(&case(52)));
+    // A cursor of an earlier program says nothing of the key log: it is taken, and what its officers may lack comes once more.
+    let earlier = at_new.split('.').take(5).collect::<Vec<_>>().join(".");
+    assert_eq!(
+        cases_sent(&world, &new, &mut earlier.clone()).await,
+        [case(51), case(52)]
+    );
+    world.fsck();
 }

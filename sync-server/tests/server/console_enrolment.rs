@@ -1,7 +1,5 @@
 //! Who may sign, as it changes: approved, refused, revoked, moved to another tablet. What the pages say, and what the tablets are told.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use fieldseal_proof::body::Body;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::encoding::base64;
@@ -15,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 
 use crate::console::{Browser, PASSWORD, account};
+use crate::console_filters::now_ms;
 use crate::console_work::plain;
 use crate::world::*;
 
@@ -312,7 +311,7 @@ async fn a_tablet_is_held_by_whose_key_it_carries_and_its_strip_is_as_long_as_it
 
     // Silence: of one tablet for half of the week that a strip shows, of the other not at all; the third never called.
     world.stop();
-    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let now = now_ms();
     {
         let ledger = SqliteLedger::open(&world.dir().join("ledger.sqlite")).unwrap();
         let row = ledger

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fieldseal_core::clock::{Clock, SystemClock};
+use fieldseal_core::random::OsRandom;
 use fieldseal_proof::cbor::Value;
 use fieldseal_proof::ids::{CaseId, EvidenceId, InspectionId, OfficerId};
 
@@ -36,12 +38,14 @@ fn listed(page: &str) -> Vec<String> {
         .collect()
 }
 
+/// The server's own clock: both stand on one machine.
+pub fn now_ms() -> u64 {
+    SystemClock::new(&OsRandom).unwrap().now().wall_ms
+}
+
 /// Days since 1970-01-01 where the agency is.
 fn today() -> i32 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    i32::try_from((now.as_secs() + 8 * 3600) / 86_400).unwrap()
+    i32::try_from((now_ms() / 1000 + 8 * 3600) / 86_400).unwrap()
 }
 
 fn date(day: i32) -> String {

@@ -523,7 +523,7 @@ async fn what_speaks_against_an_assignment_is_said_once_before_anything_is_prepa
     let (mut world, [mut tablet, _], laptop) = agency().await;
     let table = "企业名称,地址\n恒泰精细化工有限公司,纬三路18号\n恒泰化工,纬三路18号\n红星五金厂,城东路1号\n";
     import(&world, table).await;
-    publish(&world).await;
+    publish(&world, "cn-work-safety").await;
     world.feed(&laptop, &mut String::new()).await;
     let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
     let (he, fang) = (

@@ -13,7 +13,12 @@ export async function check({ site, kinds, say, town }) {
   const printed = kinds.filter((one) => one.who === 'supervisor' && (wanted.includes(one.route) || /evidence\/\{/.test(one.route) || one.state === 'every judgement' || one.state === 'decide'));
   for (const lang of LANGUAGES) await walk(site, printed, async (page, one) => {
     await site.open(page, one, null);
-    const hidden = await page.$$eval('details', (all) => all.filter((node) => !node.open).map((node) => node.textContent.replace(node.querySelector('summary')?.textContent ?? '', '').trim().slice(0, 24)));
+    // The first words of what is closed: a label by itself, for its value may stand in another column.
+    const hidden = await page.$$eval('details:not([open])', (all) => all.map((node) => {
+      const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT, (text) =>
+        (text.data.trim() && !text.parentElement.closest('summary') ? NodeFilter.FILTER_ACCEPT : NodeFilter.FILTER_SKIP));
+      return texts.nextNode()?.data.trim().slice(0, 24) ?? '';
+    }));
     const numbers = [...new Set(((await page.locator('main').innerText()).match(/〔\d{4}〕\s*\d+\s*号/g) ?? []).map((text) => text.replace(/\s/g, '')))];
     const file = path.join(town.folder, `print-${lang}-${printed.indexOf(one)}.pdf`);
     fs.writeFileSync(file, await page.pdf({ preferCSSPageSize: true, printBackground: false }));

@@ -1,5 +1,5 @@
-// One way through all pages in Chinese and through one of each kind in English (FIELDSEAL_LONG: all). The checks that look at pages as they stand go together, so that a page is opened once
-// for all of them: opening is most of what a look costs.
+// One way through all pages in Chinese and through one of each kind in English (FIELDSEAL_LONG: all). The checks that look at pages as
+// they stand go together, so that a page is opened once for all of them: opening is most of what a look costs.
 import { LANGUAGES, walk } from './site.mjs';
 
 /** What no signed-in person meets. */

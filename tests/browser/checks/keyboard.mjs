@@ -6,7 +6,8 @@ import { story } from '../story.mjs';
 export async function check({ site, kinds, say, town }) {
   const problems = [];
   let stops = 0;
-  // Words are longer in English, but the stops are the same, so one page of each kind in one language shows them; the long run sees all.
+  // Words are longer in English, but the stops are the same, so one page of each kind in one language shows them; the long run sees
+  // both languages.
   for (const lang of process.env.FIELDSEAL_LONG ? LANGUAGES : ['zh']) {
     await walk(site, kinds, async (page, one) => {
       await site.open(page, one, null);

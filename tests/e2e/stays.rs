@@ -107,17 +107,8 @@ fn account<'a>(said: &'a str, role: &str) -> (&'a str, &'a str) {
 #[test]
 fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
     let folder = Folder::new("e2e-stay");
-    let (out, bin) = (folder.join("out"), binaries().server.parent().unwrap());
-    let mut command = Command::new(bin.join("fieldseal-demo"));
-    command
-        .args(["--brief", "--out"])
-        .arg(&out)
-        .env("FIELDSEAL_BIN_DIR", bin);
-    let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
-    let last = demo.wait_for_line("the last line of what to try", STORY, |line| {
-        line.contains("/checkpoint")
-    });
-    last.unwrap_or_else(|error| panic!("{error}"));
+    let out = folder.join("out");
+    let mut demo = demo_until(&folder, &out, "the last line of what to try", "/checkpoint");
     let said = demo.heard();
     let server = Server(after(&said, "process ").to_owned());
     followed(&folder, &out, &said);
@@ -131,17 +122,8 @@ fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
 #[test]
 fn a_demo_that_is_killed_takes_its_server_with_it() {
     let folder = Folder::new("e2e-orphan");
-    let (out, bin) = (folder.join("out"), binaries().server.parent().unwrap());
-    let mut command = Command::new(bin.join("fieldseal-demo"));
-    command
-        .args(["--brief", "--out"])
-        .arg(&out)
-        .env("FIELDSEAL_BIN_DIR", bin);
-    let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
-    let enrolling = demo.wait_for_line("the step after the ceremony", STORY, |line| {
-        line.contains("are enrolled")
-    });
-    enrolling.unwrap_or_else(|error| panic!("{error}"));
+    let out = folder.join("out");
+    let mut demo = demo_until(&folder, &out, "the step after the ceremony", "are enrolled");
     let said = std::fs::read_to_string(out.join("logs/server-up.out")).unwrap();
     let address = after(&said, "listening on https://").to_owned();
     // An answer that waits for the server's end: nobody speaks on this connection.
@@ -160,6 +142,18 @@ fn a_demo_that_is_killed_takes_its_server_with_it() {
         Some(server.run(["fsck", "--dir", &dir])).filter(|said| said.code == Some(0))
     });
     assert_eq!(report.json["findings"], serde_json::json!([]), "{}", report.stdout);
+}
+
+/// The demo, started as a person does, and far enough to have said `words`.
+fn demo_until(folder: &Folder, out: &Path, what: &str, words: &str) -> Running {
+    let bin = binaries().server.parent().unwrap();
+    let mut command = Command::new(bin.join("fieldseal-demo"));
+    command.args(["--brief", "--out"]).arg(out);
+    command.env("FIELDSEAL_BIN_DIR", bin);
+    let demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
+    let said = demo.wait_for_line(what, STORY, |line| line.contains(words));
+    said.unwrap_or_else(|error| panic!("{error}"));
+    demo
 }
 
 /// How many requests wait for the administrator.

@@ -150,7 +150,7 @@ fn demo_until(folder: &Folder, out: &Path, what: &str, words: &str) -> Running {
     let mut command = Command::new(bin.join("fieldseal-demo"));
     command.args(["--brief", "--out"]).arg(out);
     command.env("FIELDSEAL_BIN_DIR", bin);
-    let demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
+    let mut demo = Running::start(&mut command, "demo", &folder.join("logs")).unwrap_or_else(|error| panic!("{error}"));
     let said = demo.wait_for_line(what, STORY, |line| line.contains(words));
     said.unwrap_or_else(|error| panic!("{error}"));
     demo

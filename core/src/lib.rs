@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod device;
 pub mod domain;
+pub mod escrow;
 pub mod evidence;
 pub mod keyring;
 pub mod media;

@@ -348,7 +348,7 @@ pub struct ConflictValue {
 pub struct Conflict {
     /// The field.
     pub path: String,
-    /// A supervisor can settle it.
+    /// A person can settle it, here or in the office.
     pub decidable: bool,
     /// The values.
     pub values: Vec<ConflictValue>,

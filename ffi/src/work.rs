@@ -294,6 +294,20 @@ impl Device {
         })
     }
 
+    /// Chooses between values that two tablets wrote: `chosen` is one of a conflict's values, or another text. The operation.
+    pub fn decide(
+        &self,
+        inspection: String,
+        path: String,
+        chosen: String,
+        reason: String,
+    ) -> Result<String, FieldsealError> {
+        guarded(|| {
+            let case = self.device.inspection(inspection.parse()?)?.row.case;
+            Ok(self.device.decide_conflict(case, &path, &chosen, &reason)?.to_string())
+        })
+    }
+
     /// Closes an inspection over everything that this device holds of it. The operation.
     pub fn close_inspection(&self, inspection: String) -> Result<String, FieldsealError> {
         guarded(|| Ok(self.device.close(inspection.parse()?)?.to_string()))

@@ -203,7 +203,7 @@ class Morning {
   async settles() {
     this.step('what was set aside');
     await this.go('work');
-    await this.follow('.tabs a[href$="/quarantine"]');
+    await this.follow('.tabs a[href$="/late"]');
     await this.follow('main a[href*="/act/settle"]');
     await this.to('input[type=radio]');
     await this.page.keyboard.press('Space');

@@ -5,6 +5,8 @@
 mod arriving;
 mod certificates;
 mod desk;
+mod escrow;
+mod golden;
 mod hearing;
 mod office;
 mod papers;

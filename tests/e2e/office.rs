@@ -369,3 +369,61 @@ fn without_a_network_the_laptop_decides_freezes_and_sends_back_and_the_others_he
     world.offline(|world| world.arrived_once(&case, &made));
     world.server_clean();
 }
+
+/// Two officers at one site need not wait for the office: who sees both values decides, with a reason, and both stay in the record.
+#[test]
+fn the_officers_at_the_site_decide_a_conflict_on_their_tablet() {
+    let mut world = World::new("e2e-site", 1);
+    let inspection = world.inspections[0].clone();
+    let case = world.case(A, &inspection);
+    for (n, result) in [(A, "violation"), (B, "ok")] {
+        world.officer(n, &["check", &inspection, "r4", result]).ok();
+    }
+    let path = "check/r4/result";
+    let decide =
+        |path: &'static str| ["decide", &inspection, path, "violation", "--reason", "两人当场复核"].map(str::to_owned);
+    let decided = |world: &World, n: usize, path: &'static str| {
+        let words = decide(path);
+        world.officer(n, &words.each_ref().map(String::as_str))
+    };
+    // As long as the tablet knows one value only there is nothing to decide.
+    let early = decided(&world, A, path).expect_code(1).json;
+    assert_eq!(text(&early["error"]["code"]), "no_conflict", "{early}");
+    let conflicts = |world: &World, n: usize| world.device(n, &["show", &inspection]).ok()["conflicts"].clone();
+    until("both values reach tablet A", || {
+        world.drain(B);
+        world.drain(A);
+        (conflicts(&world, A).as_array().unwrap().len() == 1).then_some(())
+    });
+    let operation = text(&decided(&world, A, path).ok()["operation"]);
+    assert_eq!(
+        conflicts(&world, A),
+        Value::Array(Vec::new()),
+        "seen at once, without a network"
+    );
+    decided(&world, A, "check/r4/nothing").expect_code(1);
+    let settled = |world: &World, n: usize| {
+        let shown = world.device(n, &["show", &inspection]).ok();
+        let check = shown["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["item"] == "r4")
+            .cloned();
+        let result = check.map(|check| text(&check["result"]));
+        (shown["conflicts"] == Value::Array(Vec::new()) && result.as_deref() == Some("violation")).then_some(())
+    };
+    until("the other tablet hears of it", || {
+        world.drain(A);
+        world.drain(B);
+        settled(&world, B)
+    });
+    world.drain_laptop();
+    let seen = world.supervisor(&["show", &case]).ok();
+    assert_eq!(
+        (&seen["conflicts"], &seen["quarantined"]),
+        (&Value::Array(Vec::new()), &Value::Array(Vec::new()))
+    );
+    world.offline(|world| world.arrived_once(&case, &[operation]));
+    world.server_clean();
+}

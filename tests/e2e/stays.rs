@@ -108,7 +108,7 @@ fn account<'a>(said: &'a str, role: &str) -> (&'a str, &'a str) {
 fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
     let folder = Folder::new("e2e-stay");
     let out = folder.join("out");
-    let mut demo = demo_until(&folder, &out, "the last line of what to try", "/checkpoint");
+    let demo = demo_until(&folder, &out, "the last line of what to try", "/checkpoint");
     let said = demo.heard();
     let server = Server(after(&said, "process ").to_owned());
     followed(&folder, &out, &said);
@@ -123,7 +123,7 @@ fn the_demo_stays_up_and_a_person_can_sign_in_where_it_says() {
 fn a_demo_that_is_killed_takes_its_server_with_it() {
     let folder = Folder::new("e2e-orphan");
     let out = folder.join("out");
-    let mut demo = demo_until(&folder, &out, "the step after the ceremony", "are enrolled");
+    let demo = demo_until(&folder, &out, "the step after the ceremony", "are enrolled");
     let said = std::fs::read_to_string(out.join("logs/server-up.out")).unwrap();
     let address = after(&said, "listening on https://").to_owned();
     // An answer that waits for the server's end: nobody speaks on this connection.
@@ -189,7 +189,7 @@ fn followed(folder: &Folder, out: &Path, said: &str) {
     // What the demo leaves to decide: a conflict, a record after closing, an inspection that was sent back; and a double.
     for (page, shows) in [
         ("/console/worklist/conflicts", "data-row"),
-        ("/console/worklist/quarantine", "data-row"),
+        ("/console/worklist/late", "data-row"),
         ("/console/worklist/returns", "data-row"),
         ("/console/enterprises", "新合木业"),
         ("/console/cases", "data-row"),

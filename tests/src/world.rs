@@ -67,6 +67,25 @@ impl World {
         world
     }
 
+    /// A county that already lies in `folder`, as an earlier version left it: no server runs, and the tablets do not reach the one
+    /// that may be started.
+    pub fn found(folder: Folder) -> Self {
+        let spec = Spec {
+            photos: 1,
+            pixels: (64, 48),
+            video_bytes: 1 << 16,
+            audio_seconds: 1,
+            ..Spec::default()
+        };
+        let samples = samples::write(&folder.join("samples"), &spec).expect("samples can be written");
+        Self {
+            stage: told(Stage::new(folder.path(), binaries().clone())),
+            samples,
+            inspections: Vec::new(),
+            folder,
+        }
+    }
+
     /// Enrols one more laptop, on the road: it reaches the server only through the proxy. Returns its folder.
     pub fn laptop_on_the_road(&self) -> String {
         let laptop = self.arg("road");

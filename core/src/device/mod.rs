@@ -27,6 +27,7 @@ mod planning;
 mod registry;
 mod rescue;
 mod rescue_reader;
+pub(crate) mod rescue_writer;
 mod reviews;
 mod status;
 mod supervise;
@@ -63,8 +64,9 @@ pub use papers::{PreparedDocument, Printed, Typesetting};
 pub use people::Unlocked;
 pub use planning::NewInspection;
 pub use registry::{EnterpriseRow, NewEnterprise};
-pub use rescue::{LeftOut, RescueReport, RescueTarget};
+pub use rescue::{LeftOut, RescueReport};
 pub use rescue_reader::{RescueReader, RescueRecord};
+pub use rescue_writer::RescueTarget;
 pub use status::DeviceStatus;
 pub use sync_port::SyncPort;
 pub use visit::{Visit, VisitOptions, VisitReport, VisitStep};
@@ -98,6 +100,9 @@ pub struct StartReport {
     /// The clock was set by hand.
     pub clock_by_hand: bool,
 }
+
+/// The database key, wrapped to the tenant's escrow, in a device's folder (vault.md).
+pub(crate) const STORE_ESCROW: &str = "store.escrow";
 
 /// The device.
 pub struct FieldDevice {
@@ -330,11 +335,18 @@ impl FieldDevice {
             return Ok(());
         };
         let escrow = EscrowKey::parse(public)?;
-        let path = self.folder.join("store.escrow");
-        if self.store.fact("escrow")?.as_deref() != Some(escrow.key_id().as_bytes()) || !path.exists() {
-            let wrapped = escrow.wrap_database_key(&self.keys.database_key(), &*self.random)?;
+        let path = self.folder.join(STORE_ESCROW);
+        // What stands there opens this database for this escrow: a salvage makes a new database, with a salt of its own.
+        let salt = self.keys.database_salt();
+        let of = [
+            &escrow.key_id().as_bytes()[..],
+            salt.as_ref().map_or(&[], |salt| &salt[..]),
+        ]
+        .concat();
+        if self.store.fact("escrow")?.as_deref() != Some(&of[..]) || !path.exists() {
+            let wrapped = escrow.wrap_database_key(&self.keys.database_key(), salt, &*self.random)?;
             crate::vault::write_durably(&path, &wrapped)?;
-            self.store.set_fact("escrow", escrow.key_id().as_bytes())?;
+            self.store.set_fact("escrow", &of)?;
         }
         self.vault.set_escrow(Some(escrow));
         Ok(())

@@ -1,10 +1,13 @@
-//! What a supervisor decides.
+//! What is decided: by a supervisor, and a conflict also by the officers at the site.
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{CaseId, EnterpriseId, EvidenceId, InspectionId, ItemId, OfficerId, OpId};
+use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, EvidenceId, InspectionId, ItemId, OfficerId, OpId};
 
 use super::{DeviceError, FieldDevice, operation_of};
-use crate::domain::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionReturn, Paragraph, QuarantineDecide};
+use crate::domain::view::readable;
+use crate::domain::{
+    EnterpriseJoin, EscrowOpen, EvidenceFreeze, FieldDecide, InspectionReturn, Line, Paragraph, QuarantineDecide,
+};
 use crate::merge::{Scope, Standing};
 
 impl FieldDevice {
@@ -51,6 +54,26 @@ impl FieldDevice {
         let mut new = operation_of(decide.act()?).in_case(case);
         new.inspection = inspection;
         self.append(new)
+    }
+
+    /// Decides a field in conflict as somebody does who sees the values, at the site or in the office: `chosen` is one of them as the
+    /// views show it ([`readable`]), or another text. The decision lies in the stream of the inspection that is in conflict, so that
+    /// all its tablets see it.
+    ///
+    /// # Errors
+    /// `no_conflict` where a path has one value, or none, in this case; a reason that is not accepted.
+    pub fn decide_conflict(&self, case: CaseId, path: &str, chosen: &str, reason: &str) -> Result<OpId, DeviceError> {
+        let mut held = self.store.heads_under(Some(case), path)?;
+        held.retain(|write| write.path == path);
+        let state = self.store.state(Scope::Case(case))?;
+        let (Some(first), true) = (held.first(), state.conflicts().any(|(one, _)| one == path)) else {
+            return Err(DeviceError::text("no_conflict", "field", path));
+        };
+        let shown = |value: &&Value| readable(value) == chosen;
+        let known = held.iter().filter_map(|write| write.value.as_ref()).find(shown);
+        let value = known.cloned().unwrap_or_else(|| Value::text(chosen));
+        let inspection = self.store.operation(first.id)?.operation.header().inspection;
+        self.decide(case, inspection, path, value, reason)
     }
 
     /// Joins two enterprises that are one; both ids stay.
@@ -127,6 +150,27 @@ impl FieldDevice {
         let mut new = operation_of(decide.act());
         (new.case, new.inspection) = (header.case, header.inspection);
         self.append(new)
+    }
+
+    /// Records that the escrow was opened, by which of its holders and why, before anything of what it opened is given out.
+    ///
+    /// # Errors
+    /// A name or reason that is not accepted.
+    pub fn record_escrow_opening(
+        &self,
+        device: Option<DeviceId>,
+        holders: Vec<u8>,
+        by: &str,
+        reason: &str,
+    ) -> Result<OpId, DeviceError> {
+        let open = EscrowOpen {
+            id: ItemId::from_bytes(self.fresh_id()?),
+            device,
+            holders,
+            by: Line::parse("by", by)?,
+            reason: Paragraph::parse("reason", reason)?,
+        };
+        self.record_in_registry(open.act())
     }
 
     /// An officer by certificate number: of this device, else of the key log.

@@ -90,7 +90,7 @@ pub fn obstacles(definition: &DocumentDefinition, context: &DocumentContext<'_>)
     let mut refusals: Vec<Refusal> = view
         .clashes
         .iter()
-        .filter(|clash| blocks_documents(&clash.path))
+        .filter(|clash| rests_on(definition, &clash.path))
         .map(|clash| match clash.decidable {
             true => Refusal::new(
                 "guard_conflict",
@@ -147,11 +147,19 @@ pub fn obstacles(definition: &DocumentDefinition, context: &DocumentContext<'_>)
     refusals
 }
 
-/// Whether a conflict in this field changes what the documents say: none is made before it is decided.
-pub fn blocks_documents(path: &str) -> bool {
-    ["party/", "inspection/", "check/", "finding/", "order/", "evidence/"]
-        .iter()
-        .any(|start| path.starts_with(start))
+/// Whether a document says something that stands in this field, so that it is not made while the field's values disagree. A conflict
+/// about a finding keeps nobody from printing the list of electronic data.
+pub fn rests_on(definition: &DocumentDefinition, path: &str) -> bool {
+    // What each function of `Builder` reads, beside the party and the inspection itself.
+    let more: &[&str] = match definition.template.as_str() {
+        "inspection_record" => &["check/", "finding/", "statement/"],
+        "rectification_order" | "inspection_report" => &["finding/", "order/"],
+        "electronic_data_list" => &["evidence/"],
+        // A template that this version does not know may print anything.
+        _ => &[""],
+    };
+    let starts = |start: &&str| path.starts_with(start);
+    ["party/", "inspection/"].iter().any(starts) || more.iter().any(starts)
 }
 
 fn language(pack: &RulePack) -> Lang {

@@ -32,6 +32,7 @@ pub enum Kind {
     NoteRecord,
     OrderReview,
     Disposal,
+    EscrowOpen,
 }
 
 /// Who may author a kind.
@@ -44,7 +45,7 @@ pub enum Author {
     Ingest,
 }
 
-const TABLE: [(Kind, &str, Author); 26] = [
+const TABLE: [(Kind, &str, Author); 27] = [
     (Kind::DeviceOpen, "device.open", Author::Any),
     (Kind::InspectionAssign, "inspection.assign", Author::Supervisor),
     (Kind::InspectionBegin, "inspection.begin", Author::Tablet),
@@ -71,6 +72,7 @@ const TABLE: [(Kind, &str, Author); 26] = [
     (Kind::NoteRecord, "note.record", Author::Any),
     (Kind::OrderReview, "order.review", Author::Tablet),
     (Kind::Disposal, "disposal", Author::Supervisor),
+    (Kind::EscrowOpen, "escrow.open", Author::Supervisor),
 ];
 
 impl Kind {

@@ -34,14 +34,14 @@ pub use act::{Act, people_array};
 pub use certificate::Certificate;
 pub use credit_code::{CreditCode, CreditCodeCheck};
 pub use date::{Day, Minute};
-pub use document::{ChainStrip, DocumentContext, blocks_documents, document_data, obstacles};
+pub use document::{ChainStrip, DocumentContext, document_data, obstacles, rests_on};
 pub use evidence::{Acquisition, CustodyEvent, CustodyKind, EvidenceSeal, ExifClaims};
 pub use field_work::{
     CheckAnswer, CheckResult, CredentialsShown, FindingRecord, InspectionPlan, Note, OrderDraft, OrderItem,
     OrderReview, Party, ReviewResult, StatementRecord, device_open,
 };
 pub use kind::{Author, Kind};
-pub use office::{EnterpriseJoin, EvidenceFreeze, FieldDecide, InspectionReturn, QuarantineDecide};
+pub use office::{EnterpriseJoin, EscrowOpen, EvidenceFreeze, FieldDecide, InspectionReturn, QuarantineDecide};
 pub use place::Position;
 pub use recheck::recheck;
 pub use refusal::Refusal;

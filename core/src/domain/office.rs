@@ -1,10 +1,10 @@
 //! What a supervisor writes.
 
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{EnterpriseId, EvidenceId, InspectionId, ItemId, OpId};
+use fieldseal_proof::ids::{DeviceId, EnterpriseId, EvidenceId, InspectionId, ItemId, OpId};
 
 use super::act::id_array;
-use super::{Act, Kind, Paragraph, Refusal};
+use super::{Act, Kind, Line, Paragraph, Refusal};
 use crate::catalogue::Param;
 use crate::merge::{FieldClass, Standing};
 
@@ -122,6 +122,35 @@ impl EnterpriseJoin {
                 Value::bytes(self.keep.as_bytes()),
             )
             .text(format!("resolution/{}/reason", self.id), self.reason))
+    }
+}
+
+/// The escrow opened by its holders, for the work of a tablet that cannot hand it in itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscrowOpen {
+    pub id: ItemId,
+    /// The tablet; `None` where not one of its operations could be read.
+    pub device: Option<DeviceId>,
+    /// Numbers of the shares that were joined, 1…16 of them.
+    pub holders: Vec<u8>,
+    /// Who had it opened.
+    pub by: Line,
+    pub reason: Paragraph,
+}
+
+impl EscrowOpen {
+    pub fn act(self) -> Act {
+        let at = |field: &str| format!("custody/{}/{field}", self.id);
+        let holders = self.holders.into_iter().map(|holder| Value::Uint(u64::from(holder)));
+        let act = Act::new(Kind::EscrowOpen)
+            .text(at("event"), "escrow_opened")
+            .put(at("holders"), Value::Array(holders.collect()))
+            .text(at("by"), self.by)
+            .text(at("note"), self.reason);
+        match self.device {
+            Some(device) => act.put(at("device"), Value::bytes(device.as_bytes())),
+            None => act,
+        }
     }
 }
 

@@ -386,6 +386,19 @@ fn a_conflict_blocks_what_depends_on_it_and_a_decision_frees_it() {
     );
     let refused = document(&pack, &view, "inspection_record", None).unwrap_err();
     assert_eq!(refused[0].code(), "guard_conflict");
+    // Exactly what says it: the order too, and not the list of electronic data.
+    let blocked = |id: &str| rests_on(pack.document(id).unwrap(), &grade);
+    assert_eq!(
+        ["inspection_record", "rectification_order", "electronic_data_list"].map(blocked),
+        [true, true, false]
+    );
+    let refused = document(&pack, &view, "electronic_data_list", None)
+        .err()
+        .unwrap_or_default();
+    assert!(
+        refused.iter().all(|refusal| refusal.code() != "guard_conflict"),
+        "{refused:?}"
+    );
     let decide = FieldDecide {
         id: ItemId::from_bytes([40; 16]),
         path: grade,

@@ -50,7 +50,7 @@ pub use insert::Imported;
 pub(crate) use inspections::KeptView;
 pub use numbers::LeasedNumber;
 pub use read::{OperationRow, Progress, StoredWrite};
-pub use salvage::Salvage;
+pub use salvage::{Recovered, Salvage, recover};
 pub use sessions::SessionRow;
 
 /// A store that could not do what was asked. Nothing was changed, unless the variant says so.

@@ -15,7 +15,7 @@ use chacha20poly1305::aead::AeadInOut;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::BlobHash;
 
-use super::head::Head;
+use super::head::{FileKeys, Head};
 use super::{EXTENSION, SEGMENT, TAG, Vault, VaultError, VaultFile, durable};
 
 /// Parts of files that are on their way here.
@@ -134,7 +134,7 @@ impl Vault {
             .write(true)
             .open(path)
             .map_err(VaultError::io("opening", path))?;
-        let head = Head::read(&mut file, &self.key, &sha256.to_string())?;
+        let head = Head::read(&mut file, &FileKeys::Vault(&self.key), &sha256.to_string())?;
         let mut part = arrival(sha256, size, path.to_owned(), file, head);
         match part.reread().map_err(VaultError::io("reading", path))? {
             true => Ok(part),

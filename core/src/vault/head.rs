@@ -43,6 +43,11 @@ impl EscrowKey {
         }
     }
 
+    /// Its 32 bytes, as the key log carries them.
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// Its key id, with suite number 0 (key-log.md).
     pub fn key_id(&self) -> KeyId {
         KeyId::from_bytes(h("fieldseal/v0/key", &[&0u64.to_be_bytes(), &self.0]))
@@ -63,18 +68,46 @@ impl EscrowKey {
 }
 
 impl EscrowKey {
-    /// The content of `store.escrow`, which lies beside a database: its key, wrapped (vault.md).
+    /// The content of `store.escrow`, which lies beside a database: its key, wrapped, and the salt that the database's first page
+    /// begins with, without which no page authenticates (vault.md).
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn wrap_database_key(&self, key: &[u8; 32], random: &dyn Random) -> Result<Vec<u8>, VaultError> {
-        let map = vec![
+    pub fn wrap_database_key(
+        &self,
+        key: &[u8; 32],
+        salt: Option<[u8; 16]>,
+        random: &dyn Random,
+    ) -> Result<Vec<u8>, VaultError> {
+        let mut map = vec![
             (0, Value::Uint(0)),
             (3, Value::Bytes(self.wrap(key, random)?)),
             (4, Value::bytes(self.key_id().as_bytes())),
         ];
+        map.extend(salt.map(|salt| (5, Value::bytes(salt))));
         Ok(cbor::encode(&Value::Map(map)))
     }
+}
+
+/// Who opens an evidence file: the device whose vault it lies in, or the escrow's holders.
+pub(crate) enum FileKeys<'a> {
+    Vault(&'a [u8; 32]),
+    /// Opens what is wrapped to the escrow key.
+    Escrow(&'a dyn Fn(&[u8]) -> Option<Zeroizing<[u8; 32]>>),
+}
+
+/// Opens a key that was wrapped to an escrow key, with its secret; `None` when it was not, or was changed.
+pub(crate) fn open_wrapped(secret: &[u8; 32], wrapped: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let (ephemeral, sealed) = wrapped.split_at_checked(32)?;
+    let ephemeral: [u8; 32] = ephemeral.try_into().ok()?;
+    let secret = x25519_dalek::StaticSecret::from(*secret);
+    let shared = secret.diffie_hellman(&x25519_dalek::PublicKey::from(ephemeral));
+    if !shared.was_contributory() {
+        return None;
+    }
+    let public = x25519_dalek::PublicKey::from(&secret).to_bytes();
+    let key = escrow_wrapping_key(shared.as_bytes(), &ephemeral, &public);
+    open_key(&key, [0; 24], &[], sealed)
 }
 
 /// The parsed head of an evidence file with its opened key.
@@ -133,7 +166,7 @@ impl Head {
     }
 
     /// Reads and opens the head at the beginning of a file, which then stands at its first segment.
-    pub fn read(file: &mut std::fs::File, vault_key: &[u8; 32], name: &str) -> Result<Self, VaultError> {
+    pub fn read(file: &mut std::fs::File, keys: &FileKeys<'_>, name: &str) -> Result<Self, VaultError> {
         let mut start = [0; MAGIC.len() + 4];
         let changed = |reason| VaultError::changed(name, reason);
         file.read_exact(&mut start)
@@ -146,11 +179,11 @@ impl Head {
         bytes.resize(start.len() + length, 0);
         file.read_exact(&mut bytes[start.len()..])
             .map_err(|_| changed("the head is cut off"))?;
-        Self::open(&bytes, vault_key, name)
+        Self::open(&bytes, keys, name)
     }
 
     /// Opens a head from all bytes before the first segment.
-    pub fn open(bytes: &[u8], vault_key: &[u8; 32], name: &str) -> Result<Self, VaultError> {
+    pub fn open(bytes: &[u8], keys: &FileKeys<'_>, name: &str) -> Result<Self, VaultError> {
         let changed = |reason| VaultError::changed(name, reason);
         let head = bytes.get(MAGIC.len() + 4..).ok_or(changed("the head is cut off"))?;
         let Ok(Value::Map(map)) = cbor::decode(head) else {
@@ -164,16 +197,24 @@ impl Head {
             return Err(changed("of the escrow's wrapped key and key id one is missing"));
         }
         let prefix = field(1).and_then(Value::as_bytes).and_then(|b| b.try_into().ok());
-        let wrapped = field(2).and_then(Value::as_bytes).unwrap_or_default();
-        let file_key = wrapped
-            .split_at_checked(24)
-            .and_then(|(nonce, sealed)| open_key(vault_key, nonce.try_into().ok()?, VAULT_WRAP, sealed))
-            .ok_or(changed("the file key does not open under the vault key"))?;
+        let wrapped = |key: u64| field(key).and_then(Value::as_bytes).unwrap_or_default();
+        let file_key = match keys {
+            FileKeys::Vault(key) => wrapped(2)
+                .split_at_checked(24)
+                .and_then(|(nonce, sealed)| open_key(key, nonce.try_into().ok()?, VAULT_WRAP, sealed))
+                .ok_or(changed("the file key does not open under the vault key"))?,
+            FileKeys::Escrow(open) => {
+                open(wrapped(3)).ok_or(changed("the file key does not open under the escrow key"))?
+            }
+        };
         let prefix = prefix.ok_or(changed("the nonce prefix is malformed"))?;
         let note = field(6)
             .and_then(Value::as_bytes)
             .and_then(|bytes| bytes.split_at_checked(24))
-            .and_then(|(nonce, sealed)| open(vault_key, nonce.try_into().ok()?, NOTE, sealed));
+            .and_then(|(nonce, sealed)| match keys {
+                FileKeys::Vault(key) => open(key, nonce.try_into().ok()?, NOTE, sealed),
+                FileKeys::Escrow(_) => None,
+            });
         Ok(Self {
             prefix,
             file_key,
@@ -254,13 +295,14 @@ mod tests {
         let public = x25519_dalek::PublicKey::from(&holder).to_bytes();
         let escrow = EscrowKey::parse(public).unwrap();
         let wrapped = escrow.wrap(&[7; 32], &OsRandom).unwrap();
-        let ephemeral: [u8; 32] = wrapped[..32].try_into().unwrap();
-        let shared = holder.diffie_hellman(&x25519_dalek::PublicKey::from(ephemeral));
-        let key = escrow_wrapping_key(shared.as_bytes(), &ephemeral, &public);
-        assert_eq!(open(&key, [0; 24], &[], &wrapped[32..]).unwrap().as_slice(), &[7; 32]);
+        assert_eq!(*open_wrapped(&[9; 32], &wrapped).unwrap(), [7; 32]);
+        assert!(open_wrapped(&[8; 32], &wrapped).is_none());
         let mut changed = wrapped.clone();
         changed[40] ^= 1;
-        assert!(open(&key, [0; 24], &[], &changed[32..]).is_none());
+        assert!(open_wrapped(&[9; 32], &changed).is_none());
+        // A shared secret of zeros is known to everybody.
+        let weak = [&[0; 32][..], &wrapped[32..]].concat();
+        assert!(open_wrapped(&[9; 32], &weak).is_none() && open_wrapped(&[9; 32], &[0; 31]).is_none());
     }
 
     #[test]

@@ -27,10 +27,11 @@ use crate::random::{Random, RandomError, array};
 pub use arrival::{Arrival, Arrived};
 pub use durable::write_durably;
 pub use head::EscrowKey;
-pub(crate) use head::{open as open_sealed, seal as seal_secret};
+pub(crate) use head::{FileKeys, open as open_sealed, open_wrapped, seal as seal_secret};
 pub use reader::VaultReader;
 pub use space::{FileSystem, ROOM_FOR_RECORDS, Space, WARNED_BELOW, minutes_of_video, recording_bytes};
 pub use sweep::SweptVault;
+pub(crate) use sweep::evidence_files;
 pub use writer::{OnFailure, Recorded};
 
 /// Bytes of plaintext in a segment.
@@ -161,7 +162,7 @@ impl Vault {
     /// # Errors
     /// When it is missing, or its head was changed.
     pub fn read(&self, name: &str) -> Result<VaultReader, VaultError> {
-        VaultReader::open(&self.path(name), name, &self.key)
+        VaultReader::open(&self.path(name), name, &FileKeys::Vault(&self.key))
     }
 
     /// Reads a whole file and gives the hash and size of its original bytes.

@@ -10,7 +10,7 @@ use chacha20poly1305::aead::AeadInOut;
 use fieldseal_proof::hash::StreamHash;
 use fieldseal_proof::ids::BlobHash;
 
-use super::head::Head;
+use super::head::{FileKeys, Head};
 use super::{SEGMENT, TAG, VaultError, VaultFile};
 
 /// Original bytes of an evidence file: [`Read`] and [`Seek`]; one segment in memory.
@@ -27,10 +27,10 @@ pub struct VaultReader {
 }
 
 impl VaultReader {
-    pub(super) fn open(path: &Path, name: &str, vault_key: &[u8; 32]) -> Result<Self, VaultError> {
+    pub(crate) fn open(path: &Path, name: &str, keys: &FileKeys<'_>) -> Result<Self, VaultError> {
         let mut file = File::open(path).map_err(VaultError::io("opening", path))?;
         let total = file.metadata().map_err(VaultError::io("reading", path))?.len();
-        let head = Head::read(&mut file, vault_key, name)?;
+        let head = Head::read(&mut file, keys, name)?;
         let changed = |reason| VaultError::changed(name, reason);
         let sealed = total - head.length;
         let (full, rest) = (sealed / SEALED_SEGMENT, sealed % SEALED_SEGMENT);
@@ -66,7 +66,7 @@ impl VaultReader {
     }
 
     /// Reads everything from the start, and asks `each` after every segment whether to go on.
-    pub(super) fn into_verified(
+    pub(crate) fn into_verified(
         mut self,
         each: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<VaultFile, VaultError> {

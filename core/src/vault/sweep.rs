@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::head::FileKeys;
 use super::{EXTENSION, INCOMING, Vault, VaultError, VaultFile, VaultReader, durable};
 
 /// What a sweep of the vault found.
@@ -51,21 +52,33 @@ impl Vault {
         Ok(swept)
     }
 
-    fn verify_path(&self, path: &std::path::Path, name: &str) -> Result<VaultFile, VaultError> {
-        VaultReader::open(path, name, &self.key)?.into_verified(&mut |_| ControlFlow::Continue(()))
+    fn verify_path(&self, path: &Path, name: &str) -> Result<VaultFile, VaultError> {
+        VaultReader::open(path, name, &FileKeys::Vault(&self.key))?.into_verified(&mut |_| ControlFlow::Continue(()))
     }
 
     fn evidence_files(&self, below: &str) -> Result<Vec<(PathBuf, String)>, VaultError> {
-        let folder = self.folder.join(below);
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(VaultError::io("listing", &folder))? {
-            let path = entry.map_err(VaultError::io("listing", &folder))?.path();
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-            if path.extension().is_some_and(|e| e == EXTENSION) && path.is_file() {
-                found.push((path, name));
-            }
-        }
-        found.sort();
-        Ok(found)
+        files_in(&self.folder.join(below))
     }
+}
+
+/// The evidence files of a vault's folder, whole and begun, by path and name.
+pub(crate) fn evidence_files(vault: &Path) -> Result<Vec<(PathBuf, String)>, VaultError> {
+    let mut found = files_in(vault)?;
+    if vault.join(INCOMING).is_dir() {
+        found.extend(files_in(&vault.join(INCOMING))?);
+    }
+    Ok(found)
+}
+
+fn files_in(folder: &Path) -> Result<Vec<(PathBuf, String)>, VaultError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(VaultError::io("listing", folder))? {
+        let path = entry.map_err(VaultError::io("listing", folder))?.path();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        if path.extension().is_some_and(|e| e == EXTENSION) && path.is_file() {
+            found.push((path, name));
+        }
+    }
+    found.sort();
+    Ok(found)
 }

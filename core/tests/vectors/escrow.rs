@@ -51,7 +51,9 @@ pub fn vectors() -> Vec<Vector> {
         vector("store-escrow", name, what, input, reason)
     };
     let (sealed, plain) = (evidence(Some(escrow(SECRET))), evidence(None));
-    let store = escrow(SECRET).wrap_database_key(&DATABASE_KEY, &counted()).unwrap();
+    let store = escrow(SECRET)
+        .wrap_database_key(&DATABASE_KEY, None, &counted())
+        .unwrap();
     let with = |key: u64, value: Item| {
         let mut map = cbor::decode(&store).unwrap().as_map().unwrap().to_vec();
         map.iter_mut()
@@ -90,6 +92,15 @@ pub fn vectors() -> Vec<Vector> {
             "database-key",
             "The key of a database, wrapped to the escrow key.",
             store.clone(),
+            SECRET,
+            None,
+        ),
+        of_store(
+            "database-key-and-salt",
+            "The key of a database with the salt that its file begins with.",
+            escrow(SECRET)
+                .wrap_database_key(&DATABASE_KEY, Some([5; 16]), &counted())
+                .unwrap(),
             SECRET,
             None,
         ),
@@ -214,5 +225,14 @@ pub fn check_head(file: &[u8], secret: &[u8]) -> Result<(), String> {
 pub fn check_store(input: &Value) -> Result<Value, String> {
     let map = cbor::decode(&bytes(input, "file")).map_err(|e| format!("refused: {e}"))?;
     let key = open(&map, &bytes(input, "escrow_secret"))?;
-    Ok(json!({ "key": to_hex(&key) }))
+    let salt = map
+        .as_map()
+        .into_iter()
+        .flatten()
+        .find(|(held, _)| *held == 5)
+        .and_then(|(_, salt)| salt.as_bytes());
+    Ok(match salt {
+        Some(salt) => json!({ "key": to_hex(&key), "salt": to_hex(salt) }),
+        None => json!({ "key": to_hex(&key) }),
+    })
 }

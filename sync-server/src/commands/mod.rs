@@ -80,12 +80,15 @@ enum Command {
         #[arg(long)]
         from: PathBuf,
     },
-    /// Puts a backup into an empty folder (or one that holds only `tiles/`) and begins a new epoch.
+    /// Puts a backup into an empty folder (or one that holds only `tiles/` and `blobs/`) and begins a new epoch.
     Restore {
         #[arg(long)]
         from: PathBuf,
         #[arg(long)]
         dir: PathBuf,
+        /// Restores the rest where evidence files of the backup are lost; devices send them again.
+        #[arg(long)]
+        without_files: bool,
     },
     /// Rereads everything and says what does not hold.
     Fsck {
@@ -222,7 +225,11 @@ pub fn run(arguments: std::env::ArgsOs) -> ExitCode {
                 with_findings,
             } => backup::run(&dir, &out, with_findings).await,
             Command::CheckBackup { from } => backup::check(&from).await,
-            Command::Restore { from, dir } => restore::run(&from, &dir).await,
+            Command::Restore {
+                from,
+                dir,
+                without_files,
+            } => restore::run(&from, &dir, without_files).await,
             Command::Fsck { dir, rebuild } => fsck::run(&dir, rebuild).await,
             Command::Export {
                 dir,

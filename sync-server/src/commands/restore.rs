@@ -2,6 +2,9 @@
 //!
 //! Tiles are newer than the backup where they were kept apart. Then the leaves that the backup lacks come from the entry bundles,
 //! and the server's own operations from the file beside the tiles; devices offer the rest again and each operation finds its leaf.
+//!
+//! Files may be newer too, where their disk survived, or older, where it did not: what the ledger holds and no file is there for is
+//! forgotten as received, so that the devices that have it send it again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,32 +26,45 @@ use super::{Failure, Outcome, Report};
 use crate::config::{Config, Layout};
 use crate::ingest::{Ingest, KeyLogState};
 use crate::keys::ServerKeys;
+use crate::ledger::blob::{BlobStore, FolderBlobs};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{ChainKey, Commit, LedgerStore, Swap, space};
 use crate::server::EPOCH_KEY;
 use crate::tlog::{OwnChain, TileFolder};
+use crate::uploads::Blob;
 
 /// Own operations that are admitted at a time.
 const STEP: usize = 400;
 
-pub(super) async fn run(from: &Path, dir: &Path) -> Outcome {
-    restore(from, dir)
+/// `without_files`: evidence files that the backup lists and does not hold (any more) are no reason to refuse it.
+pub(super) async fn run(from: &Path, dir: &Path, without_files: bool) -> Outcome {
+    restore(from, dir, without_files)
         .await
         .map_err(|error| Failure::detail("restore_refused", error))
 }
 
-async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
+async fn restore(from: &Path, dir: &Path, without_files: bool) -> Fallible<Report> {
     let manifest = read_manifest(from)?;
-    let wrong = verify(from, &manifest)?;
+    let lost = |name: &String| name.starts_with("blobs/") && !from.join(name).exists();
+    let (lost, wrong): (Vec<String>, Vec<String>) = verify(from, &manifest)?.into_iter().partition(lost);
     if !wrong.is_empty() {
         return Err(format!("the backup was changed: {}", wrong.join(", ")).into());
+    }
+    if !lost.is_empty() && !without_files {
+        return Err(format!(
+            "{} evidence files of the backup are not there (with --without-files the rest is restored, and the devices are asked for \
+             them again): {}",
+            lost.len(),
+            lost.join(", ")
+        )
+        .into());
     }
     std::fs::create_dir_all(dir)?;
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name();
-        if name != "tiles" {
+        if name != "tiles" && name != "blobs" {
             return Err(format!(
-                "{} holds {}; only tiles/ may be there",
+                "{} holds {}; only tiles/ and blobs/ may be there",
                 dir.display(),
                 name.to_string_lossy()
             )
@@ -71,6 +87,7 @@ async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
     sync_folders(dir)?;
     let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
     let before = ledger.size().await?;
+    let asked = ask_again(&*ledger, &layout).await?;
     let config = Config::load(&layout)?;
     let (device, incarnation) = config.ids()?;
     let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation)?);
@@ -80,15 +97,21 @@ async fn restore(from: &Path, dir: &Path) -> Fallible<Report> {
         .commit(Commit::of(vec![Swap::set(space::META, EPOCH_KEY, epoch)]))
         .await?;
     let own = own_operations(&ledger, &layout, &config, keys, Epoch::from_bytes(epoch)).await?;
-    let lines = vec![
+    let mut lines = vec![
         format!(
             "已恢复 restored: {before} leaves from the backup, {awaited} more from the tiles, {own} of them the server's own operations"
         ),
         format!("新纪元 new epoch: {}", hex::encode(epoch)),
         "各设备下次同步时会补交备份之后的内容。 Devices offer what the backup lacked at their next sync.".to_owned(),
     ];
-    let report =
-        json!({ "leaves": before, "awaited": awaited, "own": own, "epoch": hex::encode(epoch), "tiles_kept": kept });
+    if asked > 0 {
+        lines.push(format!(
+            "{asked} 个证据文件不在，将由各设备重新上传。 {asked} evidence files are not there: devices send them again."
+        ));
+    }
+    let report = json!({
+        "leaves": before, "awaited": awaited, "own": own, "epoch": hex::encode(epoch), "tiles_kept": kept, "files_awaited": asked,
+    });
     Ok(Report::done(report, lines))
 }
 
@@ -137,6 +160,33 @@ async fn fill_up(ledger: &dyn LedgerStore, layout: &Layout, config: &Config, key
         })
         .await?;
     Ok(count)
+}
+
+/// Forgets as received what no file is there for; how many files those are. In the new epoch each device asks what is held of its own.
+async fn ask_again(ledger: &dyn LedgerStore, layout: &Layout) -> Fallible<usize> {
+    let there = FolderBlobs::open(&layout.blobs())?.names().await?;
+    let (mut after, mut asked) = (Vec::new(), 0);
+    loop {
+        let page = ledger.registers(space::BLOB, after, STEP).await?;
+        let Some(last) = page.last() else { return Ok(asked) };
+        after = last.key.clone();
+        let mut gone = Vec::new();
+        for row in page {
+            let blob: Blob = serde_json::from_slice(&row.value)?;
+            if there.binary_search(&blob.object).is_ok() {
+                continue;
+            }
+            asked += 1;
+            let holders = ledger.registers_under(space::HOLDER, row.key.clone()).await?;
+            gone.extend(
+                holders
+                    .into_iter()
+                    .map(|holder| Swap::remove(space::HOLDER, holder.key)),
+            );
+            gone.push(Swap::remove(space::BLOB, row.key));
+        }
+        ledger.commit(Commit::of(gone)).await?;
+    }
 }
 
 /// Brings back what the ingest device signed after the backup, so that it never signs a sequence number twice.

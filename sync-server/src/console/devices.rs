@@ -11,6 +11,7 @@ use fieldseal_proof::ids::DeviceId;
 use fieldseal_proof::key_log::{Custody, EnrolledKey, Purpose};
 
 use super::accounts::Role;
+use super::act::state;
 use super::error::PageError;
 use super::figure::ContactStrip;
 use super::page::{Area, Page, html};
@@ -19,10 +20,11 @@ use super::words::Words;
 use crate::api::{App, devices};
 use crate::ledger::{Chain, RunState, space};
 use crate::office;
-use crate::projection::entry_of;
+use crate::projection::{entry_of, set_aside_all};
 
 /// A clock that is further off than this is shown: people read minutes.
 pub const SKEW_SHOWN_MS: u64 = 60_000;
+const HOUR_MS: u64 = 3_600_000;
 
 struct Row {
     label: String,
@@ -78,9 +80,18 @@ pub async fn page(State(app): State<App>, desk: Desk) -> Result<Response, PageEr
             by_device.entry(chain.key.device).or_default().push(chain);
         }
     }
+    let mut set_aside: BTreeMap<String, usize> = BTreeMap::new();
+    for aside in set_aside_all(&*app.server.ledger).await?.into_values() {
+        if aside.stands() {
+            *set_aside.entry(aside.device).or_default() += 1;
+        }
+    }
+    let pack = state::pack(&app).await?;
+    let limit_ms = pack.map(|pack| pack.thresholds().unsynced_hours.saturating_mul(HOUR_MS));
     let mut rows = Vec::new();
     for (number, (device, chains)) in by_device.into_iter().enumerate() {
-        rows.push(row(&app, words, number, device, &chains, now).await?);
+        let aside = set_aside.get(&device.to_string()).copied().unwrap_or_default();
+        rows.push(row(&app, words, number, device, &chains, aside, Term { now, limit_ms }).await?);
     }
     rows.sort_by_key(|row| row.rank);
     let silent = rows.iter().filter(|row| !row.here && row.contact.is_silent()).count();
@@ -93,8 +104,10 @@ async fn row(
     number: usize,
     device: DeviceId,
     chains: &[Chain],
-    now: u64,
+    set_aside: usize,
+    term: Term,
 ) -> Result<Row, PageError> {
+    let now = term.now;
     let ledger = &app.server.ledger;
     let held = ledger.register(space::DEVICE, device.as_bytes().to_vec()).await?;
     let contact: serde_json::Value = held
@@ -127,6 +140,7 @@ async fn row(
     incident("device.forks", count(RunState::Fork));
     incident("device.gaps", count(RunState::Gap));
     incident("device.incarnations", chains.len().saturating_sub(1));
+    incident("device.set_aside", set_aside);
     if let Some(told) = told.as_ref().filter(|told| told.skew_ms.unsigned_abs() > SKEW_SHOWN_MS) {
         incidents.push(words.t1("device.skew", "span", Param::Span(told.skew_ms.unsigned_abs())));
     }
@@ -140,6 +154,9 @@ async fn row(
     let id = device.to_string();
     let revoked = key.is_some_and(|key| key.revoked_at.is_some());
     let here = key.is_some_and(|key| key.record.custody == Custody::Server);
+    if !here {
+        incidents.extend(term.passed(words, told.as_ref(), last));
+    }
     let unnamed = || match here {
         true => words.t("device.console"),
         false => id.chars().take(8).collect(),
@@ -160,7 +177,7 @@ async fn row(
         holders: holders(app, device).await?,
         health: told.as_ref().map(|told| health(words, told)).unwrap_or_default(),
         clock: told.as_ref().map(|told| clock(words, told.skew_ms)),
-        unsent: told.as_ref().map(|told| unsent(words, told)),
+        unsent: told.as_ref().map(|told| unsent(words, told, term.limit_ms)),
         lost: lost.filter(|_| !here),
         rank: (
             incidents.is_empty() && !revoked,
@@ -176,18 +193,41 @@ async fn row(
     })
 }
 
-/// What waits on a device, for how long, and when it said so.
-fn unsent(words: Words, told: &devices::Told) -> String {
+/// How long what exists on a tablet only may wait, by the rule pack in force.
+#[derive(Clone, Copy)]
+struct Term {
+    now: u64,
+    /// `None` without a pack.
+    limit_ms: Option<u64>,
+}
+
+impl Term {
+    /// That it has passed: for what a tablet said, or for what it may have written since it was last heard of.
+    fn passed(self, words: Words, told: Option<&devices::Told>, last_ms: Option<u64>) -> Option<String> {
+        let limit = self.limit_ms?;
+        let waits = told.and_then(|told| told.health.oldest_waiting_ms);
+        if let Some(age) = waits.filter(|age| *age > limit) {
+            return Some(words.t1("device.waits_too_long", "span", Param::Span(age - limit)));
+        }
+        let silence = self.now.saturating_sub(last_ms?);
+        (silence > limit).then(|| words.t1("device.silent_too_long", "limit", Param::Span(limit)))
+    }
+}
+
+/// What waits on a device, for how long of how much, and when it said so.
+fn unsent(words: Words, told: &devices::Told, limit_ms: Option<u64>) -> String {
     let waiting = &told.health.waiting;
     let files = ("files", Param::Count(waiting.blobs));
     let bytes = ("bytes", Param::Bytes(waiting.blob_bytes));
     let count = ("count", Param::Count(waiting.operations));
     let mut said = vec![words.all("device.waiting", &[count, files, bytes])];
-    said.extend(
-        told.health
-            .oldest_waiting_ms
-            .map(|age| words.t1("device.oldest", "span", Param::Span(age))),
-    );
+    said.extend(told.health.oldest_waiting_ms.map(|age| {
+        let oldest = ("span", Param::Span(age));
+        match limit_ms {
+            Some(limit) => words.all("device.oldest_of", &[oldest, ("limit", Param::Span(limit))]),
+            None => words.all("device.oldest", &[oldest]),
+        }
+    }));
     said.push(words.minute(told.reported_ms));
     said.join(" · ")
 }

@@ -33,6 +33,3 @@ pub fn settle(operation: &OpId) -> String {
 pub fn assign(enterprise: &str) -> String {
     format!("/console/act/assign?enterprise={enterprise}")
 }
-
-/// What waits for a decision whether it counts.
-pub const QUARANTINE: &str = "/console/worklist/quarantine";

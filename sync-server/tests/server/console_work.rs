@@ -1,6 +1,7 @@
 //! The work lists: what stands in each, and lists that are longer than a page.
 
 use fieldseal_proof::cbor::Value;
+use fieldseal_proof::ids::OpId;
 use reqwest::Method;
 
 use crate::console::{Browser, PASSWORD, account};
@@ -291,6 +292,40 @@ async fn lists_that_are_longer_than_a_page_are_paged_and_nothing_is_shown_twice(
         let (status, page) = browser.get(&format!("/console/worklist/quarantine?from={from}")).await;
         assert_eq!((status.as_u16(), rows(&page).len()), (200, 0), "{from}: {page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_the_end_of_its_inspection_has_a_list_of_its_own() {
+    let (mut world, [mut tablet, _], laptop) = agency().await;
+    let closing = tablet.write_in("inspection.close", Some(case(5)), Some(INSPECTION), vec![]);
+    let answer = vec![("check/r2/result".to_owned(), Value::text("violation"))];
+    let late = tablet.write_in("check.answer", Some(case(5)), Some(INSPECTION), answer);
+    let strange = tablet.write("from.the.future", Some(case(5)), vec![("x/y".into(), Value::Uint(1))]);
+    let frames = [closing.frame(), late.frame(), strange.frame()];
+    assert_eq!(world.push(&tablet, &frames).await.0, 200);
+    world.feed(&laptop, &mut String::new()).await;
+    let mut zhou = Supervisor::new(&mut world, "S-1", 7).await;
+    for (list, id, why, other) in [
+        ("late", late.id(), "检查已结束", strange.id()),
+        ("quarantine", strange.id(), "种类", late.id()),
+    ] {
+        let (_, page) = zhou.browser.get(&format!("/console/worklist/{list}")).await;
+        assert_eq!((rows(&page).len(), count(&page, list).as_str()), (1, "1"), "{page}");
+        let settle = |id: OpId| format!("/console/act/settle?op={id}");
+        assert!(rows(&page)[0].contains(why), "{:?}", rows(&page));
+        assert!(
+            page.contains(&settle(id)) && !page.contains(&settle(other)),
+            "{list}: {page}"
+        );
+        let (_, decision) = zhou.browser.get(&settle(id)).await;
+        assert!(
+            decision.contains(&format!("href=\"/console/worklist/{list}\"")),
+            "{decision}"
+        );
+    }
+    // How many of a tablet's records stand aside is said where its health is.
+    let (_, devices) = zhou.browser.get("/console/devices").await;
+    assert!(devices.contains("隔离 2"), "{devices}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

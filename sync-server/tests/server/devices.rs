@@ -264,3 +264,33 @@ async fn a_reading_and_an_export_are_signed_into_the_case() {
     );
     world.fsck();
 }
+
+/// The pack's `unsynced_hours`, counted for whoever may have to send somebody out.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_on_a_tablet_longer_than_the_pack_allows_is_said_in_the_office() {
+    let mut world = World::new();
+    let device = world.device(10, "tablet").await;
+    crate::console_act::publish(&world, "cn-work-safety").await;
+    assert!(account(&world, "S-1", "周敏", "supervisor", PASSWORD));
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("S-1", PASSWORD).await.status(), 303);
+    const HOUR: u64 = 3_600_000;
+    for (waits, said, passed) in [
+        (71 * HOUR, "最久 2 天 23 小时（期限 3 天）", None),
+        (72 * HOUR, "最久 3 天（期限 3 天）", None),
+        (
+            77 * HOUR,
+            "最久 3 天 5 小时（期限 3 天）",
+            Some("未上交的记录超过期限 5 小时"),
+        ),
+    ] {
+        let health = json!({ "wall_ms": 1, "waiting": { "operations": 1, "unsealed": 0, "blobs": 0, "blob_bytes": 0 },
+            "oldest_waiting_ms": waits, "app": "a", "core": "0" });
+        let told = world.ask(Method::POST, "/v1/health", &device.token).json(&health);
+        assert_eq!(world.json(told).await.0, 200);
+        let (_, page) = browser.get("/console/devices").await;
+        assert!(page.contains(said), "{said}: {page}");
+        assert_eq!(page.contains("超过期限"), passed.is_some(), "{waits}: {page}");
+        assert!(passed.is_none_or(|words| page.contains(words)), "{page}");
+    }
+}

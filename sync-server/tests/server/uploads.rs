@@ -15,15 +15,20 @@ use crate::world::*;
 
 const CHUNK: usize = 512 * 1024;
 
-async fn named(world: &World, device: &mut Device, bytes: &[u8]) -> String {
+/// The seal of a file by its device.
+pub fn seal(device: &mut Device, bytes: &[u8]) -> Vec<u8> {
     let fields = vec![(format!("evidence/{}/sha256", device.seq), Value::bytes(sha256(bytes)))];
+    device.write("evidence.seal", None, fields).frame()
+}
+
+pub async fn named(world: &World, device: &mut Device, bytes: &[u8]) -> String {
     let mut frames = if device.seq == 0 { vec![device.open()] } else { vec![] };
-    frames.push(device.write("evidence.seal", None, fields).frame());
+    frames.push(seal(device, bytes));
     assert_eq!(world.push(device, &frames).await.0, 200);
     hex::encode(sha256(bytes))
 }
 
-async fn create(world: &World, device: &Device, hash: &str, size: usize) -> Response {
+pub async fn create(world: &World, device: &Device, hash: &str, size: usize) -> Response {
     let metadata = format!(
         "sha256 {},media_type {}",
         base64(hash.as_bytes()),
@@ -40,7 +45,13 @@ async fn create(world: &World, device: &Device, hash: &str, size: usize) -> Resp
         .unwrap()
 }
 
-fn patch(world: &World, device: &Device, place: &str, offset: usize, body: impl Into<Body>) -> reqwest::RequestBuilder {
+pub fn patch(
+    world: &World,
+    device: &Device,
+    place: &str,
+    offset: usize,
+    body: impl Into<Body>,
+) -> reqwest::RequestBuilder {
     let request = world
         .ask(Method::PATCH, place, &device.token)
         .header("tus-resumable", "1.0.0");
@@ -61,7 +72,7 @@ async fn offset(world: &World, device: &Device, place: &str) -> usize {
     answer.headers()["upload-offset"].to_str().unwrap().parse().unwrap()
 }
 
-fn place_of(answer: &Response) -> String {
+pub fn place_of(answer: &Response) -> String {
     assert_eq!(answer.status(), 201);
     answer.headers()["location"].to_str().unwrap().to_owned()
 }

@@ -12,7 +12,7 @@ export async function check({ site, say }) {
         const answer = await route.fetch();
         return route.fulfill({ response: answer, body: (await answer.text()).replace(/(class="count">)(\d+)/g, '$112$2') });
       });
-      for (const list of ['conflicts', 'quarantine']) {
+      for (const list of ['conflicts', 'late']) {
         await site.open(page, `/console/worklist/${list}`);
         const at = `${list} ${lang} ${width}`;
         const link = page.locator('main table a').first();
@@ -27,7 +27,7 @@ export async function check({ site, say }) {
         // The observer hears of a shift with the frame after it.
         await page.evaluate(() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen))));
         const counts = await page.locator('.tabs .count').allInnerTexts();
-        if (counts.length !== 5 || !counts.every((count) => /^12\d+$/.test(count))) problems.push(`${at}: the new counts are not shown: ${counts}`);
+        if (counts.length !== 6 || !counts.every((count) => /^12\d+$/.test(count))) problems.push(`${at}: the new counts are not shown: ${counts}`);
         const { shift, shifts } = await page.evaluate(() => window.seen);
         if (shift >= 0.01) problems.push(`${at}: the page moved by ${shift.toFixed(4)} (${shifts.slice(0, 3)})`);
         if (await link.evaluate((node) => node.getBoundingClientRect().top) !== place) problems.push(`${at}: the row that has the focus moved`);

@@ -141,12 +141,13 @@ def open_escrow(wrapped, secret):
 
 
 def open_store_escrow(raw, secret):
-    """The database key from the file `store.escrow`."""
+    """The database key from the file `store.escrow`, and the salt or None."""
     found = cbor.decode(raw)
-    need(type(found) is dict and set(found) == {0, 3, 4} and found[0] == 0, "refused", "not {0, 3, 4}")
+    need(type(found) is dict and set(found) | {5} == {0, 3, 4, 5} and found[0] == 0, "refused", "not {0, 3, 4} or {0, 3, 4, 5}")
+    salt = cbor.field(found, 5, "bytes", 16, optional=True)
     wrapped, named = cbor.field(found, 3, "bytes"), cbor.field(found, 4, "bytes", 32)
     need(named == escrow_key_id(x25519(secret, (9).to_bytes(32, "little"))), "refused", "another escrow key")
-    return open_escrow(wrapped, secret)
+    return open_escrow(wrapped, secret), salt
 
 
 class EvidenceFile:

@@ -309,7 +309,8 @@ def _dsse(given):
 
 
 def _store_escrow(given):
-    return {"key": sealed.open_store_escrow(hex_bytes(given["file"]), hex_bytes(given["escrow_secret"])).hex()}
+    key, salt = sealed.open_store_escrow(hex_bytes(given["file"]), hex_bytes(given["escrow_secret"]))
+    return {"key": key.hex()} | ({"salt": salt.hex()} if salt is not None else {})
 
 
 def _pack(given):

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use fieldseal_core::catalogue::Param;
-use fieldseal_proof::ids::TenantId;
+use fieldseal_core::device::DeviceError;
+use fieldseal_core::escrow::{EscrowSecret, Share};
+use fieldseal_core::random::OsRandom;
+use fieldseal_proof::ids::{TenantId, to_hex};
 use fieldseal_proof::suite::Signer;
 use serde_json::json;
 
@@ -37,6 +40,18 @@ pub enum RootCommand {
         #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
         request: Vec<PathBuf>,
     },
+    /// Makes the escrow key that opens lost tablets, in shares for several holders
+    Escrow {
+        /// How many holders open it together
+        #[arg(long, value_name = "N")]
+        need: u8,
+        /// How many holders there are
+        #[arg(long, value_name = "N")]
+        of: u8,
+        /// New folder, with a file for each holder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Writes the folder that a stranger must get from outside a bundle
     Trust {
         /// Folder of the root key
@@ -52,6 +67,7 @@ pub fn run(shell: &Shell, command: RootCommand) -> Result<Outcome, Failure> {
     match command {
         RootCommand::Init { out, name } => init(shell, &out, &name),
         RootCommand::Delegate { root, request } => delegate(shell, &root, &request),
+        RootCommand::Escrow { need, of, out } => escrow(shell, need, of, &out),
         RootCommand::Trust { root, out } => trust(shell, &root, &out),
     }
 }
@@ -99,6 +115,25 @@ fn delegate(shell: &Shell, root: &std::path::Path, requests: &[PathBuf]) -> Resu
     let outcome = Outcome::new(json!({ "key_log": path, "key_log_size": log.log.size(), "delegated": requests.len() }));
     let outcome = lines.into_iter().fold(outcome, Outcome::line);
     Ok(outcome.line(format!("{}  {}", shell.say("密钥日志", "key log"), path.display())))
+}
+
+/// The secret lives in this process only; what is left of it are the shares.
+fn escrow(shell: &Shell, need: u8, of: u8, out: &std::path::Path) -> Result<Outcome, Failure> {
+    let secret = EscrowSecret::generate(&OsRandom).map_err(DeviceError::from)?;
+    let shares = Share::split(&secret, need, of, &OsRandom)?;
+    let public = to_hex(&secret.public()?.to_bytes());
+    files::empty_folder(out)?;
+    for share in &shares {
+        let name = format!("share-{}-of-{of}.txt", share.index);
+        files::create(&out.join(name), format!("{}\n", *share.text()).as_bytes())?;
+    }
+    files::create(&out.join("escrow.pub"), format!("{public}\n").as_bytes())?;
+    let words = [("need", Param::Count(need.into())), ("of", Param::Count(of.into()))];
+    Ok(
+        Outcome::new(json!({ "public": public, "need": need, "of": of, "out": out }))
+            .line(shell.text("escrow.made", &words))
+            .line(format!("{}  {public}", shell.say("托管公钥", "public key"))),
+    )
 }
 
 fn trust(shell: &Shell, root: &std::path::Path, out: &std::path::Path) -> Result<Outcome, Failure> {

@@ -570,7 +570,7 @@ fn texts(state: &State, path: &str) -> Vec<String> {
 }
 
 /// A value for people: text as it is, bytes as hex or UUID, arrays in brackets.
-pub(super) fn readable(value: &Value) -> String {
+pub fn readable(value: &Value) -> String {
     match value {
         Value::Uint(n) => n.to_string(),
         Value::Nint(n) => format!("-{}", u128::from(*n) + 1),

@@ -11,7 +11,7 @@ mod similar;
 
 pub use case::{CaseRow, CaseView};
 pub use enterprise::{EnterpriseView, enterprises};
-pub use inspection::{InspectionView, Stage};
+pub use inspection::{InspectionView, Stage, readable};
 pub use orders::{Basis, JudgedItem, JudgedOrder, judged_orders};
 pub use parts::{
     CheckView, ClashView, CredentialsView, CustodyView, DocumentView, EvidenceView, FindingView, FreezeView,

@@ -50,6 +50,14 @@ pub(super) const PLAIN: &[&str] = &["blobs", "receipts", "packs", "attestations"
 const BLOB_COLUMNS: usize = 10;
 
 impl Found {
+    /// Takes over what another database of the same device held. Row numbers are of their own in each, so frames are told by themselves.
+    pub fn absorb(&mut self, other: Self) {
+        let next = self.frames.last_key_value().map_or(0, |(n, _)| n + 1);
+        self.frames.extend((next..).zip(other.frames.into_values()));
+        self.chains.extend(other.chains);
+        self.drafts.extend(other.drafts);
+    }
+
     /// Keeps a row of a table that this knows; rows of indexes and of what can be folded anew are passed over.
     pub fn take(&mut self, row: Row) {
         let columns = row.columns;

@@ -4,6 +4,7 @@
 //! has reached the server comes back with the next feed, which therefore begins anew.
 
 mod cipher;
+mod escrowed;
 mod found;
 mod pages;
 
@@ -26,6 +27,7 @@ use crate::keyring::{KeyStore, KeyringError};
 use crate::vault::write_durably;
 
 pub(super) use cipher::SALT;
+pub use escrowed::{Recovered, recover};
 
 /// Fact of a store that lost rows: until the server's whole feed was read once, nobody knows which files and numbers are
 /// spoken for.

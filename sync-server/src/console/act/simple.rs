@@ -170,14 +170,15 @@ async fn settle_shown(
     let all = set_aside_all(&*app.server.ledger).await?;
     let aside = all.get(&target).ok_or(PageError::NotFound)?;
     let page = Page::of(app, desk, Area::Work, words.t("console.act.settle")).await?;
-    let page = page.crumb("/console/worklist/quarantine", words.t("console.work.quarantine"));
+    let list = work::List::of_reason(aside.reason());
+    let page = page.crumb(&list.address(), words.t(&format!("console.work.{}", list.word())));
     let mut form = SimpleForm::new(
         page,
         "/console/act/settle",
         &format!("op={target}"),
         words.t("console.act.settle.lead"),
     );
-    form.queue = work::queue(app, words, work::List::Quarantine, &links::settle(&target)).await?;
+    form.queue = work::queue(app, words, list, &links::settle(&target)).await?;
     let reason = format!("quarantine.{}", aside.reason);
     form.facts = vec![
         (words.t("console.act.record"), kind(words, &aside.kind)),

@@ -13,6 +13,8 @@ use crate::console::figure::{day_of, due_text};
 use crate::console::links;
 use crate::console::trust::{Judgement, VerdictTag};
 use crate::console::words::Words;
+use crate::console::work::List;
+use crate::ingest::assess::Reason;
 use crate::projection::{CaseFile, day_number};
 
 /// A page of a case.
@@ -118,8 +120,14 @@ impl CaseBar {
         if !view.quarantined.is_empty() {
             let text = words.t1("console.case.blocked_quarantine", "count", view.quarantined.len());
             // Others find the same records, with the reason, in the timeline.
+            let mut lists = view
+                .quarantined
+                .iter()
+                .map(|one| List::of_reason(Reason::from_word(&one.reason)));
             let list = if decides {
-                links::QUARANTINE.into()
+                // Where all of them are late arrivals, their list.
+                let late = lists.all(|list| list == List::Late);
+                if late { List::Late } else { List::Quarantine }.address()
             } else {
                 href(Tab::Timeline)
             };

@@ -1,4 +1,4 @@
-//! The five lists: how many things wait in each, and the rows of a page. Counts come from indexes and are never cut off; a row is
+//! The six lists: how many things wait in each, and the rows of a page. Counts come from indexes and are never cut off; a row is
 //! read only when it is shown.
 
 use fieldseal_core::domain::view::People;
@@ -11,21 +11,24 @@ use crate::console::act::state;
 use crate::console::cases::Wording;
 use crate::console::error::PageError;
 use crate::console::words::Words;
+use crate::ingest::assess::Reason;
 
 /// A list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     Overdue,
     Conflicts,
+    Late,
     Quarantine,
     Incidents,
     Returns,
 }
 
 impl List {
-    pub const ALL: [List; 5] = [
+    pub const ALL: [List; 6] = [
         List::Overdue,
         List::Conflicts,
+        List::Late,
         List::Quarantine,
         List::Incidents,
         List::Returns,
@@ -36,6 +39,7 @@ impl List {
         match self {
             Self::Overdue => "overdue",
             Self::Conflicts => "conflicts",
+            Self::Late => "late",
             Self::Quarantine => "quarantine",
             Self::Incidents => "incidents",
             Self::Returns => "returns",
@@ -47,10 +51,23 @@ impl List {
         match self {
             Self::Overdue => "overdue",
             Self::Conflicts => "conflict",
-            Self::Quarantine => "quarantine",
+            Self::Late | Self::Quarantine => "quarantine",
             Self::Incidents => "fork",
             Self::Returns => "return",
         }
+    }
+
+    /// Where what is set aside for a reason waits.
+    pub fn of_reason(reason: Option<Reason>) -> Self {
+        match reason {
+            Some(Reason::Closed) => Self::Late,
+            _ => Self::Quarantine,
+        }
+    }
+
+    /// Its address.
+    pub fn address(self) -> String {
+        format!("/console/worklist/{}", self.word())
     }
 
     /// The list of a name.
@@ -64,7 +81,7 @@ impl List {
             Self::Overdue => cases::overdue_count(app).await,
             Self::Returns => cases::returned_count(app).await,
             Self::Conflicts => records::conflict_count(app).await,
-            Self::Quarantine => Ok(records::set_aside(app).await?.len() as u64),
+            Self::Late | Self::Quarantine => Ok(records::set_aside_in(app, self).await?.len() as u64),
             Self::Incidents => Ok(incidents::all(app).await?.len() as u64),
         }
     }
@@ -75,7 +92,7 @@ impl List {
             Self::Overdue => cases::overdue(bench, skip, limit).await,
             Self::Returns => cases::returned(bench, skip, limit).await,
             Self::Conflicts => records::conflicts(bench, skip, limit).await,
-            Self::Quarantine => records::quarantine(bench, skip, limit).await,
+            Self::Late | Self::Quarantine => records::quarantine(bench, self, skip, limit).await,
             Self::Incidents => incidents::rows(bench, skip, limit).await,
         }
     }
@@ -86,8 +103,8 @@ impl List {
             Self::Overdue => cases::overdue_addresses(app).await,
             Self::Returns => cases::returned_addresses(app).await,
             Self::Conflicts => records::conflict_addresses(app).await,
-            Self::Quarantine => {
-                let all = records::set_aside(app).await?;
+            Self::Late | Self::Quarantine => {
+                let all = records::set_aside_in(app, self).await?;
                 Ok(all.iter().map(|(id, _)| records::settle_address(id)).collect())
             }
             Self::Incidents => Ok(Vec::new()),

@@ -74,7 +74,7 @@ pub async fn first(State(app): State<App>, desk: Desk) -> Result<Response, PageE
             break;
         }
     }
-    Ok(Redirect::to(&format!("/console/worklist/{}", chosen.word())).into_response())
+    Ok(Redirect::to(&chosen.address()).into_response())
 }
 
 /// The place of `here` in a list, and the way to its neighbours; `None` when it does not wait there (any more).
@@ -126,7 +126,7 @@ pub async fn list(
     for list in List::ALL {
         let count = list.count(&app).await?;
         tabs.push(Tab {
-            href: format!("/console/worklist/{}", list.word()),
+            href: list.address(),
             word: words.t(&format!("console.work.{}", list.word())),
             count,
             current: list == chosen,
@@ -139,7 +139,7 @@ pub async fn list(
         true => Vec::new(),
         false => chosen.rows(&Bench::new(&app, words).await?, place.from, ROWS).await?,
     };
-    let base = format!("/console/worklist/{}", chosen.word());
+    let base = chosen.address();
     let link = |from: u64| format!("{base}?from={from}");
     let now = words.clock(app.server.clock.now().wall_ms);
     let shown = WorkPage {

@@ -1,9 +1,10 @@
 //! Lists of records: values that disagree, operations that were set aside.
 
+use fieldseal_core::domain::rests_on;
 use fieldseal_proof::ids::{CaseId, OpId};
 
 use super::cases::age;
-use super::list::{Bench, Row};
+use super::list::{Bench, List, Row};
 use crate::api::App;
 use crate::console::act::readable::{item_of, kind, label, word_of};
 use crate::console::act::state;
@@ -79,8 +80,11 @@ pub(super) async fn conflicts(bench: &Bench<'_>, skip: u64, limit: u64) -> Resul
 fn blocked(bench: &Bench<'_>, path: &str) -> String {
     let words = bench.words;
     let documents = bench.pack.iter().flat_map(|pack| pack.documents());
-    let names: Vec<&str> = documents.map(|document| document.name.text(words.lang)).collect();
-    if names.is_empty() || !fieldseal_core::domain::blocks_documents(path) {
+    let names: Vec<&str> = documents
+        .filter(|document| rests_on(document, path))
+        .map(|document| document.name.text(words.lang))
+        .collect();
+    if names.is_empty() {
         return words.t("console.work.blocks_nothing");
     }
     let names = names.join(if words.zh() { "、" } else { ", " });
@@ -99,13 +103,18 @@ fn heals(aside: &SetAside) -> bool {
     aside.reason().is_some_and(|reason| reason.heals())
 }
 
-pub(super) async fn quarantine(bench: &Bench<'_>, skip: u64, limit: u64) -> Result<Vec<Row>, PageError> {
+/// What waits in one of the two lists of what is set aside: late arrivals, or everything else.
+pub(super) async fn set_aside_in(app: &App, list: List) -> Result<Vec<(OpId, SetAside)>, PageError> {
+    let mut all = set_aside(app).await?;
+    all.retain(|(_, aside)| List::of_reason(aside.reason()) == list);
+    Ok(all)
+}
+
+/// The rows of one of these two lists.
+pub(super) async fn quarantine(bench: &Bench<'_>, list: List, skip: u64, limit: u64) -> Result<Vec<Row>, PageError> {
     let (app, words) = (bench.app, bench.words);
-    let page = set_aside(app)
-        .await?
-        .into_iter()
-        .skip(skip as usize)
-        .take(limit as usize);
+    let all = set_aside_in(app, list).await?;
+    let page = all.into_iter().skip(skip as usize).take(limit as usize);
     let mut rows = Vec::new();
     for (id, aside) in page {
         let (since, who) = bench.arrival(id).await?;

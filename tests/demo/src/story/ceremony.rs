@@ -19,8 +19,12 @@ pub fn found(stage: &mut Stage) -> Told<String> {
         CEREMONY_PASSWORD,
         &["admin", "init", "--out", &admin, "--name", "管理员"],
     )?;
+    // For tablets that nobody can open any more; the holders take their shares home.
+    let shares = stage.arg("escrow");
+    let words = ["root", "escrow", "--need", "2", "--of", "3", "--out", &shares];
+    let escrow = text(&stage.fieldseal("root-escrow", "", &words)?, "public")?;
     // One command: it makes the server, waits for what the ceremony gives it, and serves.
-    let mut up = stage.server_up("server", &["--origin", ORIGIN, "--name", AGENCY])?;
+    let mut up = stage.server_up("server", &["--origin", ORIGIN, "--name", AGENCY, "--escrow", &escrow])?;
     // Only files pass between the root key's machine and the others: requests one way, the key log the other way.
     let desk = stage.path("root-desk");
     fs::create_dir_all(&desk).map_err(|e| e.to_string())?;
@@ -55,7 +59,7 @@ pub fn found(stage: &mut Stage) -> Told<String> {
     stage.keep(up);
     write_card(stage)?;
     Ok(format!(
-        "tenant {}, root key {}",
+        "tenant {}, root key {}, escrow in 3 shares of which 2 open it",
         text(&made, "tenant")?,
         text(&made, "fingerprint")?
     ))

@@ -1,14 +1,15 @@
 //! Enrolment and sync from the shell.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::clock::REPORTED_JUMP_MS;
-use fieldseal_core::device::{EnrolmentRound, FieldDevice, VisitOptions};
+use fieldseal_core::device::{DeviceError, EnrolmentRound, FieldDevice, RescueReport, RescueTarget, VisitOptions};
 use fieldseal_core::sync::limits::IDLE_TIMEOUT;
 use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncReport};
+use fieldseal_core::watch::Watcher;
 use fieldseal_proof::suite::Suite;
 use fieldseal_transport::enrol::EnrolmentError;
 use fieldseal_transport::{Cancel, enrol, visit_with};
@@ -240,11 +241,20 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
 }
 
 /// Writes what the server has not receipted to a stick.
-pub fn rescue(desk: &Desk<'_>, out: &PathBuf) -> Result<Outcome, Failure> {
+pub fn rescue(desk: &Desk<'_>, out: &Path) -> Result<Outcome, Failure> {
+    rescued_to(desk, out, |target, watcher| desk.device.rescue(target, watcher))
+}
+
+/// Has a rescue file written into a new file, and says what came along.
+pub fn rescued_to(
+    desk: &Desk<'_>,
+    out: &Path,
+    write: impl FnOnce(&mut dyn RescueTarget, &mut Watcher<'_>) -> Result<RescueReport, DeviceError>,
+) -> Result<Outcome, Failure> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(out);
     let mut file = file.map_err(|error| Failure::file(out, &error))?;
     let mut meter = desk.shell.meter("救援文件", "rescue");
-    let report = desk.device.rescue(&mut file, &mut |moved| meter.moved(moved))?;
+    let report = write(&mut file, &mut |moved| meter.moved(moved))?;
     file.sync_all().map_err(|error| Failure::file(out, &error))?;
     drop(meter);
     let left_out = report.left_out.iter();

@@ -106,6 +106,23 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
             view.party.name.clone().unwrap_or_default(),
             view.place.clone().unwrap_or_default()
         ));
+    for clash in &view.clashes {
+        let values: Vec<&str> = clash.values.iter().filter_map(|(value, _)| value.as_deref()).collect();
+        outcome = outcome.line(format!(
+            "  {}  {}  {}",
+            shell.say("并列的值", "in conflict"),
+            clash.path,
+            values.join(" ≠ ")
+        ));
+    }
+    for one in &view.quarantined {
+        let reason = shell.text(&format!("quarantine.{}", one.reason), &[]);
+        outcome = outcome.line(format!(
+            "  {}  {}  {reason}",
+            shell.say("已隔离", "set aside"),
+            one.kind
+        ));
+    }
     for finding in &view.findings {
         outcome = outcome.line(format!(
             "  {}  {}",

@@ -26,6 +26,8 @@ pub enum Verb {
     Order(Order),
     /// Records what became of something that an earlier visit ordered
     Review(Review),
+    /// Chooses between values that two tablets wrote
+    Decide(Decide),
     /// Makes a document as PDF and issues it
     Document(Document),
     /// Records a handwritten signature on a document
@@ -224,6 +226,18 @@ pub struct Order {
     /// An earlier order that goes on (default: the inspection's)
     #[arg(long, value_name = "ID")]
     pub order: Option<String>,
+}
+
+#[derive(Debug, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    pub inspection: String,
+    /// Field in conflict, as `show` lists it
+    pub path: String,
+    /// One of its values, or another
+    pub value: String,
+    #[arg(long)]
+    pub reason: String,
 }
 
 #[derive(Debug, Args, Deserialize)]

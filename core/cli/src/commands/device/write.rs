@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::paper;
 use super::verbs::{
-    Attest, Begin, Capture, Check, Credentials, EnterpriseAdd, Finding, OfInspection, Order, Review, Set, Statement,
-    Verb,
+    Attest, Begin, Capture, Check, Credentials, Decide, EnterpriseAdd, Finding, OfInspection, Order, Review, Set,
+    Statement, Verb,
 };
 use crate::desk::Desk;
 use crate::failure::{Failure, NO_SPACE};
@@ -40,6 +40,7 @@ pub fn run(desk: &Desk<'_>, officer: Option<&str>, verb: Verb) -> Result<Outcome
         Verb::Statement(args) => statement(desk, &args),
         Verb::Order(args) => order(desk, &args),
         Verb::Review(args) => review(desk, &args),
+        Verb::Decide(args) => decide(desk, &args),
         Verb::Document(args) => paper::document(desk, &args),
         Verb::Sign(args) => paper::sign(desk, &args),
         Verb::Refuse(args) => paper::refuse(desk, &args),
@@ -289,6 +290,14 @@ fn review(desk: &Desk<'_>, args: &Review) -> Result<Outcome, Failure> {
         .device
         .review(id(&args.inspection)?, order, item, &args.result, note)?;
     Ok(made(desk, &args.item, operation))
+}
+
+fn decide(desk: &Desk<'_>, args: &Decide) -> Result<Outcome, Failure> {
+    let held = desk.device.inspection(id(&args.inspection)?)?;
+    let operation = desk
+        .device
+        .decide_conflict(held.row.case, &args.path, &args.value, &args.reason)?;
+    Ok(made(desk, &args.path, operation))
 }
 
 fn attest(desk: &Desk<'_>, officer: Option<&str>, args: &Attest) -> Result<Outcome, Failure> {

@@ -1,5 +1,6 @@
 //! `fieldseal supervisor`: a laptop that assigns, sees, decides and exports; usable without a network.
 
+mod escrow;
 mod fetch;
 mod office;
 mod rescued;
@@ -82,6 +83,8 @@ pub enum SupervisorCommand {
     },
     /// Hands in a rescue file that somebody brought on a stick
     HandIn { file: PathBuf },
+    /// Reads a tablet that cannot hand in its work itself, with the shares of the escrow's holders, into a rescue file
+    OpenEscrow(escrow::OpenEscrow),
     /// Reads everything again and compares it with what was signed
     Fsck,
     /// Runs many commands from a file, one JSON object a line
@@ -220,6 +223,7 @@ pub fn run(shell: &Shell, at: &At, command: SupervisorCommand) -> Result<Outcome
         SupervisorCommand::Export { case, at, out } => office::export(&desk, &case, at.as_deref(), &out),
         SupervisorCommand::Fetch { what, out } => fetch::fetch(&desk, &what, out.as_deref()),
         SupervisorCommand::HandIn { file } => office::hand_in(&desk, &file),
+        SupervisorCommand::OpenEscrow(args) => escrow::open(&desk, at.officer.as_deref(), &args),
         SupervisorCommand::Fsck => read::fsck(&desk),
         SupervisorCommand::Batch(args) => {
             let desk = desk.with_pins(args.pins()?);

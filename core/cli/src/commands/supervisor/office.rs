@@ -10,7 +10,6 @@ use fieldseal_core::device::{NewInspection, RescueReader, RescueRecord};
 use fieldseal_core::sync::Fault;
 use fieldseal_core::sync::limits::{PUSH_BYTES, PUSH_OPERATIONS};
 use fieldseal_core::sync::message::Expect;
-use fieldseal_proof::cbor::Value as Cbor;
 use fieldseal_proof::checkpoint::Checkpoint;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{CaseId, DeviceId, EnterpriseId, IncarnationId, InspectionId, OpId, to_hex};
@@ -21,7 +20,6 @@ use serde_json::json;
 
 use super::rescued::Rescued;
 use super::{Assign, Decide, Decision, Freeze, Join, Return, Settle};
-use crate::commands::device::read::shown;
 use crate::commands::device::verbs::{Attest, Verb};
 use crate::commands::device::write::{self, id, made};
 use crate::desk::Desk;
@@ -90,22 +88,9 @@ fn named_enterprise(desk: &Desk<'_>, text: &str) -> Result<EnterpriseId, Failure
 
 /// The value is one of those in conflict, or a new text.
 fn decide(desk: &Desk<'_>, args: &Decide) -> Result<Outcome, Failure> {
-    let case: CaseId = id(&args.case)?;
-    let store = desk.device.store();
-    let held = store.heads_under(Some(case), &args.path)?;
-    let mut held: Vec<_> = held.into_iter().filter(|write| write.path == args.path).collect();
-    held.sort_by_key(|write| write.value.as_ref().map(shown) != Some(args.value.clone()));
-    let value = held
-        .first()
-        .and_then(|write| write.value.clone())
-        .filter(|value| shown(value) == args.value);
-    // The decision lies in the stream of the inspection that is in conflict, so that its tablets see it.
-    let inspection = match held.first() {
-        Some(write) => store.operation(write.id)?.operation.header().inspection,
-        None => None,
-    };
-    let value = value.unwrap_or_else(|| Cbor::text(&args.value));
-    let operation = desk.device.decide(case, inspection, &args.path, value, &args.reason)?;
+    let operation = desk
+        .device
+        .decide_conflict(id(&args.case)?, &args.path, &args.value, &args.reason)?;
     Ok(made(desk, &args.path, operation))
 }
 

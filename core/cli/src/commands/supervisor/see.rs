@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use fieldseal_core::device::InspectionRow;
-use fieldseal_core::domain::view::{CaseView, enterprises as enterprise_views, similar_pairs};
+use fieldseal_core::domain::view::{CaseView, enterprises as enterprise_views, readable, similar_pairs};
 use fieldseal_core::merge::{Scope, State};
 use fieldseal_proof::ids::CaseId;
 use serde_json::{Value, json};
 
-use crate::commands::device::read::{self, shown};
+use crate::commands::device::read;
 use crate::commands::device::write::id;
 use crate::commands::verdict;
 use crate::commands::verify::bracket;
@@ -139,7 +139,7 @@ fn conflicts(desk: &Desk<'_>, case: CaseId, state: &State) -> Result<Vec<Value>,
                 continue;
             }
             let device = store.operation(write.id)?.operation.header().device;
-            let value = write.value.as_ref().map(shown);
+            let value = write.value.as_ref().map(readable);
             values.push(json!({ "value": value, "operation": write.id.to_string(), "device": device.to_string() }));
         }
         found.push(json!({ "path": path, "values": values }));

@@ -101,6 +101,8 @@ pub struct SyncReport {
     pub cuts: u64,
     /// Size of the newest checked checkpoint.
     pub log_size: u64,
+    /// The sentence to show when a new life began: another device writes with this one's key. The new key wants to be approved.
+    pub new_life: Option<Problem>,
     /// What somebody must know.
     pub alarms: Vec<Alarm>,
     /// What still waits here.
@@ -439,6 +441,7 @@ fn told_of(report: &VisitReport) -> SyncReport {
         file_bytes: sync.blob_bytes,
         cuts: sync.cuts,
         log_size: sync.log_size,
+        new_life: sync.new_life.then(|| Problem::new("life_ended", &[])),
         alarms: sync.alarms.iter().map(alarm).collect(),
         waiting: Waiting {
             operations: waiting.operations,

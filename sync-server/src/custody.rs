@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use fieldseal_core::domain::{CustodyEvent, CustodyKind, Line, Paragraph};
-use fieldseal_core::random::uuid;
-use fieldseal_proof::ids::{CaseId, EvidenceId, ItemId};
+use fieldseal_core::domain::CustodyKind;
+use fieldseal_proof::ids::{CaseId, EvidenceId};
 
-use crate::ingest::{AuthorError, Ingest, OwnOperation};
+use crate::ingest::{AuthorError, Ingest, OwnOperation, custody_event};
 use crate::ledger::{Access, Commit, LedgerError};
 use crate::projection::values_of;
 
@@ -85,7 +84,7 @@ pub async fn exported(ingest: &Ingest, case: CaseId, by: &str, bundle: &str) -> 
     let pieces: Vec<EvidenceId> = evidence_of(ingest, case).await?.into_keys().collect();
     let events = pieces
         .chunks(PIECES)
-        .map(|pieces| event(ingest, case, CustodyKind::Exported, (by, Some(bundle)), pieces.to_vec()))
+        .map(|pieces| custody_event(ingest, case, CustodyKind::Exported, (by, Some(bundle)), pieces.to_vec()))
         .collect::<Result<Vec<_>, _>>()?;
     if !events.is_empty() {
         ingest.author(events, Commit::default()).await?;
@@ -118,7 +117,7 @@ async fn accesses_of(ingest: &Ingest, sha256: [u8; 32], by: &str) -> Result<Vec<
             .take(PIECES)
             .collect();
         if !same.is_empty() {
-            events.push(event(ingest, case, CustodyKind::Accessed, (by, None), same)?);
+            events.push(custody_event(ingest, case, CustodyKind::Accessed, (by, None), same)?);
         }
     }
     Ok(events)
@@ -136,36 +135,6 @@ async fn evidence_of(ingest: &Ingest, case: CaseId) -> Result<BTreeMap<EvidenceI
         Some((id.parse().ok()?, hashes))
     };
     Ok(fields.iter().filter_map(piece).collect())
-}
-
-fn event(
-    ingest: &Ingest,
-    case: CaseId,
-    event: CustodyKind,
-    (by, note): (&str, Option<&str>),
-    evidence: Vec<EvidenceId>,
-) -> Result<OwnOperation, AuthorError> {
-    let refused = |why: String| AuthorError::Seal(why);
-    let id = uuid(&*ingest.random).map_err(|why| refused(why.to_string()))?;
-    let custody = CustodyEvent {
-        id: ItemId::from_bytes(id),
-        evidence,
-        event,
-        by: Line::parse("by", by).map_err(|why| refused(why.to_string()))?,
-        note: note
-            .map(|note| Paragraph::parse("note", note))
-            .transpose()
-            .map_err(|why| refused(why.to_string()))?,
-    };
-    let act = custody.act().map_err(|why| refused(why.to_string()))?;
-    Ok(OwnOperation {
-        kind: "custody.event",
-        case: Some(case),
-        inspection: None,
-        supersedes: Vec::new(),
-        fields: act.into_parts().1,
-        audience: None,
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! console → api → projection → ingest → tlog → ledger        each uses only what stands to its right
 //! ```
 //! `ledger` is what is durable, `tlog` what is signed and public, `ingest` the only writer, `projection` what it all comes to,
-//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `custody` signs who read and exported; `reprint` prints
+//! `api` speaks HTTP with devices, `console` with people. `uploads` is the blob plane beside `ingest`; `custody` signs who read and exported; `forks` hands out what proves that a device signed
+//! two histories; `reprint` prints
 //! documents again and compares; `office` is what the desks of
 //! administrators and supervisors ask, for whatever face.
 
@@ -15,6 +16,7 @@ pub mod config;
 pub mod console;
 pub mod custody;
 pub mod export;
+pub mod forks;
 pub mod hearing;
 pub mod incident;
 pub mod ingest;

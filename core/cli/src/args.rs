@@ -78,4 +78,6 @@ pub enum Command {
     Operation(commands::operation::OperationArgs),
     /// Checks a hearing bundle against a trust folder
     Verify(commands::verify::VerifyArgs),
+    /// Checks a proof that a device signed two histories against a trust folder
+    VerifyFork(commands::verify_fork::VerifyForkArgs),
 }

@@ -124,7 +124,7 @@ fn exit_of(code: &str) -> u8 {
         "missing_tool" | "font_missing" => MISSING,
         "storage_full" | "storage_short" | "disk_full" => NO_SPACE,
         "offline" | "server_unreachable" | "server_busy" | "server_full" | "captive_portal" | "db_locked"
-        | "pin_wait" => LATER,
+        | "life_over" | "pin_wait" => LATER,
         _ => FAILED,
     }
 }

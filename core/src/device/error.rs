@@ -105,6 +105,7 @@ impl From<StoreError> for DeviceError {
             StoreError::Seal(SealError::Sign(error)) => Self::text("key_refused", "detail", error),
             StoreError::Seal(SealError::Header(error)) => Self::text("record_limits", "detail", error),
             StoreError::Body(error) => Self::text("record_limits", "detail", error),
+            StoreError::LifeOver => Self::new("life_over", []),
             StoreError::TooManyHeads => Self::new("too_many_values", []),
             StoreError::Frame(error) => Self::text("store_unreadable", "detail", error),
             StoreError::KeyLog(error) => Self::text("store_unreadable", "detail", error),

@@ -37,7 +37,7 @@ mod visit;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fieldseal_proof::ids::{CaseId, InspectionId, OpId};
+use fieldseal_proof::ids::{CaseId, IncarnationId, InspectionId, OpId};
 use fieldseal_proof::operation::RequiredSigner;
 use fieldseal_proof::suite::Suite;
 
@@ -171,6 +171,7 @@ impl FieldDevice {
             max_pages: None,
         };
         let (store, started) = Store::open(folder, &*keys, &store_ports)?;
+        store.share_keys(Arc::clone(&keys));
         let vault = Vault::open(
             &folder.join("vault"),
             keys.vault_key(),
@@ -207,20 +208,23 @@ impl FieldDevice {
         Ok((device, report))
     }
 
-    /// Ends this life of the store, because the server knows a later end of the chain than this device: it was put back from
-    /// a copy as a whole. The next [`FieldDevice::open`] begins a new life behind `known`, with a fresh key to be enrolled.
+    /// Ends the life `incarnation`, if that is the present one: the server holds operations of it that this device did not write, so
+    /// another copy of this folder signs with the same key. From here on everything is written in a new life, with a fresh key to
+    /// be enrolled; what was written before stays and is handed in. Returns whether a new life began.
     ///
     /// # Errors
-    /// When the key file cannot be written.
-    pub fn end_life(self, known: fieldseal_proof::ids::Link) -> Result<(), DeviceError> {
-        self.store.leave_tail(known);
-        self.keys.begin_incarnation()?;
-        Ok(())
+    /// When database or key file cannot be written.
+    pub fn end_life(&self, incarnation: IncarnationId) -> Result<bool, DeviceError> {
+        let begun = self.store.end_life(&*self.keys, incarnation)?.is_some();
+        if begun {
+            self.settle_opening()?;
+        }
+        Ok(begun)
     }
 
     /// Who this device is.
     pub fn identity(&self) -> Identity {
-        self.store.identity().clone()
+        self.store.identity()
     }
 
     /// The server and trust root of the enrolment.

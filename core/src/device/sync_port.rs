@@ -106,6 +106,15 @@ impl SyncStore for SyncPort {
         kept(self.device.store.own_commitments(incarnation, first, most))
     }
 
+    fn contradiction(&self, page: &Page) -> Kept<Option<(IncarnationId, u64)>> {
+        let operations = page.operations.iter().map(|(_, operation)| operation);
+        kept(self.device.store.contradiction(operations))
+    }
+
+    fn end_life(&mut self, incarnation: IncarnationId) -> Kept<bool> {
+        Ok(self.device.end_life(incarnation)?)
+    }
+
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()> {
         kept(
             self.device

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! enrol ─▶ sync (again while something waits and patience lasts) ─▶ pack in force ─▶ lease numbers ─▶ fetch them
+//!   ▲────────┘ where it ended this life, because another copy of the device writes under its key
 //! ```
 //!
 //! Whoever owns the socket asks [`Visit::next_request`] and hands back what came. A visit that is cut anywhere is simply
@@ -69,6 +70,8 @@ pub struct Visit {
     stage: Stage,
     round: Round,
     report: VisitReport,
+    /// A session began a new life, whose key was not asked for yet.
+    new_life: bool,
     next_id: u64,
     /// The request under way: its number here, and the one that the inner conversation knows.
     asked: Option<(u64, u64)>,
@@ -112,6 +115,7 @@ impl Visit {
             stage: Stage::Enrol(Enrolling::default()),
             round,
             report: VisitReport::default(),
+            new_life: false,
             next_id: 0,
             asked: None,
         }
@@ -125,7 +129,9 @@ impl Visit {
                 Stage::Enrol(enrolling) => match enrolling.next_request(&self.device) {
                     Ok(Some(request)) => return self.number(request),
                     Ok(None) => {
+                        let sent = self.report.enrolment.sent;
                         self.report.enrolment = enrolling.round().clone();
+                        self.report.enrolment.sent += sent;
                         // What the server has of earlier lives is fetched while a further one waits for approval.
                         if self.report.enrolment.approved || self.device.enrolled_earlier() {
                             self.begin_session();
@@ -254,6 +260,14 @@ impl Visit {
     }
 
     fn session_done(&mut self, report: SyncReport) {
+        self.new_life |= report.new_life;
+        if self.new_life && report.ending == Ending::Done {
+            // The key of the new life is asked for at once, and the session after it fetches what was said meanwhile.
+            self.new_life = false;
+            self.round.summed = Some(report.after(self.round.summed.take()));
+            self.stage = Stage::Enrol(Enrolling::default());
+            return;
+        }
         let patient = self.options.patience.is_some() || self.round.last;
         let done = report.ending == Ending::Done;
         let approved = self

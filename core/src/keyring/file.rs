@@ -238,6 +238,12 @@ impl KeyStore for FileKeyStore {
         })
     }
 
+    fn reload(&self) -> Result<(), KeyringError> {
+        let mut held = self.ring();
+        *held = read_ring(&self.folder, &self.secret)?;
+        Ok(())
+    }
+
     fn add_officer(&self, officer: NewOfficer, pin: &str) -> Result<OfficerRecord, KeyringError> {
         if pin.chars().count() < MIN_PIN {
             return Err(KeyringError::PinTooShort);

@@ -170,6 +170,11 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// When it cannot be written.
     fn begin_incarnation(&self) -> Result<Identity, KeyringError>;
+    /// Reads anew what another process of this device has written since.
+    ///
+    /// # Errors
+    /// When the key file cannot be read.
+    fn reload(&self) -> Result<(), KeyringError>;
     /// Adds an officer with a fresh key under a PIN.
     ///
     /// # Errors

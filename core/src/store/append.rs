@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use fieldseal_proof::attest::{Attestation, Meaning, Place};
 use fieldseal_proof::body::Body;
 use fieldseal_proof::ids::{Anchor, BodyRoot, IncarnationId, Link, OfficerId, OpId, PackHash, SessionId};
-use fieldseal_proof::operation::{ClockClaim, Header, MAX_SUPERSEDES, Operation, RequiredSigner, Stream, link_origin};
+use fieldseal_proof::operation::{ClockClaim, Header, MAX_SUPERSEDES, Operation, RequiredSigner, Stream};
 use fieldseal_proof::suite::Signer;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::insert::{insert_operation, put_meta, read_clock, scope_of, write_clock};
+use super::life::{Life, newest_life};
 use super::tail::Tail;
-use super::{Salvage, Store, StoreError};
-use crate::keyring::KeyStore;
+use super::{Store, StoreError};
 use crate::merge::FieldClass;
 use crate::operation::NewOperation;
 use crate::random::array;
@@ -109,10 +109,25 @@ impl Store {
         step: &dyn Fn(AppendStep) -> Result<(), StoreError>,
         body: impl Fn(&Header) -> Result<Body, StoreError>,
     ) -> Result<OpId, StoreError> {
+        match self.append_once(new, with, step, &body) {
+            // Another process of this device has begun a new life: this one goes on in it.
+            Err(StoreError::LifeOver) if self.adopt_life()? => self.append_once(new, with, step, &body),
+            other => other,
+        }
+    }
+
+    fn append_once(
+        &self,
+        new: &NewOperation,
+        with: &AppendWith<'_>,
+        step: &dyn Fn(AppendStep) -> Result<(), StoreError>,
+        body: &dyn Fn(&Header) -> Result<Body, StoreError>,
+    ) -> Result<OpId, StoreError> {
         let (operation, tail) = self.write(|tx| {
-            let header = self.header(tx, new, with)?;
+            let life = self.life();
+            let header = self.header(tx, &life, new, with)?;
             let body = body(&header)?;
-            let operation = Operation::seal(header, body, &*self.signer)?;
+            let operation = Operation::seal(header, body, &*life.signer)?;
             step(AppendStep::Signed)?;
             insert_operation(tx, &operation, &operation.frame(), &BTreeSet::new())?;
             step(AppendStep::Inserted)?;
@@ -144,8 +159,17 @@ impl Store {
         Ok(operation.id())
     }
 
-    fn header(&self, tx: &Transaction<'_>, new: &NewOperation, with: &AppendWith<'_>) -> Result<Header, StoreError> {
-        let incarnation = self.identity.incarnation;
+    fn header(
+        &self,
+        tx: &Transaction<'_>,
+        life: &Life,
+        new: &NewOperation,
+        with: &AppendWith<'_>,
+    ) -> Result<Header, StoreError> {
+        let incarnation = life.incarnation;
+        if newest_life(tx)?.is_some_and(|(newest, _, _)| newest != incarnation) {
+            return Err(StoreError::LifeOver);
+        }
         let (seq, prev): (u64, [u8; 32]) = tx
             .prepare_cached("SELECT next_seq, link FROM chains WHERE incarnation = ?1")?
             .query_row([incarnation.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -153,7 +177,7 @@ impl Store {
         let hlc = read_clock(tx)?.tick(now.wall_ms);
         write_clock(tx, hlc)?;
         let mut header = Header {
-            suite: self.signer.public().suite(),
+            suite: life.signer.public().suite(),
             tenant: self.identity.tenant,
             device: self.identity.device,
             incarnation,
@@ -205,84 +229,6 @@ impl Store {
             return Err(StoreError::TooManyHeads);
         }
         Ok(heads.into_iter().collect())
-    }
-
-    /// Makes sure that the present incarnation has its chain, and that the database is not older than what stands beside it.
-    /// `known` is the end of the present life's chain by tail and keys. Returns whether a new incarnation had to begin: where the
-    /// last operations may be lost, for the same place in a chain is never given out twice.
-    pub(super) fn settle_chain(
-        &mut self,
-        keys: &dyn KeyStore,
-        known: Option<Tail>,
-        salvage: Option<&Salvage>,
-    ) -> Result<bool, StoreError> {
-        let held = self.tip(self.identity.incarnation)?;
-        let behind = match (known, held) {
-            (Some(known), Some((next_seq, _))) => known.next_seq > next_seq,
-            // The keys say that this life's chain was begun, and the database does not know of it.
-            (Some(known), None) => known.next_seq > 0 || keys.chain_end().is_some(),
-            // Nothing stands beside the database: nothing to compare with.
-            (None, _) => false,
-        };
-        let lost = salvage.is_some_and(|salvage| !salvage.chain_complete);
-        if behind || lost {
-            self.identity = keys.begin_incarnation()?;
-            self.signer = keys.operation_key()?;
-        }
-        if self.tip(self.identity.incarnation)?.is_none() {
-            let ends = [
-                known.map(|known| (known.next_seq, known.link)),
-                salvage.and_then(|salvage| salvage.end),
-            ];
-            let newest = ends.into_iter().flatten().max_by_key(|(next_seq, _)| *next_seq);
-            // A tail of another life: a life that ended before its successor's chain was begun.
-            let earlier = || self.tail.read().map(|tail| tail.link);
-            let link = newest.map(|(_, link)| link).or_else(earlier);
-            let link = match link {
-                Some(link) => link,
-                None => self
-                    .newest_link()?
-                    .unwrap_or_else(|| link_origin(&self.identity.tenant, &self.identity.device)),
-            };
-            self.begin_chain(self.identity.incarnation, link)?;
-        }
-        if let Some((next_seq, link)) = self.tip(self.identity.incarnation)?
-            && keys.chain_end().is_none()
-        {
-            keys.keep_chain_end(self.identity.incarnation, next_seq, link)?;
-        }
-        Ok(behind || lost)
-    }
-
-    /// Writes down the link behind which the next life begins.
-    pub(crate) fn leave_tail(&self, link: Link) {
-        let tail = Tail {
-            incarnation: self.identity.incarnation,
-            next_seq: u64::MAX,
-            link,
-        };
-        self.tail.write(tail);
-    }
-
-    fn begin_chain(&self, incarnation: IncarnationId, link: Link) -> Result<(), StoreError> {
-        self.write(|tx| {
-            tx.execute(
-                "INSERT INTO chains (incarnation, born, next_seq, link)
-                 VALUES (?1, (SELECT count(*) FROM chains), 0, ?2)",
-                params![incarnation.as_bytes(), link.as_bytes()],
-            )?;
-            Ok(())
-        })
-    }
-
-    fn newest_link(&self) -> Result<Option<Link>, StoreError> {
-        let connection = self.connection();
-        let link: Option<[u8; 32]> = connection
-            .query_row("SELECT link FROM chains ORDER BY born DESC LIMIT 1", [], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        Ok(link.map(Link::from_bytes))
     }
 
     /// Sequence number and link that the next operation of an incarnation gets; `None` for one unknown here.
@@ -338,7 +284,7 @@ fn next_counter(tx: &Transaction<'_>, header: &Header) -> Result<u64, StoreError
     let last: Option<u64> = tx
         .prepare_cached(
             "SELECT counter FROM operations WHERE scope = ?1 AND stream = ?2 AND device = ?3 AND incarnation = ?4
-             ORDER BY counter DESC LIMIT 1",
+             AND NOT EXISTS (SELECT 1 FROM strays WHERE strays.n = operations.n) ORDER BY counter DESC LIMIT 1",
         )?
         .query_row(
             params![

@@ -68,10 +68,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let log = self.key_log()?;
         let own_key = keys.operation_key()?.public().clone();
-        let device = self.identity.device;
+        let (device, present) = (self.identity.device, self.incarnation());
         let mut ends: BTreeMap<IncarnationId, (u64, fieldseal_proof::ids::Link)> = BTreeMap::new();
         let connection = self.connection();
-        let mut query = connection.prepare("SELECT id, frame FROM operations ORDER BY device, incarnation, seq, n")?;
+        let mut query = connection.prepare(
+            "SELECT id, frame, EXISTS (SELECT 1 FROM strays WHERE strays.n = operations.n)
+             FROM operations ORDER BY device, incarnation, seq, n",
+        )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             going_on(each)?;
@@ -91,7 +94,8 @@ impl Store {
                 }
             };
             let header = operation.header().clone();
-            if header.device == device {
+            // What another copy of this store signed is no part of its chain.
+            if header.device == device && !row.get::<_, bool>(2)? {
                 match ends.get(&header.incarnation) {
                     None if header.seq != 0 => fault("chain_gap"),
                     Some((next, _)) if header.seq != *next => fault("chain_gap"),
@@ -103,7 +107,7 @@ impl Store {
             let enrolled = log
                 .operation_key(&header.device, &header.incarnation)
                 .map(|key| key.record.key());
-            let key = if (header.device, header.incarnation) == (device, self.identity.incarnation) {
+            let key = if (header.device, header.incarnation) == (device, present) {
                 Some(own_key.clone())
             } else {
                 enrolled.and_then(Result::ok)

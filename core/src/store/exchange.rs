@@ -7,6 +7,17 @@ use rusqlite::{OptionalExtension, params};
 use super::insert::put_meta;
 use super::{Store, StoreError};
 
+/// A query over the operations that this store wrote: of device `?1`, without those that another copy of it signed.
+macro_rules! own {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " device = ?1 AND NOT EXISTS (SELECT 1 FROM strays WHERE strays.n = operations.n) ",
+            $after
+        )
+    };
+}
+
 /// Fact: the ids of the cases that the feed is asked for, 16 bytes each.
 const WANTED_CASES: &str = "wanted_cases";
 
@@ -84,7 +95,7 @@ impl Store {
         for (incarnation, received) in waiting.into_iter().filter(|(incarnation, _)| may_go(*incarnation)) {
             let first: Option<u64> = self
                 .connection()
-                .prepare_cached("SELECT min(seq) FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3")?
+                .prepare_cached(own!("SELECT min(seq) FROM operations WHERE", "AND incarnation = ?2 AND seq >= ?3"))?
                 .query_row(
                     params![self.identity.device.as_bytes(), incarnation.as_bytes(), received],
                     |row| row.get(0),
@@ -113,9 +124,10 @@ impl Store {
         most_bytes: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let connection = self.connection();
-        let mut query = connection.prepare_cached(
-            "SELECT frame, seq FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4",
-        )?;
+        let mut query = connection.prepare_cached(own!(
+            "SELECT frame, seq FROM operations WHERE",
+            "AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4"
+        ))?;
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut rows = query.query(params![
             self.identity.device.as_bytes(),
@@ -157,7 +169,7 @@ impl Store {
     pub fn own_link(&self, incarnation: IncarnationId, seq: u64) -> Result<Option<(Link, Commitment)>, StoreError> {
         let connection = self.connection();
         let frame: Option<Vec<u8>> = connection
-            .prepare_cached("SELECT frame FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq = ?3")?
+            .prepare_cached(own!("SELECT frame FROM operations WHERE", "AND incarnation = ?2 AND seq = ?3"))?
             .query_row(
                 params![self.identity.device.as_bytes(), incarnation.as_bytes(), seq],
                 |row| row.get(0),
@@ -179,9 +191,10 @@ impl Store {
         most: usize,
     ) -> Result<Vec<Commitment>, StoreError> {
         let connection = self.connection();
-        let mut query = connection.prepare_cached(
-            "SELECT frame, seq FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4",
-        )?;
+        let mut query = connection.prepare_cached(own!(
+            "SELECT frame, seq FROM operations WHERE",
+            "AND incarnation = ?2 AND seq >= ?3 ORDER BY seq LIMIT ?4"
+        ))?;
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut rows = query.query(params![
             self.identity.device.as_bytes(),
@@ -301,11 +314,10 @@ impl Store {
         };
         self.write(|tx| {
             let device = self.identity.device;
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO leaves (n, leaf)
-                 SELECT n, ?4 FROM operations WHERE device = ?1 AND incarnation = ?2 AND seq = ?3
-                 ON CONFLICT (n) DO UPDATE SET leaf = ?4",
-            )?;
+            let mut insert = tx.prepare_cached(own!(
+                "INSERT INTO leaves (n, leaf) SELECT n, ?4 FROM operations WHERE",
+                "AND incarnation = ?2 AND seq = ?3 ON CONFLICT (n) DO UPDATE SET leaf = ?4"
+            ))?;
             for (seq, leaf) in pairs {
                 insert.execute(params![device.as_bytes(), incarnation.as_bytes(), seq, leaf])?;
             }
@@ -315,10 +327,10 @@ impl Store {
                 [incarnation.as_bytes()],
                 |row| row.get(0),
             )?;
-            let mut has_leaf = tx.prepare_cached(
-                "SELECT 1 FROM operations JOIN leaves ON leaves.n = operations.n
-                 WHERE device = ?1 AND incarnation = ?2 AND seq = ?3",
-            )?;
+            let mut has_leaf = tx.prepare_cached(own!(
+                "SELECT 1 FROM operations JOIN leaves ON leaves.n = operations.n WHERE",
+                "AND incarnation = ?2 AND seq = ?3"
+            ))?;
             while has_leaf.exists(params![device.as_bytes(), incarnation.as_bytes(), next])? {
                 next += 1;
             }
@@ -431,9 +443,11 @@ impl Store {
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
         let (waiting_bytes, oldest_operation_ms): (u64, Option<u64>) = connection.query_row(
-            "SELECT coalesce(sum(length(frame)), 0), min(wall_ms) FROM operations
-             JOIN chains ON chains.incarnation = operations.incarnation
-             WHERE device = ?1 AND seq >= chains.received",
+            own!(
+                "SELECT coalesce(sum(length(frame)), 0), min(wall_ms) FROM operations
+                 JOIN chains ON chains.incarnation = operations.incarnation WHERE",
+                "AND seq >= chains.received"
+            ),
             [self.identity.device.as_bytes()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;

@@ -9,6 +9,7 @@ use fieldseal_proof::ids::{DeviceId, IncarnationId, OpId};
 use fieldseal_proof::operation::{Header, Operation, VerifiedOperation};
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::life::is_stray;
 use super::{Store, StoreError};
 use crate::clock::Hlc;
 use crate::merge::{DispositionFact, FieldClass, MergeKey, Standing, Write, quarantined_ops, resolve_path};
@@ -35,6 +36,7 @@ impl Store {
         let ingest = self.ingest_devices()?;
         let wall_ms = self.clock.now().wall_ms;
         self.write(|tx| {
+            let present = self.incarnation();
             let mut imported = Imported::default();
             let mut clock = read_clock(tx)?;
             for (leaf, operation) in operations {
@@ -52,11 +54,16 @@ impl Store {
                         };
                         clock = clock.adopt(seen, wall_ms);
                         let mine = header.device == self.identity.device;
-                        if mine {
-                            take_back(tx, operation, self.identity.incarnation)?;
+                        let stray = mine && is_stray(tx, header.device, operation)?;
+                        if mine && !stray {
+                            take_back(tx, operation, present)?;
                         }
                         link_files(tx, operation, mine)?;
-                        insert_operation(tx, operation, &operation.frame(), &ingest)?
+                        let n = insert_operation(tx, operation, &operation.frame(), &ingest)?;
+                        if stray {
+                            tx.execute("INSERT INTO strays (n) VALUES (?1)", [n])?;
+                        }
+                        n
                     }
                 };
                 if let Some(leaf) = leaf {

@@ -8,6 +8,7 @@ use super::StoreError;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/001_first.sql"),
     include_str!("../../migrations/002_inspection_view.sql"),
+    include_str!("../../migrations/003_strays.sql"),
 ];
 
 /// Brings a database to the newest version.
@@ -44,6 +45,7 @@ mod tests {
         let pinned = [
             "3d53a725ac436d544eedb20aa95b5a72b7509b7438350c83d28671045a2f3169",
             "116776896a2a383d1d4b0c2647680a8188e2b20bc8466a380b05aa94349fed58",
+            "fb7987ee915d9cecf054902ddbe9c765595e6c6e8e8019558c9aab8dbf0bc31a",
         ];
         let found: Vec<String> = MIGRATIONS.iter().map(|sql| to_hex(&sha256(sql.as_bytes()))).collect();
         assert_eq!(found, pinned);

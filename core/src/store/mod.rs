@@ -17,6 +17,7 @@ mod drafts;
 mod exchange;
 mod insert;
 mod inspections;
+mod life;
 mod lock;
 mod migrate;
 mod numbers;
@@ -26,16 +27,16 @@ mod sessions;
 mod tail;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use fieldseal_proof::body::BodyError;
-use fieldseal_proof::ids::OpId;
+use fieldseal_proof::ids::{IncarnationId, OpId};
 use fieldseal_proof::key_log::{KeyLog, KeyLogError};
 use fieldseal_proof::operation::{OperationError, SealError};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::clock::Clock;
-use crate::keyring::{Identity, KeyStore, KeyringError, SharedSigner};
+use crate::keyring::{Identity, KeyStore, KeyringError};
 use crate::random::{Random, RandomError};
 
 pub(crate) use append::APP;
@@ -100,6 +101,9 @@ pub enum StoreError {
         /// The form.
         form: String,
     },
+    /// This life of the store has ended: another process began the next one, and has not finished.
+    #[error("another process has begun a new life of this store")]
+    LifeOver,
     /// A step was made to fail by a test of the one-transaction rule.
     #[error("stopped at {0:?}")]
     Stopped(AppendStep),
@@ -185,8 +189,11 @@ pub struct StoreStart {
 pub struct Store {
     folder: PathBuf,
     connection: Mutex<Connection>,
+    /// Tenant, device, role and label; the incarnation is that of `life`.
     identity: Identity,
-    signer: SharedSigner,
+    life: RwLock<life::Life>,
+    /// The keys of a device that stays open: where another process began a new life, this one goes on in it.
+    keys: OnceLock<Arc<dyn KeyStore>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     tail: tail::TailFile,
@@ -234,7 +241,8 @@ impl Store {
             folder: folder.to_owned(),
             connection: Mutex::new(connection),
             identity: keys.identity(),
-            signer: keys.operation_key()?,
+            life: RwLock::new(life::Life::of(keys)?),
+            keys: OnceLock::new(),
             clock: ports.clock.clone(),
             random: ports.random.clone(),
             tail,
@@ -248,9 +256,17 @@ impl Store {
         Ok((store, start))
     }
 
-    /// Who writes here.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    /// Who writes here, in which life.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            incarnation: self.incarnation(),
+            ..self.identity.clone()
+        }
+    }
+
+    /// The present life.
+    fn incarnation(&self) -> IncarnationId {
+        self.life().incarnation
     }
 
     /// The clock port.

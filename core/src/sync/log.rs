@@ -101,10 +101,12 @@ impl SyncSession {
                 self.log.receipts_over = true;
                 continue;
             };
-            let path = format!(
-                "/v1/log/{}/{incarnation}/receipts?from={from}",
-                store.identity()?.device
-            );
+            let device = store.identity()?.device;
+            let mut path = format!("/v1/log/{device}/{incarnation}/receipts?from={from}");
+            // Where the chain has branches, it says which of them is ours.
+            if let Some((link, _)) = store.own(incarnation, from)? {
+                path.push_str(&format!("&link={link}"));
+            }
             return Ok(Some(get(
                 LogAsk::Receipts { incarnation, from },
                 path,

@@ -202,7 +202,13 @@ impl SyncSession {
             None => 0,
             Some(head) => match store.own(incarnation, head.seq)? {
                 Some((link, _)) if link == head.link.0 => head.seq + 1,
-                _ => {
+                Some(_) => {
+                    self.forked(store, incarnation, head.seq)?;
+                    0
+                }
+                // The server knows more of this life than we do: we were put back from a copy. The feed brings it, and a push
+                // shows whether we wrote something else in its place.
+                None => {
                     self.report.alarms.push(Alarm::Forked { seq: head.seq });
                     0
                 }
@@ -275,6 +281,12 @@ impl SyncSession {
             Some((link, _)) if link == receipt.link => {}
             _ => return Err(untrue(&"its chain head is not this device's")),
         }
+        let outcome = answer.results.iter().find(|result| result.outcome == "forked");
+        let forked = outcome.map(|result| result.seq).or(receipt.fork.map(|(seq, _)| seq));
+        if let Some(seq) = forked {
+            // Before the receipt is kept: a session that dies in between pushes again and gets the same receipt.
+            self.forked(store, incarnation, seq)?;
+        }
         store.keep_batch_receipt(incarnation, first, receipt.last_seq, &answer.receipt.0)?;
         self.report.received += receipt.last_seq + 1 - first;
         self.report.duplicates += answer
@@ -282,10 +294,18 @@ impl SyncSession {
             .iter()
             .filter(|result| result.outcome == "duplicate")
             .count() as u64;
-        if let Some(forked) = answer.results.iter().find(|result| result.outcome == "forked") {
-            self.report.alarms.push(Alarm::Forked { seq: forked.seq });
-        }
         self.log.offer(answer.checkpoint, answer.time_note);
+        Ok(())
+    }
+
+    /// The server holds operations of this life that this store did not write. Our own are still handed in, as the branch that they
+    /// are; the life ends, so that what is written from now on is contradicted by nobody.
+    fn forked(&mut self, store: &mut dyn SyncStore, incarnation: IncarnationId, seq: u64) -> Result<(), Fault> {
+        self.report.new_life |= store.end_life(incarnation)?;
+        let alarm = Alarm::Forked { seq };
+        if !self.report.alarms.contains(&alarm) {
+            self.report.alarms.push(alarm);
+        }
         Ok(())
     }
 
@@ -343,10 +363,14 @@ impl SyncSession {
         let still =
             before.as_deref() == Some(page.cursor.as_str()) || page.until.as_deref() == Some(page.cursor.as_str());
         self.records.feed_over = page.items.is_empty() || still;
-        store.import(Page {
+        let taken = Page {
             operations,
             cursor: page.cursor,
-        })?;
+        };
+        if let Some((incarnation, seq)) = store.contradiction(&taken)? {
+            self.forked(store, incarnation, seq)?;
+        }
+        store.import(taken)?;
         if self.records.feed_over {
             store.feed_read()?;
         }

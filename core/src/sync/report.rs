@@ -104,6 +104,8 @@ pub struct SyncReport {
     pub ending: Ending,
     /// The server had a new epoch.
     pub new_epoch: bool,
+    /// The server held operations of this life that this device did not write, so a new life began: its key wants to be enrolled.
+    pub new_life: bool,
     /// Operations that a batch receipt now covers.
     pub received: u64,
     /// Of those, the ones the server already had.
@@ -147,6 +149,7 @@ impl SyncReport {
         }
         SyncReport {
             new_epoch: before.new_epoch || self.new_epoch,
+            new_life: before.new_life || self.new_life,
             received: before.received + self.received,
             duplicates: before.duplicates + self.duplicates,
             fetched: before.fetched + self.fetched,
@@ -168,6 +171,7 @@ impl Default for SyncReport {
         Self {
             ending: Ending::Done,
             new_epoch: false,
+            new_life: false,
             received: 0,
             duplicates: 0,
             fetched: 0,

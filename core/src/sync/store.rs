@@ -161,6 +161,17 @@ pub trait SyncStore {
     /// Keeps a checked batch receipt (framed) that covers everything up to `last`.
     fn keep_batch_receipt(&mut self, incarnation: IncarnationId, first: u64, last: u64, receipt: &[u8]) -> Kept<()>;
 
+    /// The first operation of a page that is of this device's present life and that this store did not write: its life and
+    /// sequence number. Another copy of the device signs with the same key.
+    fn contradiction(&self, _page: &Page) -> Kept<Option<(IncarnationId, u64)>> {
+        Ok(None)
+    }
+    /// Ends a life, if it is the present one; what is written afterwards is of a new one, whose key wants to be enrolled. Returns
+    /// whether it ended now.
+    fn end_life(&mut self, _incarnation: IncarnationId) -> Kept<bool> {
+        Ok(false)
+    }
+
     /// Where the next feed page begins.
     fn cursor(&self) -> Kept<Option<String>>;
     /// The cases that a supervisor's laptop wants to hold; none: every case. Whoever changes it forgets the cursor.

@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::devices::{Call, note_contact};
 use super::limits::{Plane, Sending};
 use super::problem::Problem;
-use crate::ledger::ChainKey;
+use crate::ledger::{Chain, ChainKey, RunState, Stored};
 
 /// Runs that one index receipt names at most; the client asks for the rest from there.
 const RUNS_MOST: usize = 10_000;
@@ -141,13 +141,36 @@ pub async fn head(
     Ok(Json(head_json(Some((main.last_seq, main.link)))))
 }
 
+/// Leaves the operations of one branch, for the runs of a receipt may not overlap. That of `link` ends where another branch begins:
+/// which of them the reader is on, it says when it asks from there. Who names no link is told of the first branch.
+fn retain_branch(stored: &mut Vec<Stored>, chain: &Chain, from: u64, link: Option<&str>) {
+    let forks = || chain.runs.iter().filter(|run| run.state == RunState::Fork);
+    if forks().next().is_none() {
+        return;
+    }
+    let link = link.and_then(|text| text.parse::<Link>().ok());
+    let meant = link.and_then(|link| stored.iter().find(|one| one.seq == from && one.link == link));
+    match meant.map(|one| one.run) {
+        Some(run) => {
+            let end = forks().map(|fork| fork.first_seq).filter(|first| *first > from).min();
+            stored.retain(|one| one.run == run && end.is_none_or(|end| one.seq < end));
+        }
+        None => {
+            let on_fork = |one: &Stored| forks().any(|fork| fork.number == one.run);
+            stored.retain(|one| !on_fork(one));
+        }
+    }
+}
+
 #[derive(Deserialize)]
 pub struct From {
     #[serde(default)]
     from: u64,
+    /// Device link after the operation `from`: which branch is meant, where there are several.
+    link: Option<String>,
 }
 
-/// `GET /v1/log/{device}/{incarnation}/receipts?from=SEQ`
+/// `GET /v1/log/{device}/{incarnation}/receipts?from=SEQ&link=LINK`
 pub async fn receipts(
     State(app): State<App>,
     caller: Caller,
@@ -159,7 +182,9 @@ pub async fn receipts(
     let _turn = app.pools.turn(Plane::Pull, caller.share).await?;
     let published = app.server.published.borrow().clone();
     let last = query.from.saturating_add(OPERATIONS_MOST - 1);
-    let stored = app.server.ledger.stored(key, query.from, last).await?;
+    let mut stored = app.server.ledger.stored(key, query.from, last).await?;
+    let held = app.server.ingest.chain(key).await?;
+    retain_branch(&mut stored, &held, query.from, query.link.as_deref());
     let mut runs: Vec<(u64, u64, u64)> = Vec::new();
     for one in stored.iter().filter(|one| one.leaf < published.size) {
         if let Some((leaf, first, count)) = runs.last_mut()

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 mod duplicates;
 mod enrol;
 mod feed;
+mod forks;
 mod key_log;
 mod limits;
 mod log;

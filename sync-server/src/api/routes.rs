@@ -6,7 +6,7 @@ use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
 
 use super::{
-    App, admin, blobs, cases, devices, duplicates, enrol, feed, key_log, limits, log, standing, status, uploads,
+    App, admin, blobs, cases, devices, duplicates, enrol, feed, forks, key_log, limits, log, standing, status, uploads,
 };
 
 /// A router that remembers what it was given.
@@ -92,6 +92,8 @@ pub(super) fn table() -> Table {
         .route("get", "/v1/packs/{hash}", blobs::pack)
         .route("post", "/v1/health", devices::report)
         .route("get", "/v1/duplicates", duplicates::list)
+        .route("get", "/v1/forks", forks::list)
+        .route("get", "/v1/forks/{device}/{incarnation}/{seq}", forks::proof)
         .route("get", "/v1/cases", cases::register)
         .route("get", "/v1/cases/{case}", cases::view)
         .route("get", "/v1/cases/{case}/documents", cases::documents)

@@ -3,6 +3,7 @@
 use fieldseal_proof::ids::{CaseId, InspectionId, OpId};
 
 use super::error::url_escaped;
+use crate::ledger::ChainKey;
 
 /// Choosing between values that stand side by side.
 pub fn decide(case: &CaseId, path: &str) -> String {
@@ -32,4 +33,9 @@ pub fn settle(operation: &OpId) -> String {
 /// Assigning an inspection of an enterprise.
 pub fn assign(enterprise: &str) -> String {
     format!("/console/act/assign?enterprise={enterprise}")
+}
+
+/// The file that proves that a device signed two histories.
+pub fn fork(chain: ChainKey, seq: u64) -> String {
+    format!("/console/forks/{}/{}/{seq}", chain.device, chain.incarnation)
 }

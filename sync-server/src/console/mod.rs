@@ -108,6 +108,7 @@ fn case_pages() -> Router<App> {
         .route("/console/enterprises/{id}", get(enterprises::page))
         .route("/console/duplicates", get(enterprises::duplicates))
         .route("/console/devices", get(devices::page))
+        .route("/console/forks/{device}/{incarnation}/{seq}", get(work::fork_proof))
         .route("/console/hearing", get(hearing::list))
         .route("/console/hearing/{case}", get(hearing::case).post(hearing::begin))
         .route("/console/hearing/bundles/{job}", get(hearing::bundle))

@@ -9,14 +9,17 @@
 mod admit;
 pub mod assess;
 mod author;
+mod custody;
 mod frames;
 mod key_log;
 pub mod kinds;
 mod lease;
 mod plan;
 
+pub(crate) use admit::receipt_key;
 pub use admit::{Admission, AdmitError, OperationResult};
 pub use author::{AuthorError, OwnOperation};
+pub(crate) use custody::{custody_event, forked};
 pub use frames::FrameFault;
 pub(crate) use frames::without_body as bare;
 pub(crate) use key_log::{CheckedFrames, check_frames};

@@ -29,7 +29,8 @@ pub const TIME: &str = "time";
 pub const CHECKPOINT: &str = "checkpoint";
 /// Device, incarnation, last seq → batch receipt (bytes).
 pub const RECEIPT: &str = "receipt";
-/// Device, incarnation, leaf → proof of equivocation: the two headers and signatures.
+/// Device, incarnation, seq of the operation that came second → proof of equivocation: the two frames without their bodies, the
+/// first one first.
 pub const EQUIVOCATION: &str = "equivocation";
 /// Device → last contact, label, role.
 pub const DEVICE: &str = "device";

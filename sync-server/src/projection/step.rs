@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fieldseal_proof::ids::{CaseId, DeviceId, OpId, PackHash};
 
+use crate::ingest::OwnOperation;
 use crate::ledger::{Chain, ChainKey, MemberRow, WriteRow};
 
 /// What one step derives, before it is committed.
@@ -26,6 +27,8 @@ pub(super) struct Step {
     pub(super) changed: BTreeSet<OpId>,
     /// Changes of standing that have to become dispositions.
     pub(super) to_say: BTreeSet<OpId>,
+    /// Custody events that go with them.
+    pub(super) custody: Vec<OwnOperation>,
 }
 
 /// Answers of the ledger that hold for one step.

@@ -15,7 +15,8 @@ use super::packs::PackShelf;
 use super::register::CaseSummary;
 use super::settle::{SetAside, set_aside_all};
 use super::step::Step;
-use crate::ingest::{Ingest, KeyLogState, OwnOperation};
+use crate::ingest::assess::Reason;
+use crate::ingest::{Ingest, KeyLogState, OwnOperation, forked};
 use crate::ledger::{Commit, FeedScope, LedgerError, LedgerStore, OperationRow, Swap, space};
 
 /// Place up to which operations were judged. Never goes back.
@@ -143,6 +144,9 @@ impl Projection {
             && let Some(reason) = self.judge(row, &operation, key_log, step).await?
         {
             self.put_aside(row, &operation, reason, step);
+            if reason == Reason::Fork {
+                step.custody.extend(forked(&self.ingest, &operation)?);
+            }
         }
         let writes = writes_of(&operation, row.id, row.leaf, &self.ingest.tenant);
         step.touched
@@ -200,7 +204,7 @@ impl Projection {
             registers.push(summary.register()?);
             rows.extend(lines::of_case(&summary, case, &documents));
         }
-        let say: Vec<OwnOperation> = if rebuilding {
+        let mut say: Vec<OwnOperation> = if rebuilding {
             Vec::new()
         } else {
             step.to_say
@@ -208,6 +212,8 @@ impl Projection {
                 .filter_map(|id| self.set_aside.get(id).map(|aside| aside.disposition(id)))
                 .collect()
         };
+        let dispositions = say.len();
+        say.append(&mut step.custody);
         let commit = Commit {
             registers,
             writes: step.writes,
@@ -219,7 +225,8 @@ impl Projection {
         if say.is_empty() {
             ledger.commit(commit).await?;
         } else {
-            self.said.extend(self.ingest.author(say, commit).await?);
+            let made = self.ingest.author(say, commit).await?;
+            self.said.extend(made.into_iter().take(dispositions));
         }
         self.projected = reached;
         self.versions.1 += 1;

@@ -100,6 +100,14 @@ pub enum AdminCommand {
         #[command(flatten)]
         office: Office,
     },
+    /// Lists devices that signed two histories; with --out the proofs as files
+    Forks {
+        #[command(flatten)]
+        office: Office,
+        /// New or empty folder for the proofs
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Lists enterprises and cases that may be the same, with the reason; joins nothing
     Duplicates {
         #[command(flatten)]
@@ -133,6 +141,7 @@ pub fn run(shell: &Shell, command: AdminCommand) -> Result<Outcome, Failure> {
         AdminCommand::ImportEnterprises { office, csv } => import_enterprises(shell, &office, &csv),
         AdminCommand::PublishPack { office, folder } => publish_pack(shell, &office, &folder),
         AdminCommand::Devices { office } => devices(shell, &office),
+        AdminCommand::Forks { office, out } => forks(shell, &office, out.as_deref()),
         AdminCommand::Duplicates { office } => duplicates(shell, &office),
     }
 }
@@ -504,6 +513,33 @@ fn devices(shell: &Shell, office: &Office) -> Result<Outcome, Failure> {
     }
     if outcome.lines.is_empty() {
         outcome = outcome.line(shell.text("empty.devices", &[]));
+    }
+    outcome.json = answer;
+    Ok(outcome)
+}
+
+/// Devices whose key signed two histories: copied, put back from a backup, or a key that got out.
+fn forks(shell: &Shell, office: &Office, out: Option<&Path>) -> Result<Outcome, Failure> {
+    let (_, caller) = office.call()?;
+    let mut answer = caller.get("/v1/forks")?;
+    if let Some(out) = out {
+        files::empty_folder(out)?;
+    }
+    let mut outcome = Outcome::default();
+    for (number, one) in answer["items"].as_array_mut().into_iter().flatten().enumerate() {
+        let mut line = format!("{}  {}  {}", text(&one["device"]), text(&one["fork"]), one["seq"]);
+        if let Some(out) = out {
+            let proof = caller.fetch(text(&one["proof"]), Expect::Cbor)?.body;
+            // Named here and not by the server: an answer chooses no path on this machine.
+            let path = out.join(format!("fork-{}.cbor", number + 1));
+            files::create(&path, &proof)?;
+            line = format!("{line}  {}", path.display());
+            one["file"] = path.display().to_string().into();
+        }
+        outcome = outcome.line(line);
+    }
+    if outcome.lines.is_empty() {
+        outcome = outcome.line(shell.text("empty.forks", &[]));
     }
     outcome.json = answer;
     Ok(outcome)

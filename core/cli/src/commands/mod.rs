@@ -11,6 +11,7 @@ pub mod root;
 pub mod supervisor;
 mod verdict;
 pub mod verify;
+pub mod verify_fork;
 
 use fieldseal_core::catalogue::Param;
 
@@ -30,6 +31,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Outcome, Failure> {
         Command::Pack { command } => pack::run(shell, command),
         Command::Operation(args) => operation::run(shell, args),
         Command::Verify(args) => verify::run(shell, args),
+        Command::VerifyFork(args) => verify_fork::run(shell, &args),
     }
 }
 

@@ -111,6 +111,7 @@ pub(super) async fn overdue(bench: &Bench<'_>, skip: u64, limit: u64) -> Result<
             why.push_str(&words.t1("console.work.overdue.more", "count", late.len() - 1));
         }
         rows.push(Row {
+            proof: None,
             href: overdue_address(&case.case),
             what: what.unwrap_or_else(|| words.t("console.work.order_due")),
             party: case.party.unwrap_or_else(|| words.t("value.empty")),
@@ -159,6 +160,7 @@ pub(super) async fn returned(bench: &Bench<'_>, skip: u64, limit: u64) -> Result
     for case in page(app, returned_query(), skip, limit).await? {
         let (since, who, why) = last_return(bench, &case).await?;
         rows.push(Row {
+            proof: None,
             href: returned_address(&case.case),
             what: kind(words, "inspection.return"),
             party: case.party.unwrap_or_else(|| words.t("value.empty")),

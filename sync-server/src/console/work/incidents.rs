@@ -1,5 +1,8 @@
 //! What devices did that needs a look: two records under one number, the use of a revoked key, a clock that is off, a gap.
 
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use fieldseal_core::catalogue::Param;
 use fieldseal_proof::ids::{DeviceId, OpId};
 
@@ -8,8 +11,13 @@ use super::list::{Bench, Row};
 use super::records::set_aside;
 use crate::api::App;
 use crate::api::devices::Told;
+use crate::console::access::{Deed, log};
+use crate::console::accounts::Role;
 use crate::console::devices::SKEW_SHOWN_MS;
 use crate::console::error::PageError;
+use crate::console::links;
+use crate::console::visitor::Desk;
+use crate::forks;
 use crate::ingest::assess::Reason;
 use crate::ledger::{ChainKey, RunState, space};
 
@@ -128,6 +136,7 @@ async fn row(bench: &Bench<'_>, incident: &Incident) -> Result<Row, PageError> {
         ),
     };
     Ok(Row {
+        proof: proof_of(bench, incident).await?,
         href: match &incident.what {
             What::Revoked { .. } => "/console/worklist/quarantine".into(),
             _ => format!("/console/devices#d-{}", incident.device),
@@ -139,6 +148,42 @@ async fn row(bench: &Bench<'_>, incident: &Incident) -> Result<Row, PageError> {
         who: device,
         next: words.t(&format!("console.work.{code}.next")),
     })
+}
+
+/// The file that proves a fork to whoever was not there.
+async fn proof_of(bench: &Bench<'_>, incident: &Incident) -> Result<Option<(String, String)>, PageError> {
+    let (What::Fork { first, .. }, Some(chain)) = (&incident.what, incident.chain) else {
+        return Ok(None);
+    };
+    let found = forks::find(&*bench.app.server.ledger, chain, *first).await?;
+    let word = || bench.words.t("console.work.fork.proof");
+    Ok(found.map(|fork| (links::fork(fork.chain, fork.seq), word())))
+}
+
+/// `GET /console/forks/{device}/{incarnation}/{seq}`: the proof, to be checked elsewhere.
+pub async fn fork_proof(
+    State(app): State<App>,
+    desk: Desk,
+    Path((device, incarnation, seq)): Path<(String, String, u64)>,
+) -> Result<Response, PageError> {
+    desk.staff.needs(Role::Supervisor)?;
+    let chain = ChainKey {
+        device: device.parse().map_err(|_| PageError::NotFound)?,
+        incarnation: incarnation.parse().map_err(|_| PageError::NotFound)?,
+    };
+    let fork = forks::find(&*app.server.ledger, chain, seq).await?;
+    let fork = fork.ok_or(PageError::NotFound)?;
+    let name = forks::file_name(chain, seq);
+    log(&app, &desk.staff, Deed::Listed, name.clone()).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "sandbox; default-src 'none'".to_owned(),
+        ),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    Ok((headers, fork.proof.encode()).into_response())
 }
 
 /// When the first record of a run arrived.

@@ -124,6 +124,8 @@ pub struct Row {
     pub who: String,
     /// What to do next.
     pub next: String,
+    /// Address of a file that proves it, and what the link says.
+    pub proof: Option<(String, String)>,
 }
 
 /// What rows are made with.

@@ -27,6 +27,7 @@ use crate::api::App;
 use list::{Bench, Row};
 
 pub use cases::{overdue_address, returned_address};
+pub use incidents::fork_proof;
 pub use list::List;
 
 /// Rows of a page.

@@ -61,6 +61,7 @@ pub(super) async fn conflicts(bench: &Bench<'_>, skip: u64, limit: u64) -> Resul
         let code = format!("console.work.{}.why", field.outcome);
         let values = shown.join(" ≠ ");
         rows.push(Row {
+            proof: None,
             href: decide_address(&field),
             what: item_of(words, bench.pack.as_ref(), &field.path).unwrap_or_else(|| label(words, &field.path)),
             party: state::party_name(app, &case).await?,
@@ -119,6 +120,7 @@ pub(super) async fn quarantine(bench: &Bench<'_>, list: List, skip: u64, limit: 
     for (id, aside) in page {
         let (since, who) = bench.arrival(id).await?;
         rows.push(Row {
+            proof: None,
             href: settle_address(&id),
             what: kind(words, &aside.kind),
             party: match &aside.case {

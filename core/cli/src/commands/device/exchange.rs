@@ -185,7 +185,7 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &Enrolm
         "sent": report.received + round.sent, "received": report.received, "duplicates": report.duplicates,
         "fetched": report.fetched, "sealed": report.sealed, "log_size": report.log_size, "packs": report.packs,
         "blobs_sent": report.blobs, "bytes_sent": report.blob_bytes, "cuts": report.cuts,
-        "new_epoch": report.new_epoch, "alarms": report.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
+        "new_epoch": report.new_epoch, "new_life": report.new_life, "alarms": report.alarms.iter().map(alarm_json).collect::<Vec<_>>(),
         "clock_skew_ms": report.clock_skew_ms,
         "waiting": {
             "operations": waiting.operations, "unsealed": waiting.unsealed, "blobs": waiting.blobs,
@@ -199,6 +199,9 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &Enrolm
     let skew = report.clock_skew_ms.map_or(0, i64::unsigned_abs);
     if skew > REPORTED_JUMP_MS {
         outcome = outcome.line(shell.text("clock_skew", &[("span", Param::Span(skew))]));
+    }
+    if report.new_life {
+        outcome = outcome.line(shell.text("life_ended", &[]));
     }
     for alarm in &report.alarms {
         outcome = outcome.line(format!("  {}: {}", alarm.code(), alarm_json(alarm)));

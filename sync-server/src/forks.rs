@@ -2,7 +2,7 @@
 //! log beside it, so that the file stands alone (`core/docs/formats/operation.md`, Fork proof).
 
 use fieldseal_proof::cbor;
-use fieldseal_proof::fork::{ForkProof, ShownFork};
+use fieldseal_proof::fork::{ForkError, ForkProof, ShownFork};
 use fieldseal_proof::ids::{DeviceId, IncarnationId};
 
 use crate::ingest::receipt_key;
@@ -30,7 +30,7 @@ pub async fn all(ledger: &dyn LedgerStore) -> Result<Vec<KeptFork>, LedgerError>
         .await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
-        found.push(read(ledger, &row).await?);
+        found.extend(read(ledger, &row).await?);
     }
     Ok(found)
 }
@@ -41,7 +41,7 @@ pub async fn all(ledger: &dyn LedgerStore) -> Result<Vec<KeptFork>, LedgerError>
 /// As [`all`].
 pub async fn find(ledger: &dyn LedgerStore, chain: ChainKey, seq: u64) -> Result<Option<KeptFork>, LedgerError> {
     match ledger.register(space::EQUIVOCATION, receipt_key(chain, seq)).await? {
-        Some(row) => Ok(Some(read(ledger, &row).await?)),
+        Some(row) => read(ledger, &row).await,
         None => Ok(None),
     }
 }
@@ -51,7 +51,9 @@ pub fn file_name(chain: ChainKey, seq: u64) -> String {
     format!("fork-{}-{}-{seq}.cbor", chain.device, chain.incarnation)
 }
 
-async fn read(ledger: &dyn LedgerStore, row: &Register) -> Result<KeptFork, LedgerError> {
+/// One, checked. `None` where the two do not contradict each other: an earlier program took the operation that another branch has at
+/// the next number for the one that follows.
+async fn read(ledger: &dyn LedgerStore, row: &Register) -> Result<Option<KeptFork>, LedgerError> {
     let corrupt = |why: String| LedgerError::Corrupt(format!("a proof of equivocation: {why}"));
     let (chain, seq) = place(&row.key).ok_or_else(|| corrupt("its key".into()))?;
     let frames = cbor::split_sequence(&row.value).map_err(|why| corrupt(why.to_string()))?;
@@ -61,13 +63,16 @@ async fn read(ledger: &dyn LedgerStore, row: &Register) -> Result<KeptFork, Ledg
     let key_log = ledger.key_log(0).await?;
     let key_log = key_log.iter().map(|row| row.frame.as_slice());
     let proof = ForkProof::of([first, second], key_log).map_err(|why| corrupt(why.to_string()))?;
-    let shown = proof.verify().map_err(|why| corrupt(why.to_string()))?;
-    Ok(KeptFork {
-        chain,
-        seq,
-        proof,
-        shown,
-    })
+    match proof.verify() {
+        Ok(shown) => Ok(Some(KeptFork {
+            chain,
+            seq,
+            proof,
+            shown,
+        })),
+        Err(ForkError::NoFork) => Ok(None),
+        Err(why) => Err(corrupt(why.to_string())),
+    }
 }
 
 /// Device, incarnation and sequence number of a key.

@@ -4,6 +4,7 @@
 
 mod arriving;
 mod certificates;
+mod clones;
 mod desk;
 mod escrow;
 mod golden;

@@ -114,10 +114,7 @@ impl ForkProof {
     ///
     /// # Errors
     /// When a frame does not parse, or the key log does not enrol both keys.
-    pub fn of<'a>(
-        operations: [&[u8]; 2],
-        key_log: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Self, ForkError> {
+    pub fn of<'a>(operations: [&[u8]; 2], key_log: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, ForkError> {
         let bare = |frame: &[u8]| Operation::parse(frame).and_then(|operation| operation.with_body(None));
         let [first, second] = operations;
         let operations = [bare(first)?, bare(second)?];
@@ -138,11 +135,7 @@ impl ForkProof {
     /// The file's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let all = |frames: &[Vec<u8>]| Value::Array(frames.iter().map(Value::bytes).collect());
-        MapWriter::default()
-            .put(0, Value::Uint(0))
-            .put(1, all(&self.operations))
-            .put(2, all(&self.key_log))
-            .encode()
+        MapWriter::default().put(0, Value::Uint(0)).put(1, all(&self.operations)).put(2, all(&self.key_log)).encode()
     }
 
     /// Reads a file; nothing of it is checked yet.

@@ -154,7 +154,10 @@ impl Visit {
                 }
                 Stage::Lease { forms, leased } => match forms.front() {
                     Some(form) => {
-                        let body = json!({ "form": form, "year": self.year(), "count": NUMBERS_LEASED });
+                        let incarnation = self.device.identity().incarnation.to_string();
+                        let body = json!({
+                            "form": form, "year": self.year(), "count": NUMBERS_LEASED, "incarnation": incarnation,
+                        });
                         return self.number(post("/v1/numbers/lease", &body));
                     }
                     // They come with the feed.

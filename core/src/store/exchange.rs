@@ -95,7 +95,10 @@ impl Store {
         for (incarnation, received) in waiting.into_iter().filter(|(incarnation, _)| may_go(*incarnation)) {
             let first: Option<u64> = self
                 .connection()
-                .prepare_cached(own!("SELECT min(seq) FROM operations WHERE", "AND incarnation = ?2 AND seq >= ?3"))?
+                .prepare_cached(own!(
+                    "SELECT min(seq) FROM operations WHERE",
+                    "AND incarnation = ?2 AND seq >= ?3"
+                ))?
                 .query_row(
                     params![self.identity.device.as_bytes(), incarnation.as_bytes(), received],
                     |row| row.get(0),
@@ -169,7 +172,10 @@ impl Store {
     pub fn own_link(&self, incarnation: IncarnationId, seq: u64) -> Result<Option<(Link, Commitment)>, StoreError> {
         let connection = self.connection();
         let frame: Option<Vec<u8>> = connection
-            .prepare_cached(own!("SELECT frame FROM operations WHERE", "AND incarnation = ?2 AND seq = ?3"))?
+            .prepare_cached(own!(
+                "SELECT frame FROM operations WHERE",
+                "AND incarnation = ?2 AND seq = ?3"
+            ))?
             .query_row(
                 params![self.identity.device.as_bytes(), incarnation.as_bytes(), seq],
                 |row| row.get(0),

@@ -223,7 +223,10 @@ pub(super) fn newest_life(connection: &Connection) -> Result<Option<(Incarnation
 /// Its place is taken by another one, or it does not follow the link that stands there, or it follows such an operation.
 pub(super) fn is_stray(tx: &Transaction<'_>, device: DeviceId, operation: &Operation) -> Result<bool, StoreError> {
     let header = operation.header();
-    let (incarnation, seq) = (header.incarnation.as_bytes(), i64::try_from(header.seq).unwrap_or(i64::MAX));
+    let (incarnation, seq) = (
+        header.incarnation.as_bytes(),
+        i64::try_from(header.seq).unwrap_or(i64::MAX),
+    );
     let follows = tx
         .prepare_cached(
             "SELECT 1 FROM operations JOIN strays ON strays.n = operations.n

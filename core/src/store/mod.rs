@@ -363,4 +363,6 @@ pub const DATABASE: &str = "store.db";
 #[cfg(test)]
 mod import_tests;
 #[cfg(test)]
+mod life_tests;
+#[cfg(test)]
 mod tests;

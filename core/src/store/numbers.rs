@@ -102,9 +102,10 @@ impl Store {
         self.all_leases(|of_form, of_year| of_form == Some(form) && of_year == Some(year))
     }
 
-    /// Leases that the ingest device gave to this device, by lease id.
+    /// Leases that the ingest device gave to this device in its present life, by lease id. Another copy of this device goes on in a
+    /// life of its own, and numbers from leases of its own.
     fn all_leases(&self, wanted: impl Fn(Option<&str>, Option<u64>) -> bool) -> Result<Vec<Lease>, StoreError> {
-        let ingest = self.ingest_devices()?;
+        let (ingest, present) = (self.ingest_devices()?, self.incarnation());
         let mut fields: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
         for write in self.heads_under(None, "lease/")? {
             let (Some((id, name)), Some(value)) = (lease_path(&write.path), write.value) else {
@@ -115,7 +116,9 @@ impl Store {
             }
         }
         let mine = |lease: &BTreeMap<String, Value>| {
-            lease.get("device").and_then(Value::as_bytes) == Some(&self.identity.device.as_bytes()[..])
+            let is = |field: &str, id: &[u8]| lease.get(field).and_then(Value::as_bytes) == Some(id);
+            is("device", self.identity.device.as_bytes())
+                && (!lease.contains_key("incarnation") || is("incarnation", present.as_bytes()))
                 && wanted(
                     lease.get("form").and_then(Value::as_text),
                     lease.get("year").and_then(Value::as_uint),

@@ -161,6 +161,8 @@ pub struct Wish {
     count: u64,
     #[serde(default)]
     prefix: String,
+    /// The life of the device that will number from it.
+    incarnation: Option<String>,
 }
 
 /// `POST /v1/numbers/lease`
@@ -182,8 +184,11 @@ pub async fn lease(State(app): State<App>, caller: Caller, Json(wish): Json<Wish
     if wish.form.is_empty() || wish.form.len() > 64 || wish.prefix.len() > 64 || !(1900..=9999).contains(&wish.year) {
         return Err(refused("form, year or prefix"));
     }
+    let incarnation = wish.incarnation.as_deref().map(str::parse).transpose();
+    let incarnation = incarnation.map_err(|_| refused("incarnation is not a UUID"))?;
     let request = LeaseRequest {
         device,
+        incarnation,
         form: wish.form.clone(),
         year: wish.year,
         count: wish.count,

@@ -252,16 +252,20 @@ impl Ingest {
                 }
                 // Rare: an incarnation opens once. The other chain is searched for the operation that follows the same link.
                 let stored = self.ledger.stored(other.key, 0, u64::MAX).await?;
-                let before =
-                    |s: &&Stored| s.seq > 0 && stored.iter().any(|b| b.seq + 1 == s.seq && b.link == header.prev);
-                let first = |s: &&Stored| {
-                    s.seq == 0
-                        && other
-                            .runs
+                // It follows it within its run, or its run begins there; an operation of another branch at the next number does not.
+                let within = |s: &&Stored| {
+                    s.seq > 0
+                        && stored
                             .iter()
-                            .any(|run| run.first_seq == 0 && run.before == header.prev)
+                            .any(|b| b.run == s.run && b.seq + 1 == s.seq && b.link == header.prev)
                 };
-                if let Some(same) = stored.iter().find(|s| before(s) || first(s)) {
+                let begins = |s: &&Stored| {
+                    other
+                        .runs
+                        .iter()
+                        .any(|run| run.number == s.run && run.first_seq == s.seq && run.before == header.prev)
+                };
+                if let Some(same) = stored.iter().find(|s| within(s) || begins(s)) {
                     let rows = self.ledger.operation(same.id).await?;
                     found.extend(
                         rows.first()

@@ -19,7 +19,11 @@ pub fn forked(ingest: &Ingest, operation: &Operation) -> Result<Option<OwnOperat
     let header = operation.header();
     let fields = operation.body().map_or(&[][..], |body| body.fields());
     let piece = |path: &str| path.strip_prefix("evidence/")?.strip_suffix("/sha256")?.parse().ok();
-    let pieces: Vec<EvidenceId> = fields.iter().filter_map(|field| piece(&field.path)).take(PIECES).collect();
+    let pieces: Vec<EvidenceId> = fields
+        .iter()
+        .filter_map(|field| piece(&field.path))
+        .take(PIECES)
+        .collect();
     let Some(case) = header.case.filter(|_| !pieces.is_empty()) else {
         return Ok(None);
     };

@@ -2,7 +2,7 @@
 
 use fieldseal_core::random::uuid;
 use fieldseal_proof::cbor::Value;
-use fieldseal_proof::ids::{DeviceId, ItemId, OpId};
+use fieldseal_proof::ids::{DeviceId, IncarnationId, ItemId, OpId};
 
 use super::{AuthorError, Ingest, OwnOperation};
 use crate::ledger::{Commit, LedgerError, Swap, space};
@@ -11,6 +11,9 @@ use crate::ledger::{Commit, LedgerError, Swap, space};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseRequest {
     pub device: DeviceId,
+    /// The life of the device that asks: two copies of a tablet have one device id and MUST NOT number from one lease. `None` from
+    /// an older program.
+    pub incarnation: Option<IncarnationId>,
     /// Which series of numbers, as the rule pack names it.
     pub form: String,
     pub year: u64,
@@ -44,19 +47,22 @@ impl Ingest {
             let last = first + request.count - 1;
             let item = ItemId::from_bytes(uuid(&*self.random).map_err(|e| AuthorError::Seal(e.to_string()))?);
             let path = |name: &str| format!("lease/{item}/{name}");
+            let mut fields = vec![
+                (path("device"), Value::bytes(request.device.as_bytes())),
+                (path("form"), Value::text(&request.form)),
+                (path("year"), Value::Uint(request.year)),
+                (path("first"), Value::Uint(first)),
+                (path("last"), Value::Uint(last)),
+                (path("prefix"), Value::text(&request.prefix)),
+            ];
+            let life = request.incarnation;
+            fields.extend(life.map(|life| (path("incarnation"), Value::bytes(life.as_bytes()))));
             let operation = OwnOperation {
                 kind: "number.lease",
                 case: None,
                 inspection: None,
                 supersedes: Vec::new(),
-                fields: vec![
-                    (path("device"), Value::bytes(request.device.as_bytes())),
-                    (path("form"), Value::text(&request.form)),
-                    (path("year"), Value::Uint(request.year)),
-                    (path("first"), Value::Uint(first)),
-                    (path("last"), Value::Uint(last)),
-                    (path("prefix"), Value::text(&request.prefix)),
-                ],
+                fields,
                 audience: Some(request.device),
             };
             let next = Swap::update(space::NUMBER, key.clone(), version, (last + 1).to_string());

@@ -71,29 +71,6 @@ async fn a_gap_is_kept_and_healed_when_it_fills() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_branches_of_a_fork_are_kept_and_shown() {
-    let mut world = World::new();
-    let mut device = world.device(10, "tablet").await;
-    let open = device.open();
-    let mut clone = device.clone();
-    let (first, second) = (device.note("one"), clone.note("two"));
-    assert_eq!(world.push(&device, &[open, first]).await.0, 200);
-    let (status, answer) = world.push(&device, &[second, clone.note("three")]).await;
-    assert_eq!(status, 200, "{answer}");
-    assert_eq!(answer["results"][1]["outcome"], "forked");
-    assert_eq!(answer["head"]["link"], device.prev.to_string());
-    let receipt = fieldseal_proof::encoding::from_base64(answer["receipt"].as_str().unwrap()).unwrap();
-    assert_eq!(BatchReceipt::peek(&receipt).unwrap().fork.map(|(seq, _)| seq), Some(1));
-    let reasons: Vec<String> = world.dispositions(&device).await.into_iter().map(|d| d.2).collect();
-    assert_eq!(reasons, ["fork", "fork"]);
-    let (_, devices) = world
-        .json(world.ask(Method::GET, "/v1/admin/devices", &world.admin_token()))
-        .await;
-    assert!(devices["items"].as_array().unwrap().iter().any(|d| d["forks"] == 1));
-    world.fsck();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_is_broken_ends_the_batch_and_what_came_before_is_kept() {
     let mut world = World::new();
     let mut device = world.device(10, "tablet").await;

@@ -162,6 +162,18 @@ async fn forks_and_gaps_are_incidents_with_their_evidence_and_a_step() {
         fork.contains("设备在第 3 条处签了两条不同的记录；主链到第 4 条") && fork.contains("必要时撤销密钥"),
         "{fork}"
     );
+    // The proof is a file beside the row, and stands alone.
+    let proof = page
+        .split("href=\"/console/forks/")
+        .nth(1)
+        .map(|rest| format!("/console/forks/{}", rest.split('"').next().unwrap()))
+        .expect("a link to the proof");
+    let bytes = zhou.browser.open(&proof).await.bytes().await.unwrap();
+    let shown = fieldseal_proof::fork::ForkProof::decode(&bytes)
+        .unwrap()
+        .verify()
+        .unwrap();
+    assert_eq!(shown.operations[0].header().device, first.id);
     let gap = of("缺口");
     assert!(
         gap.contains("第 3 条起已到，主链只到第 1 条") && gap.contains("请持有人联网上交"),

@@ -16,6 +16,7 @@ mod console_lists;
 mod console_sign;
 mod console_work;
 mod devices;
+mod forks;
 mod halves;
 mod hostile;
 mod interface;

@@ -40,7 +40,11 @@ pub fn run(shell: &Shell, args: &VerifyForkArgs) -> Result<Outcome, Failure> {
     };
     let anchored = is_anchored(&shown, &trust);
     let device = shown.operations[0].header().device.to_string();
-    let verdict = if anchored { Verdict::Diverged } else { Verdict::Unanchored };
+    let verdict = if anchored {
+        Verdict::Diverged
+    } else {
+        Verdict::Unanchored
+    };
     let mut outcome = Outcome::new(json!({
         "verdict": verdict.as_str(), "proven": anchored, "fork": shown.fork.as_str(),
         "tenant": shown.tenant.to_string(), "device": device, "root": shown.root.fingerprint(),

@@ -11,6 +11,8 @@ use super::pages::Row;
 pub(super) struct Found {
     /// Frames by order of arrival.
     pub frames: BTreeMap<i64, Vec<u8>>,
+    /// Operations, by order of arrival, that another copy of this store signed.
+    pub strays: BTreeSet<i64>,
     /// Leaf index by order of arrival.
     pub leaves: BTreeMap<i64, i64>,
     /// Key log frames by index.
@@ -64,6 +66,9 @@ impl Found {
         match (row.rowid, columns.as_slice()) {
             (Some(n), [Sql::Null, .., Sql::Blob(frame)]) if columns.len() == 12 => {
                 self.frames.insert(n, frame.clone());
+            }
+            (Some(n), [Sql::Null]) => {
+                self.strays.insert(n);
             }
             (Some(n), [Sql::Null, Sql::Integer(leaf)]) => {
                 self.leaves.insert(n, *leaf);

@@ -216,6 +216,9 @@ fn take_operations(
             continue;
         }
         let n = insert_operation(tx, &operation, frame, &ingest)?;
+        if found.strays.contains(old_n) {
+            tx.execute("INSERT INTO strays (n) VALUES (?1)", [n])?;
+        }
         if let Some(leaf) = found.leaves.get(old_n) {
             tx.execute(
                 "INSERT OR IGNORE INTO leaves (n, leaf) VALUES (?1, ?2)",
@@ -299,8 +302,10 @@ fn settle_chains(
     let mut lives: BTreeMap<IncarnationId, Life> = BTreeMap::new();
     let mut born: Vec<(i64, IncarnationId)> = Vec::new();
     {
-        let mut query =
-            tx.prepare("SELECT incarnation, seq, link, n FROM operations WHERE device = ?1 ORDER BY incarnation, seq")?;
+        let mut query = tx.prepare(
+            "SELECT incarnation, seq, link, n FROM operations WHERE device = ?1
+             AND NOT EXISTS (SELECT 1 FROM strays WHERE strays.n = operations.n) ORDER BY incarnation, seq",
+        )?;
         let mut rows = query.query([device.as_bytes()])?;
         while let Some(row) = rows.next()? {
             let incarnation = IncarnationId::from_bytes(row.get(0)?);

@@ -207,7 +207,13 @@ fn a_fork_is_reported() {
             answer
         })
     });
-    assert!(report.alarms.contains(&Alarm::Forked { seq: 30 }));
+    assert!(report.alarms.contains(&Alarm::Forked { seq: 30 }) && report.new_life);
+    // The life ends before the receipt is kept: who dies in between is told again.
+    let [(ended, received)] = &store.ended[..] else {
+        panic!("{} lives ended", store.ended.len())
+    };
+    assert_eq!((*ended, received.last()), (store.incarnation, Some(&false)));
+    assert_eq!(report.waiting.operations, 0, "what was written before is handed in");
 }
 
 #[test]

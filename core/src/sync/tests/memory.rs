@@ -27,6 +27,8 @@ pub struct Memory {
     pub time: Option<HeldTimeNote>,
     pub blobs: Vec<(WaitingBlob, Vec<u8>)>,
     pub blob_receipts: BTreeSet<BlobHash>,
+    /// Lives that ended, each with what was received then.
+    pub ended: Vec<(IncarnationId, Vec<bool>)>,
     /// What it tells about itself, if anything.
     pub health: Option<Health>,
 }
@@ -53,6 +55,7 @@ impl Memory {
             time: None,
             blobs: Vec::new(),
             blob_receipts: BTreeSet::new(),
+            ended: Vec::new(),
             health: None,
         }
     }
@@ -164,6 +167,11 @@ impl SyncStore for Memory {
     fn keep_batch_receipt(&mut self, _: IncarnationId, _: u64, last: u64, _: &[u8]) -> Kept<()> {
         self.received[..=last as usize].fill(true);
         Ok(())
+    }
+
+    fn end_life(&mut self, incarnation: IncarnationId) -> Kept<bool> {
+        self.ended.push((incarnation, self.received.clone()));
+        Ok(true)
     }
 
     fn cursor(&self) -> Kept<Option<String>> {

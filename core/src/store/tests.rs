@@ -204,7 +204,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     drop(store);
     assert!(matches!(
         Store::open(dir.path(), &keys, &ports()),
-        Err(StoreError::Newer { found: 7, known: 2 })
+        Err(StoreError::Newer { found: 7, known: 3 })
     ));
     assert!(!dir.path().join("damaged-1").exists());
 }

@@ -8,6 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use fieldseal_proof::hash::sha256;
 use fieldseal_proof::ids::{CaseId, DeviceId};
+use fieldseal_proof::key_log::{EnrolledKey, Purpose};
 use subtle::ConstantTimeEq;
 
 use super::App;
@@ -172,12 +173,20 @@ impl FromRequestParts<App> for Caller {
 
 fn is_revoked(app: &App, token: &Token) -> bool {
     let parsed = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (Ok(device), Ok(incarnation)) = (parsed(&token.device).parse(), parsed(&token.incarnation).parse()) else {
+    let (Ok(device), Ok(incarnation)) = (
+        parsed(&token.device).parse::<DeviceId>(),
+        parsed(&token.incarnation).parse(),
+    ) else {
         return false;
     };
     let key_log = app.server.ingest.key_log();
     let key = key_log.log.operation_key(&device, &incarnation);
-    key.is_some_and(|key| key.revoked_at.is_some())
+    // The token is of the device's first life. Where that key alone was revoked (a copy had it), the device goes on in a later one.
+    let in_force = |key: &EnrolledKey| {
+        let own = key.subject == Some(*device.as_bytes()) && key.record.purpose == Purpose::Operation;
+        own && key.revoked_at.is_none()
+    };
+    key.is_some_and(|key| key.revoked_at.is_some()) && !key_log.log.keys().any(|(_, key)| in_force(key))
 }
 
 /// Where a request comes from; unspecified where the transport does not say (tests without a socket).

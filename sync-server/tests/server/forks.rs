@@ -206,3 +206,28 @@ async fn evidence_on_a_branch_has_a_custody_incident_signed_by_the_server() {
     );
     world.fsck();
 }
+
+/// The key of the life that two copies shared is revoked: both go on with keys of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_as_long_as_a_key_of_its_device_is_in_force() {
+    let mut world = World::new();
+    let device = world.device(10, "tablet").await;
+    let mut later = Device::new(12, "tablet");
+    later.author.device = device.id;
+    (later.id, later.token) = (device.id, device.token.clone());
+    let asks = world
+        .ask(Method::POST, "/v1/enrol", &later.token)
+        .json(&later.enrolment(""));
+    let (status, answer) = world.json(asks).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    world.approve_all().await;
+    for (key, reads) in [(10, StatusCode::OK), (12, StatusCode::UNAUTHORIZED)] {
+        let frame = world.revoke(ed(key).public().key_id());
+        let post = world
+            .ask(Method::POST, "/v1/admin/key-log", &world.admin_token())
+            .body(frame);
+        assert_eq!(world.json(post).await.0, StatusCode::OK);
+        let feed = world.ask(Method::GET, "/v1/feed", &later.token);
+        assert_eq!(world.json(feed).await.0, reads, "key {key} is revoked");
+    }
+}

@@ -1,6 +1,6 @@
 //! Everything that a tablet's folder holds, read with the escrow's secret alone: no PIN, no key file, no first page of the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ use crate::watch::{Watch, Watcher};
 pub struct Opening {
     /// The tablet, as its own operations name it; `None` where not one of them could be read.
     pub device: Option<DeviceId>,
-    /// Each life of the store with its operations, in device order.
-    lives: BTreeMap<(DeviceId, IncarnationId), (TenantId, BTreeMap<u64, Vec<u8>>)>,
+    /// Each life of the store with its operations by sequence number; of a life that was forked both branches.
+    lives: BTreeMap<(DeviceId, IncarnationId), (TenantId, BTreeSet<(u64, Vec<u8>)>)>,
     drafts: Vec<Draft>,
     files: Vec<(PathBuf, VaultFile)>,
     /// Files that do not read to their end: name, bytes on the disk, why.
@@ -48,11 +48,11 @@ impl Opening {
         }
         let key: Zeroizing<[u8; 32]> = secret.unwrap(&held.wrapped).ok_or_else(other)?;
         let found = recover(folder, &key, held.salt)?;
-        let mut lives: BTreeMap<_, (TenantId, BTreeMap<u64, Vec<u8>>)> = BTreeMap::new();
+        let mut lives: BTreeMap<_, (TenantId, BTreeSet<(u64, Vec<u8>)>)> = BTreeMap::new();
         for (header, frame) in found.operations {
             let life = lives.entry((header.device, header.incarnation));
-            let (_, frames) = life.or_insert_with(|| (header.tenant, BTreeMap::new()));
-            frames.insert(header.seq, frame);
+            let (_, frames) = life.or_insert_with(|| (header.tenant, BTreeSet::new()));
+            frames.insert((header.seq, frame));
         }
         let mut opening = Self {
             device: lives.keys().next().map(|(device, _)| *device),
@@ -96,7 +96,7 @@ impl Opening {
                 "tenant": tenant.to_string(), "device": device.to_string(), "incarnation": incarnation.to_string(),
             });
             out.identity(&identity)?;
-            for frame in frames.values() {
+            for (_, frame) in frames {
                 out.operation(frame)?;
                 report.operations += 1;
             }

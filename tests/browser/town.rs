@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use fieldseal_demo::samples::Kind;
 use fieldseal_demo::story::cast::{CEREMONY_PASSWORD, TABLETS};
 use fieldseal_demo::story::field::{self, Hand, Media};
+use fieldseal_demo::story::stage::copy_folder;
 use fieldseal_tests::workspace_root;
 use fieldseal_tests::world::{A, B, World, text, told, until};
 use serde_json::{Value, json};
@@ -36,6 +37,27 @@ const HOSTILE: [(&str, &str); 4] = [
 const CROWD: usize = 60;
 /// Items on which the tablets do not agree: for the race of two supervisors and for the mornings in two languages.
 const DISPUTED: [&str; 2] = ["t2", "t3"];
+
+/// Somebody works with a copy of tablet B's folder too: two records under one number, and the file that proves it.
+fn copied(world: &World) {
+    let copy = world.at("copied");
+    copy_folder(&world.tablet(B), &copy).expect("the folder can be copied");
+    let says = |line: &'static str| {
+        ["statement", &world.inspections[1], "--person", "孙厂长", "--line", line].map(str::to_owned)
+    };
+    let words = says("平板上说的话");
+    world.officer(B, &words.each_ref().map(String::as_str)).ok();
+    world.drain(B);
+    let (dir, officer) = (copy.display().to_string(), TABLETS[B].officers[0]);
+    let words = says("副本上说的话");
+    let at = ["--dir", &dir, "--officer", officer.certificate];
+    let words = words.each_ref().map(String::as_str);
+    world
+        .fieldseal(officer.pin, &[&["device"], &words[..], &at].concat())
+        .ok();
+    // Its new key waits for an administrator; what it has to hand in is there.
+    world.fieldseal("", &["device", "sync", "--dir", &dir]);
+}
 
 /// A town with its server running.
 pub struct Town {
@@ -130,6 +152,7 @@ impl Town {
             let shown = world.supervisor(&["show", &case]).ok();
             (!shown["quarantined"].as_array()?.is_empty()).then_some(())
         });
+        copied(&world);
         // What a lawyer would hold: the words of its verification are looked at.
         world.offline(|world| {
             let (server, out) = (world.arg("server"), world.arg("bundle"));

@@ -4,7 +4,7 @@ use crate::{SourceFile, files, no_faults};
 
 /// Lines of Rust in core/proof, without tests, blank lines and comments: what a court's expert has to read, by
 /// core/docs/adr/0004-size-of-proof.md.
-const PROOF_LINES: usize = 4350;
+const PROOF_LINES: usize = 4480;
 /// Lines of one Rust file, tests included.
 const FILE_LINES: usize = 700;
 

@@ -84,6 +84,14 @@ pub struct Server {
     _lock: std::fs::File,
 }
 
+/// What a server's workers do, step by step, for whoever drives it himself: a simulation under one seed says when each happens.
+pub struct Steps {
+    sequencer: Sequencer,
+    projection: Projection,
+    folded: watch::Sender<u64>,
+    place: watch::Sender<u64>,
+}
+
 /// The workers of a server; they stop when told.
 pub struct Workers {
     stop: watch::Sender<bool>,
@@ -116,6 +124,41 @@ impl Server {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<(Arc<Self>, Workers), OpenError> {
+        let (server, steps) = Self::at_rest(layout, ledger, blobs, clock, random).await?;
+        let (stop, stopped) = watch::channel(false);
+        let Steps {
+            sequencer,
+            projection,
+            folded,
+            place,
+        } = steps;
+        let tasks = vec![
+            tokio::spawn(sequence(server.clone(), sequencer, stopped.clone())),
+            tokio::spawn(project(server.clone(), projection, folded.clone(), stopped.clone())),
+            tokio::spawn(show(
+                server.ledger.clone(),
+                server.published.clone(),
+                folded.subscribe(),
+                place,
+                stopped.clone(),
+            )),
+            tokio::spawn(sweep(server.clone(), stopped.clone())),
+            tokio::spawn(crate::checks::follow(server.clone(), stopped)),
+        ];
+        Ok((server, Workers { stop, tasks }))
+    }
+
+    /// The same without workers: nothing follows the log but what the caller does with [`Steps`].
+    ///
+    /// # Errors
+    /// As [`Server::open`].
+    pub async fn at_rest(
+        layout: Layout,
+        ledger: Arc<dyn LedgerStore>,
+        blobs: Arc<dyn BlobStore>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<(Arc<Self>, Steps), OpenError> {
         let lock = lock(&layout)?;
         let config = Config::load(&layout)?;
         let (device, incarnation) = config.ids()?;
@@ -170,22 +213,13 @@ impl Server {
             draining: watch::Sender::new(false),
             _lock: lock,
         });
-        let (stop, stopped) = watch::channel(false);
-        let folded = watch::Sender::new(projection.place());
-        let tasks = vec![
-            tokio::spawn(sequence(server.clone(), sequencer, stopped.clone())),
-            tokio::spawn(project(server.clone(), projection, folded.clone(), stopped.clone())),
-            tokio::spawn(show(
-                server.ledger.clone(),
-                server.published.clone(),
-                folded.subscribe(),
-                place,
-                stopped.clone(),
-            )),
-            tokio::spawn(sweep(server.clone(), stopped.clone())),
-            tokio::spawn(crate::checks::follow(server.clone(), stopped)),
-        ];
-        Ok((server, Workers { stop, tasks }))
+        let steps = Steps {
+            folded: watch::Sender::new(projection.place()),
+            sequencer,
+            projection,
+            place,
+        };
+        Ok((server, steps))
     }
 
     /// The address that devices are told.
@@ -217,6 +251,41 @@ impl Server {
     fn fail(&self, worker: &str, what: String) {
         tracing::error!(worker, what, "a worker stopped");
         self.failed.send_replace(Some(format!("{worker}: {what}")));
+    }
+}
+
+impl Steps {
+    /// Integrates and publishes what was admitted since the last checkpoint; `false` when there was nothing.
+    ///
+    /// # Errors
+    /// As [`Sequencer::step`].
+    pub async fn sequence(&mut self) -> Result<bool, LogError> {
+        self.sequencer.step().await
+    }
+
+    /// Judges and folds the next operations; `false` when there were none, and then what waited for something else was
+    /// judged again.
+    ///
+    /// # Errors
+    /// As [`Projection::step`]; after one the server is to be started again.
+    pub async fn project(&mut self) -> Result<bool, crate::projection::ProjectionError> {
+        if !self.projection.step().await? {
+            self.projection.reconsider().await?;
+            return Ok(false);
+        }
+        self.folded.send_replace(self.projection.place());
+        Ok(true)
+    }
+
+    /// Lets the feed show what is both published and judged by now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read; the feed then waits.
+    pub async fn show(&mut self, server: &Server) -> Result<(), LedgerError> {
+        let size = server.published.borrow().size;
+        let arrived = server.ledger.arrived(size).await?;
+        advance(&self.place, arrived, *self.folded.borrow());
+        Ok(())
     }
 }
 
@@ -344,14 +413,19 @@ async fn show(
         let size = published.borrow_and_update().size;
         // A read that fails is tried again with the next checkpoint; the feed waits so long.
         let arrived = ledger.arrived(size).await.unwrap_or(0);
-        let next = arrived.min(*folded.borrow_and_update()).max(*place.borrow());
-        place.send_if_modified(|now| std::mem::replace(now, next) != next);
+        advance(&place, arrived, *folded.borrow_and_update());
         tokio::select! {
             changed = published.changed() => if changed.is_err() { return },
             changed = folded.changed() => if changed.is_err() { return },
             _ = stopped.changed() => return,
         }
     }
+}
+
+/// Moves the place of the feed; it never goes back.
+fn advance(place: &watch::Sender<u64>, arrived: u64, folded: u64) {
+    let next = arrived.min(folded).max(*place.borrow());
+    place.send_if_modified(|now| std::mem::replace(now, next) != next);
 }
 
 /// Drops uploads that have expired.

@@ -11,6 +11,7 @@ mod edges;
 mod links;
 mod names;
 mod source;
+mod table;
 mod words;
 
 use std::fs;

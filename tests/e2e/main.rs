@@ -15,3 +15,4 @@ mod pins;
 mod signers;
 mod stays;
 mod tablet;
+mod week;

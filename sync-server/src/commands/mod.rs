@@ -27,6 +27,7 @@ use crate::server::OpenError;
 use crate::tlog::LogError;
 
 pub use fsck::check_all;
+pub use restore::{TakenUp, take_up};
 
 /// The sync server with the central case ledger.
 #[derive(Parser)]

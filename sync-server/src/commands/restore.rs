@@ -9,8 +9,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fieldseal_core::clock::SystemClock;
-use fieldseal_core::random::{OsRandom, array};
+use fieldseal_core::clock::{Clock, SystemClock};
+use fieldseal_core::random::{OsRandom, Random, array};
 use fieldseal_proof::cbor;
 use fieldseal_proof::checkpoint::Checkpoint;
 use fieldseal_proof::ids::Epoch;
@@ -85,18 +85,15 @@ async fn restore(from: &Path, dir: &Path, without_files: bool) -> Fallible<Repor
     copied.tree(&from.join("keys"), &layout.keys())?;
     copied.tree(&from.join("blobs"), &layout.blobs())?;
     sync_folders(dir)?;
-    let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
-    let before = ledger.size().await?;
-    let asked = ask_again(&*ledger, &layout).await?;
-    let config = Config::load(&layout)?;
-    let (device, incarnation) = config.ids()?;
-    let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation)?);
-    let awaited = fill_up(&*ledger, &layout, &config, &keys).await?;
-    let epoch: [u8; 16] = array(&OsRandom)?;
-    ledger
-        .commit(Commit::of(vec![Swap::set(space::META, EPOCH_KEY, epoch)]))
-        .await?;
-    let own = own_operations(&ledger, &layout, &config, keys, Epoch::from_bytes(epoch)).await?;
+    let asked = ask_again(&SqliteLedger::open(&layout.ledger())?, &layout).await?;
+    let clock = Arc::new(SystemClock::new(&OsRandom)?);
+    let TakenUp {
+        before,
+        awaited,
+        own,
+        epoch,
+    } = take_up(&layout, clock, Arc::new(OsRandom)).await?;
+    let epoch = epoch.as_bytes();
     let mut lines = vec![
         format!(
             "已恢复 restored: {before} leaves from the backup, {awaited} more from the tiles, {own} of them the server's own operations"
@@ -113,6 +110,46 @@ async fn restore(from: &Path, dir: &Path, without_files: bool) -> Fallible<Repor
         "leaves": before, "awaited": awaited, "own": own, "epoch": hex::encode(epoch), "tiles_kept": kept, "files_awaited": asked,
     });
     Ok(Report::done(report, lines))
+}
+
+/// What a ledger that was put back went through.
+pub struct TakenUp {
+    /// Leaves that it held.
+    pub before: u64,
+    /// Leaves that came from the tiles.
+    pub awaited: u64,
+    /// Of those, operations of the server itself that came back whole.
+    pub own: usize,
+    /// The epoch that begins.
+    pub epoch: Epoch,
+}
+
+/// Makes a server's folder, whose ledger is a backup's and whose tiles may be newer, a server in a new epoch.
+///
+/// # Errors
+/// When backup and tiles contradict each other, or a store refuses; nothing is then signed on top of it.
+pub async fn take_up(
+    layout: &Layout,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<TakenUp, Box<dyn std::error::Error + Send + Sync>> {
+    let ledger: Arc<dyn LedgerStore> = Arc::new(SqliteLedger::open(&layout.ledger())?);
+    let before = ledger.size().await?;
+    let config = Config::load(layout)?;
+    let (device, incarnation) = config.ids()?;
+    let keys = Arc::new(ServerKeys::load(&layout.keys(), device, incarnation)?);
+    let awaited = fill_up(&*ledger, layout, &config, &keys).await?;
+    let epoch = Epoch::from_bytes(array(&*random)?);
+    ledger
+        .commit(Commit::of(vec![Swap::set(space::META, EPOCH_KEY, *epoch.as_bytes())]))
+        .await?;
+    let own = own_operations(&ledger, layout, &config, keys, (epoch, clock, random)).await?;
+    Ok(TakenUp {
+        before,
+        awaited,
+        own,
+        epoch,
+    })
 }
 
 /// Appends the leaves that were published after the backup. Refuses tiles that contradict the backup or their own checkpoint.
@@ -195,7 +232,7 @@ async fn own_operations(
     layout: &Layout,
     config: &Config,
     keys: Arc<ServerKeys>,
-    epoch: Epoch,
+    (epoch, clock, random): (Epoch, Arc<dyn Clock>, Arc<dyn Random>),
 ) -> Fallible<usize> {
     let Some(key_log) = KeyLogState::load(&**ledger).await? else {
         return Ok(0);
@@ -205,12 +242,11 @@ async fn own_operations(
         incarnation: keys.incarnation,
     };
     let frames = OwnChain::of(&layout.tiles(), &key.device.to_string(), &key.incarnation.to_string()).read()?;
-    let clock = Arc::new(SystemClock::new(&OsRandom)?);
     let ingest = Ingest::new(
         ledger.clone(),
         keys,
         clock,
-        Arc::new(OsRandom),
+        random,
         &config.origin,
         epoch,
         key_log,

@@ -27,12 +27,18 @@ fn functions() -> BTreeSet<String> {
         Some(rest[..end].to_owned())
     };
     let sources = files("", ".rs");
-    sources.iter().flat_map(|file| file.text.lines().filter_map(named)).collect()
+    sources
+        .iter()
+        .flat_map(|file| file.text.lines().filter_map(named))
+        .collect()
 }
 
 #[test]
 fn every_test_that_the_tables_name_exists() {
-    let page = files("tests", "README.md").into_iter().find(|file| file.path == PAGE).unwrap();
+    let page = files("tests", "README.md")
+        .into_iter()
+        .find(|file| file.path == PAGE)
+        .unwrap();
     let functions = functions();
     let rows = rows(&page.text);
     let mut faults = Vec::new();

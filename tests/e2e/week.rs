@@ -68,8 +68,12 @@ fn a_week_of_two_tablets_without_a_network_ends_in_one_state() {
         let all = shown["conflicts"].as_array().unwrap().len() == 2;
         (all && !shown["quarantined"].as_array().unwrap().is_empty()).then_some(shown)
     });
-    let paths: BTreeSet<String> =
-        shown["conflicts"].as_array().unwrap().iter().map(|conflict| text(&conflict["path"])).collect();
+    let paths: BTreeSet<String> = shown["conflicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|conflict| text(&conflict["path"]))
+        .collect();
     let expected = ["check/e1/result", "check/r4/result"].map(str::to_owned);
     assert_eq!(paths, BTreeSet::from(expected), "equal values are no conflict: {shown}");
 

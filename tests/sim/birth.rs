@@ -10,8 +10,8 @@ use fieldseal_proof::ids::{DeviceId, TenantId};
 use fieldseal_proof::note::VerifierKey;
 use fieldseal_proof::suite::{Signer, Suite};
 use fieldseal_sync_server::config::Layout;
-use fieldseal_sync_server::ledger::{Commit, KeyLogAppend, LedgerStore};
 use fieldseal_sync_server::ledger::sqlite::SqliteLedger;
+use fieldseal_sync_server::ledger::{Commit, KeyLogAppend, LedgerStore};
 use fieldseal_sync_server::office::tokens::AdminToken;
 use fieldseal_testkit::{Ceremony, signer};
 use serde_json::json;
@@ -53,7 +53,9 @@ impl Birth {
         let mut host = Host::new(folder.path().to_owned(), &root, clock, random);
         let mut office = Office::of(&ceremony);
         office.post(&mut host);
-        let mut tablets: Vec<Tablet> = (0..DEVICES).map(|number| enrol(number, &mut host, folder.path(), &time)).collect();
+        let mut tablets: Vec<Tablet> = (0..DEVICES)
+            .map(|number| enrol(number, &mut host, folder.path(), &time))
+            .collect();
         for tablet in &mut tablets {
             office.approve(&tablet.device());
         }
@@ -71,7 +73,9 @@ impl Birth {
         }
         let birth = Birth {
             server: folder.path().join("server"),
-            tablets: (0..DEVICES).map(|number| folder.path().join(format!("tablet-{number}"))).collect(),
+            tablets: (0..DEVICES)
+                .map(|number| folder.path().join(format!("tablet-{number}")))
+                .collect(),
             office,
             _folder: folder,
         };
@@ -86,7 +90,13 @@ impl Birth {
 /// A server's folder as `init` and `adopt` make it, from keys that are the same in every process.
 fn found(root: &std::path::Path) -> Ceremony {
     std::fs::create_dir_all(root.join("keys")).expect("a folder can be made");
-    for (name, n) in [("operation", 11_u8), ("log", 12), ("time", 13), ("bundle", 14), ("vault", 15)] {
+    for (name, n) in [
+        ("operation", 11_u8),
+        ("log", 12),
+        ("time", 13),
+        ("bundle", 14),
+        ("vault", 15),
+    ] {
         std::fs::write(root.join(format!("keys/{name}.key")), hex::encode([n; 32])).expect("a key can be written");
     }
     std::fs::write(root.join("keys/metrics.token"), "metrics").expect("a token can be written");
@@ -98,7 +108,10 @@ fn found(root: &std::path::Path) -> Ceremony {
     let mut ceremony = Ceremony::new(TENANT, 10);
     ceremony.server(2, ORIGIN, [11, 12, 13, 14]);
     ceremony.admin(3, ADMIN);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
     runtime.block_on(async {
         let ledger = SqliteLedger::open(&Layout::new(root).ledger()).expect("a ledger can be made");
         AdminToken::store(&ledger, TOKEN).await.expect("a token can be stored");
@@ -125,7 +138,12 @@ fn found(root: &std::path::Path) -> Ceremony {
 fn enrol(number: usize, host: &mut Host, folder: &std::path::Path, time: &Time) -> Tablet {
     let role = if number == 0 { "supervisor" } else { "tablet" };
     let wish = json!({ "kind": role, "label": format!("device {number}"), "ttl_s": 86_400 });
-    let call = Call::post("/v1/admin/invitations", TOKEN, "application/json", wish.to_string().into_bytes());
+    let call = Call::post(
+        "/v1/admin/invitations",
+        TOKEN,
+        "application/json",
+        wish.to_string().into_bytes(),
+    );
     let invited = host.ask(&call, None, None).expect("nobody kills the server here");
     let invited: serde_json::Value = serde_json::from_slice(&invited.body).expect("an invitation is JSON");
     let log = VerifierKey::ed25519(ORIGIN, signer(12).public().clone()).expect("the origin is a key name");

@@ -18,7 +18,14 @@ use crate::tablet::Tablet;
 use crate::world::World;
 
 /// Reasons that must pass by themselves once everybody was heard.
-const HEAL: [&str; 6] = ["gap", "fork", "missing_dependency", "bad_body", "unknown_kind", "unknown_pack"];
+const HEAL: [&str; 6] = [
+    "gap",
+    "fork",
+    "missing_dependency",
+    "bad_body",
+    "unknown_kind",
+    "unknown_pack",
+];
 
 /// What the server's stores hold.
 struct Server {
@@ -51,16 +58,27 @@ impl Server {
     fn read(world: &World) -> Self {
         let (rows, leaves, registers, orphans) = world.host.read(async |store| {
             (
-                store.operations(FeedScope::All, 0, u64::MAX >> 1, usize::MAX).await.expect("operations"),
+                store
+                    .operations(FeedScope::All, 0, u64::MAX >> 1, usize::MAX)
+                    .await
+                    .expect("operations"),
                 store.leaves(0, u64::MAX >> 1).await.expect("leaves"),
-                store.registers(space::QUARANTINE, Vec::new(), usize::MAX >> 1).await.expect("registers"),
+                store
+                    .registers(space::QUARANTINE, Vec::new(), usize::MAX >> 1)
+                    .await
+                    .expect("registers"),
                 store.orphans().await.expect("orphans"),
             )
         });
-        let operations = rows.iter().map(|row| Operation::parse(&row.frame).expect("a stored frame parses"));
+        let operations = rows
+            .iter()
+            .map(|row| Operation::parse(&row.frame).expect("a stored frame parses"));
         let quarantine = registers.iter().map(|register| {
             let id = OpId::from_bytes(register.key.as_slice().try_into().expect("an id"));
-            (id, serde_json::from_slice::<SetAside>(&register.value).expect("a register"))
+            (
+                id,
+                serde_json::from_slice::<SetAside>(&register.value).expect("a register"),
+            )
         });
         Self {
             operations: operations.collect(),
@@ -72,7 +90,9 @@ impl Server {
     }
 
     fn of(&self, case: Option<CaseId>) -> impl Iterator<Item = &Operation> {
-        self.operations.iter().filter(move |operation| operation.header().case == case)
+        self.operations
+            .iter()
+            .filter(move |operation| operation.header().case == case)
     }
 }
 
@@ -82,7 +102,11 @@ fn nothing_lost(world: &World, server: &Server) {
     for tablet in &world.tablets {
         let own = tablet.own();
         let lost = tablet.owed.iter().filter(|id| !held.contains(id)).count();
-        assert!(lost == 0, "{lost} acknowledged operations of tablet {} are not on the server", tablet.number);
+        assert!(
+            lost == 0,
+            "{lost} acknowledged operations of tablet {} are not on the server",
+            tablet.number
+        );
         let gone = tablet.owed.iter().filter(|id| !own.contains(id)).count();
         assert!(
             gone == 0 || tablet.revoked,
@@ -112,7 +136,10 @@ fn every_operation_once(server: &Server) {
         );
     }
     assert!(server.orphans == 0, "{} leaves have no operation", server.orphans);
-    let stuck = server.quarantine.values().find(|aside| HEAL.contains(&aside.reason.as_str()));
+    let stuck = server
+        .quarantine
+        .values()
+        .find(|aside| HEAL.contains(&aside.reason.as_str()));
     assert!(stuck.is_none(), "set aside for ever: {stuck:?}");
 }
 
@@ -139,7 +166,11 @@ fn equal_states(world: &World, server: &Server) -> BTreeMap<Option<CaseId>, Stat
                 of_server.difference(&here).count()
             );
             let own = device.store().state(scope(case)).expect("the store can be read");
-            assert!(own.hash() == state.hash(), "tablet {} has another state of {case:?}", tablet.number);
+            assert!(
+                own.hash() == state.hash(),
+                "tablet {} has another state of {case:?}",
+                tablet.number
+            );
             heads_are_the_fold(tablet, case, &state);
         }
         states.insert(case, state);
@@ -150,20 +181,32 @@ fn equal_states(world: &World, server: &Server) -> BTreeMap<Option<CaseId>, Stat
 /// The view that a tablet keeps names the heads of the fold.
 fn heads_are_the_fold(tablet: &Tablet, case: Option<CaseId>, state: &State) {
     let mut kept: BTreeMap<String, BTreeSet<OpId>> = BTreeMap::new();
-    for write in tablet.device().store().heads_under(case, "").expect("the store can be read") {
+    for write in tablet
+        .device()
+        .store()
+        .heads_under(case, "")
+        .expect("the store can be read")
+    {
         kept.entry(write.path).or_default().insert(write.id);
     }
     for (path, resolved) in state.paths() {
         let heads: BTreeSet<OpId> = resolved.heads.iter().copied().collect();
         let held = kept.get(path).cloned().unwrap_or_default();
-        assert!(held == heads, "tablet {} keeps other heads of {path} in {case:?}", tablet.number);
+        assert!(
+            held == heads,
+            "tablet {} keeps other heads of {path} in {case:?}",
+            tablet.number
+        );
     }
 }
 
 /// The server's stored views are the fold of its operations, and its quarantine is what the log says: so each operation is in exactly
 /// one of them.
 fn views_are_the_fold(world: &World, server: &Server, states: &BTreeMap<Option<CaseId>, State>) {
-    let said: BTreeSet<OpId> = states.values().flat_map(|state| state.quarantine().keys().copied()).collect();
+    let said: BTreeSet<OpId> = states
+        .values()
+        .flat_map(|state| state.quarantine().keys().copied())
+        .collect();
     let kept: BTreeSet<OpId> = server.quarantine.keys().copied().collect();
     assert!(
         said == kept,
@@ -180,12 +223,22 @@ fn views_are_the_fold(world: &World, server: &Server, states: &BTreeMap<Option<C
         });
         let stored: HashMap<&str, &FieldRow> = fields.iter().map(|row| (row.path.as_str(), row)).collect();
         for (path, resolved) in state.paths() {
-            let held: Vec<(Vec<u8>, Vec<OpId>)> =
-                resolved.held().iter().map(|held| (held.value.clone().unwrap_or_default(), held.by.clone())).collect();
+            let held: Vec<(Vec<u8>, Vec<OpId>)> = resolved
+                .held()
+                .iter()
+                .map(|held| (held.value.clone().unwrap_or_default(), held.by.clone()))
+                .collect();
             match stored.get(path) {
                 Some(row) => {
-                    assert!(row.outcome == word(&resolved.outcome), "the server's view of {path} in {case:?} is {}", row.outcome);
-                    assert!(held_in(row) == held, "the server's view of {path} in {case:?} holds something else");
+                    assert!(
+                        row.outcome == word(&resolved.outcome),
+                        "the server's view of {path} in {case:?} is {}",
+                        row.outcome
+                    );
+                    assert!(
+                        held_in(row) == held,
+                        "the server's view of {path} in {case:?} holds something else"
+                    );
                     let both = held.iter().flat_map(|(_, by)| by).find(|id| kept.contains(id));
                     assert!(both.is_none(), "{both:?} is in the view and in quarantine");
                 }
@@ -194,9 +247,14 @@ fn views_are_the_fold(world: &World, server: &Server, states: &BTreeMap<Option<C
         }
         let written: BTreeSet<OpId> = writes.iter().map(|row: &WriteRow| row.op).collect();
         for operation in server.of(*case) {
-            let merged = operation.body().is_some_and(|body| body.fields().iter().any(|field| state.get(&field.path).is_some()));
+            let merged = operation
+                .body()
+                .is_some_and(|body| body.fields().iter().any(|field| state.get(&field.path).is_some()));
             let id = operation.id();
-            assert!(!merged || written.contains(&id) || kept.contains(&id), "{id} is in neither view nor quarantine");
+            assert!(
+                !merged || written.contains(&id) || kept.contains(&id),
+                "{id} is in neither view nor quarantine"
+            );
         }
     }
 }
@@ -220,7 +278,9 @@ fn held_in(row: &FieldRow) -> Vec<(Vec<u8>, Vec<OpId>)> {
         let [Value::Bytes(bytes), Value::Array(ids)] = value.as_array()? else {
             return None;
         };
-        let ids = ids.iter().filter_map(|id| id.as_bytes()?.try_into().ok().map(OpId::from_bytes));
+        let ids = ids
+            .iter()
+            .filter_map(|id| id.as_bytes()?.try_into().ok().map(OpId::from_bytes));
         Some((bytes.clone(), ids.collect()))
     };
     held.iter().filter_map(one).collect()
@@ -236,15 +296,27 @@ fn one_log(world: &World, server: &Server) {
     }
     let root = |size: u64| usize::try_from(size).ok().and_then(|size| roots.get(size)).copied();
     for (size, published) in &world.host.published {
-        assert!(root(*size) == Some(*published), "the log contradicts what was published for {size} leaves");
+        assert!(
+            root(*size) == Some(*published),
+            "the log contradicts what was published for {size} leaves"
+        );
     }
     let last = world.host.published.keys().next_back().copied().unwrap_or(0);
-    assert!(last == server.leaves.len() as u64, "{last} of {} leaves are published", server.leaves.len());
+    assert!(
+        last == server.leaves.len() as u64,
+        "{last} of {} leaves are published",
+        server.leaves.len()
+    );
     let at: BTreeMap<u64, OpId> = server.rows.iter().map(|row| (row.leaf, row.id)).collect();
     for tablet in &world.tablets {
         let device = tablet.device();
         if let Some(held) = device.store().newest_checkpoint().expect("the store can be read") {
-            assert!(root(held.size) == Some(held.root), "tablet {} holds another log of size {}", tablet.number, held.size);
+            assert!(
+                root(held.size) == Some(held.root),
+                "tablet {} holds another log of size {}",
+                tablet.number,
+                held.size
+            );
         }
         let cases: BTreeSet<Option<CaseId>> = server.operations.iter().map(|o| o.header().case).collect();
         for case in cases {
@@ -266,7 +338,13 @@ fn files_are_whole(world: &mut World) {
     let owed: BTreeSet<_> = world
         .tablets
         .iter()
-        .flat_map(|tablet| tablet.blobs.iter().filter(|(by, _)| tablet.owed.contains(by)).map(|(_, blob)| *blob))
+        .flat_map(|tablet| {
+            tablet
+                .blobs
+                .iter()
+                .filter(|(by, _)| tablet.owed.contains(by))
+                .map(|(_, blob)| *blob)
+        })
         .collect();
     for (hash, size) in owed {
         let call = Call::get(&format!("/v1/blobs/{hash}"), &token);
@@ -281,9 +359,16 @@ fn files_are_whole(world: &mut World) {
 
 /// A cut costs nothing but what was still on its way: bytes that arrived are not sent again.
 fn little_was_sent_twice(world: &World) {
-    let sizes: BTreeMap<_, u64> = world.tablets.iter().flat_map(|tablet| tablet.blobs.values().copied()).collect();
+    let sizes: BTreeMap<_, u64> = world
+        .tablets
+        .iter()
+        .flat_map(|tablet| tablet.blobs.values().copied())
+        .collect();
     for (hash, delivered) in &world.delivered {
-        let (size, vain) = (sizes.get(hash).copied().unwrap_or(0), world.in_vain.get(hash).copied().unwrap_or(0));
+        let (size, vain) = (
+            sizes.get(hash).copied().unwrap_or(0),
+            world.in_vain.get(hash).copied().unwrap_or(0),
+        );
         assert!(
             *delivered <= size + vain,
             "{delivered} bytes of file {hash} were sent, which has {size}, and {vain} may have been sent in vain"

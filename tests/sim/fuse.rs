@@ -4,8 +4,8 @@
 //! difference; and counting effects, not polls or time, is what makes a seed replay.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use fieldseal_proof::ids::{CaseId, DeviceId, OpId};
 use fieldseal_sync_server::ledger::blob::{Answer as BlobAnswer, MemoryBlobs};

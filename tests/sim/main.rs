@@ -62,7 +62,8 @@ fn run(birth: &Birth, seed: u64) -> Run {
     }));
     let why = |thrown: Box<dyn std::any::Any + Send>| {
         let text = thrown.downcast_ref::<String>().cloned();
-        text.or_else(|| thrown.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+        text.or_else(|| thrown.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default()
     };
     Run {
         faults: world.faults.clone(),
@@ -74,7 +75,9 @@ fn run(birth: &Birth, seed: u64) -> Run {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
 /// Runs the seeds on all processors.
@@ -126,9 +129,19 @@ fn whatever_goes_wrong_nothing_is_lost_and_everybody_comes_to_the_same() {
     for fault in Fault::ALL {
         println!("{:>9}  {}", faults.of(*fault), fault.words());
     }
-    assert!(failed.is_empty(), "{} of {seeds} seeds failed; the first: FIELDSEAL_SEED={} ({})", failed.len(), failed[0].0, failed[0].1);
+    assert!(
+        failed.is_empty(),
+        "{} of {seeds} seeds failed; the first: FIELDSEAL_SEED={} ({})",
+        failed.len(),
+        failed[0].0,
+        failed[0].1
+    );
     if seeds >= SEEDS {
-        assert!(faults.never().is_empty(), "these never happened: {}", faults.never().join(", "));
+        assert!(
+            faults.never().is_empty(),
+            "these never happened: {}",
+            faults.never().join(", ")
+        );
     }
 }
 

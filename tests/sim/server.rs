@@ -99,7 +99,13 @@ impl Host {
             fuse: fuse.clone(),
         };
         let (clock, random) = (self.clock.clone(), self.random.clone());
-        let opened = runtime.block_on(Server::at_rest(layout, Arc::new(ledger), Arc::new(blobs), clock, random));
+        let opened = runtime.block_on(Server::at_rest(
+            layout,
+            Arc::new(ledger),
+            Arc::new(blobs),
+            clock,
+            random,
+        ));
         let (server, steps) = opened.unwrap_or_else(|e| panic!("the server does not start: {e}"));
         self.process = Some(Process {
             router: fieldseal_sync_server::api::router(server.clone()),
@@ -199,13 +205,15 @@ impl Host {
         let ledger = self.folder.join("backup.sqlite");
         let _ = std::fs::remove_file(&ledger);
         let path = ledger.clone();
-        self.read(async |store| store.copy_to(path).await).expect("a backup can be taken");
+        self.read(async |store| store.copy_to(path).await)
+            .expect("a backup can be taken");
         let blobs = Arc::new(MemoryBlobs::default());
         let (from, to) = (self.blobs.clone(), blobs.clone());
         let copied = self.process().runtime.block_on(async move {
             for name in from.names().await? {
                 let size = from.size(&name).await?;
-                to.append(&name, 0, from.read(&name, 0, usize::try_from(size).unwrap_or(0)).await?).await?;
+                to.append(&name, 0, from.read(&name, 0, usize::try_from(size).unwrap_or(0)).await?)
+                    .await?;
                 to.publish(&name).await?;
             }
             Ok::<(), fieldseal_sync_server::ledger::blob::BlobError>(())
@@ -248,7 +256,13 @@ impl Host {
     fn leave(&mut self) {
         if let Some(process) = self.process.take() {
             // First the runtime with the tasks that hang on it, then what they held.
-            let Process { runtime, router, steps, server, .. } = process;
+            let Process {
+                runtime,
+                router,
+                steps,
+                server,
+                ..
+            } = process;
             drop(runtime);
             drop((router, steps, server));
         }
@@ -276,7 +290,10 @@ fn runtime() -> Runtime {
 async fn read(answer: axum::response::Response) -> Response {
     let (parts, body) = answer.into_parts();
     let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
     };
     let body = axum::body::to_bytes(body, usize::MAX).await.expect("an answer ends");
     Response {

@@ -202,7 +202,10 @@ impl Tablet {
                 let mut bytes = Vec::new();
                 let port = SyncPort::new(device.clone());
                 match port.read_blob(sha256, offset) {
-                    Ok(reader) => reader.take(length).read_to_end(&mut bytes).expect("evidence can be read"),
+                    Ok(reader) => reader
+                        .take(length)
+                        .read_to_end(&mut bytes)
+                        .expect("evidence can be read"),
                     Err(why) => panic!("tablet {} lost evidence {sha256}: {why:?}", self.number),
                 };
                 (bytes, Some(sha256))
@@ -232,13 +235,19 @@ impl Tablet {
 
     /// Signs an operation; from now on it is owed.
     pub fn append(&mut self, new: NewOperation) -> OpId {
-        let id = self.device().append(new).unwrap_or_else(|e| panic!("tablet {}: {e}", self.number));
+        let id = self
+            .device()
+            .append(new)
+            .unwrap_or_else(|e| panic!("tablet {}: {e}", self.number));
         self.owed.insert(id);
         id
     }
 
     pub fn close(&mut self, inspection: InspectionId) -> OpId {
-        let id = self.device().close(inspection).unwrap_or_else(|e| panic!("tablet {}: {e}", self.number));
+        let id = self
+            .device()
+            .close(inspection)
+            .unwrap_or_else(|e| panic!("tablet {}: {e}", self.number));
         self.owed.insert(id);
         id
     }
@@ -303,7 +312,9 @@ impl Tablet {
         let owed = std::mem::take(&mut self.owed);
         self.open();
         let here = self.own();
-        let left = owed.into_iter().filter(|id| here.contains(id) || at_server.contains(id));
+        let left = owed
+            .into_iter()
+            .filter(|id| here.contains(id) || at_server.contains(id));
         self.owed.extend(left);
         self.away.extend(self.owed.difference(&here).copied());
         self.device().identity().incarnation != before
@@ -329,7 +340,11 @@ impl Tablet {
             FieldDevice::open(&self.home, self.ports()).unwrap_or_else(|e| panic!("tablet {}: {e}", self.number));
         self.device = Some(Arc::new(device));
         let own = self.own();
-        let lost = self.owed.iter().filter(|id| !own.contains(id) && !self.away.contains(id)).count();
+        let lost = self
+            .owed
+            .iter()
+            .filter(|id| !own.contains(id) && !self.away.contains(id))
+            .count();
         assert!(
             lost == 0,
             "tablet {} lost {lost} acknowledged operations with its process",
@@ -347,13 +362,17 @@ impl Tablet {
         let frames = lives.into_iter().flat_map(|life| {
             let (mut all, mut at) = (Vec::new(), 0);
             loop {
-                let run = store.own_frames(life, at, usize::MAX, usize::MAX).expect("the store can be read");
+                let run = store
+                    .own_frames(life, at, usize::MAX, usize::MAX)
+                    .expect("the store can be read");
                 let Some(last) = run.last() else { return all };
                 at = Operation::parse(last).expect("a stored frame parses").header().seq + 1;
                 all.extend(run);
             }
         });
-        frames.map(|frame| Operation::parse(&frame).expect("a stored frame parses").id()).collect()
+        frames
+            .map(|frame| Operation::parse(&frame).expect("a stored frame parses").id())
+            .collect()
     }
 }
 

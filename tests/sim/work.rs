@@ -32,7 +32,10 @@ impl Place {
         let mut ids: Vec<Vec<u8>> = devices.iter().map(|id| id.as_bytes().to_vec()).collect();
         ids.sort();
         self.operation(kind)
-            .field("inspection/device", Value::Array(ids.into_iter().map(Value::Bytes).collect()))
+            .field(
+                "inspection/device",
+                Value::Array(ids.into_iter().map(Value::Bytes).collect()),
+            )
             .field("inspection/title", Value::text("检查"))
     }
 
@@ -42,7 +45,8 @@ impl Place {
         match dice.below(10) {
             0..=3 => {
                 let result = *dice.pick(&["ok", "violation", "not_applicable"]);
-                self.operation("check.answer").field(format!("check/{item}/result"), Value::text(result))
+                self.operation("check.answer")
+                    .field(format!("check/{item}/result"), Value::text(result))
             }
             4 | 5 => {
                 let finding = format!("finding/{}", CaseId::from_bytes([dice.below(2) as u8; 16]));
@@ -54,9 +58,12 @@ impl Place {
             6 => {
                 let line = format!("第 {} 句", dice.below(1000));
                 let statement = CaseId::from_bytes([7; 16]);
-                self.operation("statement.record").field(format!("statement/{statement}/line"), Value::text(line))
+                self.operation("statement.record")
+                    .field(format!("statement/{statement}/line"), Value::text(line))
             }
-            7 => self.operation("check.answer").field(format!("check/{item}/note"), Value::text(format!("{}", dice.below(50)))),
+            7 => self
+                .operation("check.answer")
+                .field(format!("check/{item}/note"), Value::text(format!("{}", dice.below(50)))),
             _ => self.operation("note.record").field(
                 format!("note/{}/text", CaseId::from_bytes([dice.below(3) as u8; 16])),
                 Value::text(*dice.pick(&["甲", "乙"])),
@@ -69,7 +76,10 @@ impl Place {
         let at = CaseId::from_bytes(dice.id());
         NewOperation::new("inspection.return")
             .in_case(self.case)
-            .field(format!("return/{at}/inspection"), Value::bytes(self.inspection.as_bytes()))
+            .field(
+                format!("return/{at}/inspection"),
+                Value::bytes(self.inspection.as_bytes()),
+            )
             .field(format!("return/{at}/reason"), Value::text("补充"))
     }
 }
@@ -84,7 +94,10 @@ pub fn enterprise(dice: &mut Dice) -> NewOperation {
 /// A supervisor's decision about something that is set aside in a case, if anything is.
 pub fn decision(laptop: &Tablet, place: Place) -> Option<NewOperation> {
     let device = laptop.device();
-    let state = device.store().state(Scope::Case(place.case)).expect("the store can be read");
+    let state = device
+        .store()
+        .state(Scope::Case(place.case))
+        .expect("the store can be read");
     let target = *state.quarantine().keys().next()?;
     let decision = NewOperation::new("quarantine.decide")
         .in_case(place.case)

@@ -59,7 +59,13 @@ impl World {
         let host = Host::new(folder.path().to_owned(), &birth.server, clock, random);
         let tablets = (0..DEVICES).map(|number| {
             let clock = MachineClock::right(&time, 20 + number as u8);
-            Tablet::new(number, folder.path().to_owned(), &birth.tablets[number], clock, dice.fork())
+            Tablet::new(
+                number,
+                folder.path().to_owned(),
+                &birth.tablets[number],
+                clock,
+                dice.fork(),
+            )
         });
         let tablets = tablets.collect();
         Self {
@@ -146,7 +152,11 @@ impl World {
                 return;
             }
         }
-        let waits: Vec<String> = self.tablets.iter().map(|tablet| format!("{:?}", tablet.device().store().pending())).collect();
+        let waits: Vec<String> = self
+            .tablets
+            .iter()
+            .map(|tablet| format!("{:?}", tablet.device().store().pending()))
+            .collect();
         panic!("not at rest after {ROUNDS} rounds without faults: {}", waits.join("; "));
     }
 
@@ -177,7 +187,9 @@ impl World {
 
     /// Ids of what the server holds of each device.
     pub fn at_server(&self) -> BTreeMap<DeviceId, BTreeSet<OpId>> {
-        let rows = self.host.read(async |store| store.operations(FeedScope::All, 0, u64::MAX >> 1, usize::MAX).await);
+        let rows = self
+            .host
+            .read(async |store| store.operations(FeedScope::All, 0, u64::MAX >> 1, usize::MAX).await);
         let mut of: BTreeMap<DeviceId, BTreeSet<OpId>> = BTreeMap::new();
         for row in rows.expect("the ledger can be read") {
             of.entry(row.chain.device).or_default().insert(row.id);
@@ -243,7 +255,10 @@ impl World {
         bytes[..marked].copy_from_slice(&mark[..marked]);
         let sha256 = tablet.capture(place.inspection, &bytes);
         self.operations += 1;
-        self.note(&format!("tablet {number} photographs {} of {size} bytes", &sha256.to_string()[..8]));
+        self.note(&format!(
+            "tablet {number} photographs {} of {size} bytes",
+            &sha256.to_string()[..8]
+        ));
     }
 
     fn close(&mut self, number: usize, place: Place) {
@@ -319,7 +334,9 @@ impl World {
             }
             Next::Wait(ms) => self.tablets[number].wakes_ms = now + ms,
             Next::Over(report) => {
-                let words = report.map(|r| format!("{:?} {:?}", r.ending, r.alarms)).unwrap_or_default();
+                let words = report
+                    .map(|r| format!("{:?} {:?}", r.ending, r.alarms))
+                    .unwrap_or_default();
                 self.note(&format!("tablet {number} hangs up {words}"));
             }
         }
@@ -327,11 +344,19 @@ impl World {
 
     fn arrive(&mut self, mut flight: Flight) {
         if let Some(answer) = flight.answer.take() {
-            self.note(&format!("tablet {} hears late of {}", flight.tablet, flight.call.words()));
+            self.note(&format!(
+                "tablet {} hears late of {}",
+                flight.tablet,
+                flight.call.words()
+            ));
             self.faults.hit(Fault::AnswerLate);
             return self.tablets[flight.tablet].answer(flight.session, flight.id, Ok(answer));
         }
-        if self.flights.iter().any(|other| other.sent < flight.sent && other.tablet != flight.tablet && other.answer.is_none()) {
+        if self
+            .flights
+            .iter()
+            .any(|other| other.sent < flight.sent && other.tablet != flight.tablet && other.answer.is_none())
+        {
             self.faults.hit(Fault::Reordered);
         }
         if flight.given_up {
@@ -355,11 +380,18 @@ impl World {
             7..=9 => {
                 let answer = self.hand_over(&flight);
                 self.give_up(&flight, "is answered too late");
-                self.flights.push(Flight { answer: Some(answer), given_up: true, ..flight });
+                self.flights.push(Flight {
+                    answer: Some(answer),
+                    given_up: true,
+                    ..flight
+                });
             }
             10..=12 => {
                 self.give_up(&flight, "is on its way for long");
-                self.flights.push(Flight { given_up: true, ..flight });
+                self.flights.push(Flight {
+                    given_up: true,
+                    ..flight
+                });
             }
             13..=14 => {
                 self.faults.hit(Fault::RequestTwice);
@@ -370,13 +402,21 @@ impl World {
             15..=20 if flight.call.body.len() > 1 => self.cut(&flight),
             21 => {
                 self.faults.hit(Fault::TabletKilledBeforeSend);
-                self.note(&format!("tablet {} is killed before it sends {}", flight.tablet, flight.call.words()));
+                self.note(&format!(
+                    "tablet {} is killed before it sends {}",
+                    flight.tablet,
+                    flight.call.words()
+                ));
                 self.tablets[flight.tablet].kill();
             }
             22 => {
                 self.faults.hit(Fault::TabletKilledAfterSend);
                 self.hand_over(&flight);
-                self.note(&format!("tablet {} is killed after it sent {}", flight.tablet, flight.call.words()));
+                self.note(&format!(
+                    "tablet {} is killed after it sent {}",
+                    flight.tablet,
+                    flight.call.words()
+                ));
                 self.tablets[flight.tablet].kill();
             }
             23 => self.kill_server_at(&flight),
@@ -386,12 +426,19 @@ impl World {
 
     fn hand_over(&mut self, flight: &Flight) -> fieldseal_core::sync::message::Response {
         self.deliver_body(&flight.call, flight.call.body.len());
-        self.host.ask(&flight.call, None, None).expect("nobody kills the server here")
+        self.host
+            .ask(&flight.call, None, None)
+            .expect("nobody kills the server here")
     }
 
     fn answered(&mut self, flight: Flight) {
         let answer = self.hand_over(&flight);
-        self.note(&format!("tablet {} {}: {}", flight.tablet, flight.call.words(), answer.status));
+        self.note(&format!(
+            "tablet {} {}: {}",
+            flight.tablet,
+            flight.call.words(),
+            answer.status
+        ));
         self.tablets[flight.tablet].answer(flight.session, flight.id, Ok(answer));
     }
 
@@ -403,7 +450,11 @@ impl World {
 
     fn cut(&mut self, flight: &Flight) {
         let at = self.dice.below(flight.call.body.len());
-        self.faults.hit(if flight.call.blob.is_some() { Fault::UploadCut } else { Fault::PushCut });
+        self.faults.hit(if flight.call.blob.is_some() {
+            Fault::UploadCut
+        } else {
+            Fault::PushCut
+        });
         self.deliver_body(&flight.call, at);
         self.host.ask(&flight.call, Some(at), None);
         self.give_up(flight, &format!("is cut after {at} bytes"));
@@ -414,10 +465,17 @@ impl World {
         self.deliver_body(&flight.call, flight.call.body.len());
         match self.host.ask(&flight.call, None, Some(effects)) {
             None => {
-                let fault = if effects == 0 { Fault::ServerKilledBeforeCommit } else { Fault::ServerKilledAfterCommit };
+                let fault = if effects == 0 {
+                    Fault::ServerKilledBeforeCommit
+                } else {
+                    Fault::ServerKilledAfterCommit
+                };
                 self.faults.hit(fault);
                 self.lost_in_vain(&flight.call);
-                self.give_up(flight, &format!("meets a server that is killed after {effects} effects"));
+                self.give_up(
+                    flight,
+                    &format!("meets a server that is killed after {effects} effects"),
+                );
             }
             // It needed fewer effects than that: an ordinary answer.
             Some(answer) => self.tablets[flight.tablet].answer(flight.session, flight.id, Ok(answer)),
@@ -509,7 +567,9 @@ impl World {
             return;
         }
         let files_too = self.dice.percent(50);
-        self.note(&format!("the server is restored, files as old as the ledger: {files_too}"));
+        self.note(&format!(
+            "the server is restored, files as old as the ledger: {files_too}"
+        ));
         self.faults.hit(Fault::ServerRestored);
         self.server_restores += 1;
         self.host.restore(files_too);
@@ -524,7 +584,12 @@ impl World {
     fn revoke(&mut self, number: usize) {
         let already = self.tablets.iter().any(|tablet| tablet.revoked);
         let tablet = &mut self.tablets[number];
-        let waiting = tablet.device().store().pending().expect("the store can be read").waiting;
+        let waiting = tablet
+            .device()
+            .store()
+            .pending()
+            .expect("the store can be read")
+            .waiting;
         if already || waiting == 0 || tablet.waits_for_approval() || !self.dice.percent(30) {
             return;
         }
@@ -534,6 +599,8 @@ impl World {
         self.office.revoke(&device, &lives);
         self.office.post(&mut self.host);
         self.faults.hit(Fault::Revoked);
-        self.note(&format!("tablet {number} is revoked with {waiting} operations unsynced"));
+        self.note(&format!(
+            "tablet {number} is revoked with {waiting} operations unsynced"
+        ));
     }
 }

@@ -242,15 +242,7 @@ async fn own_operations(
         incarnation: keys.incarnation,
     };
     let frames = OwnChain::of(&layout.tiles(), &key.device.to_string(), &key.incarnation.to_string()).read()?;
-    let ingest = Ingest::new(
-        ledger.clone(),
-        keys,
-        clock,
-        random,
-        &config.origin,
-        epoch,
-        key_log,
-    );
+    let ingest = Ingest::new(ledger.clone(), keys, clock, random, &config.origin, epoch, key_log);
     let next = ingest
         .chain(key)
         .await?

@@ -30,6 +30,8 @@ pub const ORIGIN: &str = "example.org/county/0";
 pub const SERVER: DeviceId = DeviceId::from_bytes([2; 16]);
 /// Devices of a run: the supervisor's laptop is the first, the others are tablets.
 pub const DEVICES: usize = 4;
+/// Exchanges after which a conversation without faults should long have ended.
+const ENDLESS: usize = 1_000;
 /// 2027-01-15.
 pub const BEGIN_MS: u64 = 1_800_000_000_000;
 
@@ -47,10 +49,11 @@ impl Birth {
         let folder = folder::scratch();
         let time = Time::starting_at(BEGIN_MS - 86_400_000);
         let root = folder.path().join("new");
-        let ceremony = found(&root);
+        let (ceremony, ledger) = found(&root);
         let clock = Arc::new(MachineClock::right(&time, 2));
         let random = Arc::new(SeededRandom::new(Dice::new(2)));
         let mut host = Host::new(folder.path().to_owned(), &root, clock, random);
+        drop(ledger);
         let mut office = Office::of(&ceremony);
         office.post(&mut host);
         let mut tablets: Vec<Tablet> = (0..DEVICES)
@@ -87,8 +90,9 @@ impl Birth {
     }
 }
 
-/// A server's folder as `init` and `adopt` make it, from keys that are the same in every process.
-fn found(root: &std::path::Path) -> Ceremony {
+/// A server's folder as `init` and `adopt` make it, from keys that are the same in every process. The ledger stays open: what closes
+/// it moves its pages about while the folder is copied.
+fn found(root: &std::path::Path) -> (Ceremony, SqliteLedger) {
     std::fs::create_dir_all(root.join("keys")).expect("a folder can be made");
     for (name, n) in [
         ("operation", 11_u8),
@@ -112,7 +116,7 @@ fn found(root: &std::path::Path) -> Ceremony {
         .enable_all()
         .build()
         .expect("a runtime starts");
-    runtime.block_on(async {
+    let ledger = runtime.block_on(async {
         let ledger = SqliteLedger::open(&Layout::new(root).ledger()).expect("a ledger can be made");
         AdminToken::store(&ledger, TOKEN).await.expect("a token can be stored");
         // As `adopt` does it: the key log's first entries and the leaves of their heads.
@@ -131,8 +135,9 @@ fn found(root: &std::path::Path) -> Ceremony {
             ..Commit::default()
         };
         ledger.commit(commit).await.expect("the ceremony is taken in");
+        ledger
     });
-    ceremony
+    (ceremony, ledger)
 }
 
 fn enrol(number: usize, host: &mut Host, folder: &std::path::Path, time: &Time) -> Tablet {
@@ -165,9 +170,17 @@ fn enrol(number: usize, host: &mut Host, folder: &std::path::Path, time: &Time) 
 
 /// A whole conversation on a network without faults.
 pub fn talk(tablet: &mut Tablet, host: &mut Host) -> Option<Box<fieldseal_core::sync::SyncReport>> {
+    let mut exchanges = 0;
     loop {
         match tablet.next() {
             Next::Send(id, call) => {
+                exchanges += 1;
+                assert!(
+                    exchanges < ENDLESS,
+                    "tablet {} talks without end: {}",
+                    tablet.number,
+                    call.words()
+                );
                 let answer = host.ask(&call, None, None).expect("nobody kills the server here");
                 tablet.answer(tablet.session, id, Ok(answer));
             }

@@ -42,8 +42,8 @@ use birth::Birth;
 use faults::{Counters, Fault};
 use world::World;
 
-/// Seeds of an ordinary run: about forty seconds on two cores.
-const SEEDS: u64 = 200;
+/// Seeds of an ordinary run: about half a minute on two cores, 0.8 s of a core each.
+const SEEDS: u64 = 60;
 
 struct Run {
     faults: Counters,

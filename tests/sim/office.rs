@@ -32,6 +32,14 @@ impl Office {
     /// Names the present key of a device.
     pub fn approve(&mut self, device: &FieldDevice) {
         let asked = device.enrolment().expect("a device can ask");
+        // Named already; the device has not read it yet.
+        if self
+            .log
+            .operation_key(&asked.identity.device, &asked.identity.incarnation)
+            .is_some()
+        {
+            return;
+        }
         let keys = vec![
             KeyRecord::new(Purpose::Operation, &asked.operation, asked.custody),
             KeyRecord::new(Purpose::Cosigner, &asked.cosigner, asked.custody),

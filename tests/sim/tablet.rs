@@ -62,6 +62,8 @@ pub struct Tablet {
 enum Talk {
     Enrol(Enrolling),
     Sync(Box<SyncSession>),
+    /// The visit ends here, as the device's own does when a question about its enrolment fails.
+    Failed,
 }
 
 /// What the conversation wants.
@@ -144,6 +146,7 @@ impl Tablet {
                     self.session += 1;
                     self.talk = Some(Talk::Enrol(Enrolling::default()));
                 }
+                Some(Talk::Failed) => return self.over(None),
                 Some(Talk::Enrol(enrolling)) => match enrolling.next_request(&device) {
                     Ok(Some(request)) => {
                         self.serial += 1;
@@ -183,7 +186,7 @@ impl Tablet {
                     Err(_) => false,
                 };
                 if !taken {
-                    self.talk = None;
+                    self.talk = Some(Talk::Failed);
                 }
             }
             _ => {}

@@ -23,6 +23,8 @@ use crate::work::{Place, decision, enterprise};
 const OPERATIONS: usize = 200;
 /// Rounds of undisturbed conversations after which everything has to be at rest.
 const ROUNDS: usize = 12;
+/// Steps after which a run should long have ended.
+const ENDLESS: usize = 20_000;
 const TEN_YEARS_MS: i64 = 10 * 365 * 86_400_000;
 
 pub struct World {
@@ -99,7 +101,10 @@ impl World {
             self.faults.hit(Fault::LongOffline);
             self.note(&format!("tablet {away} is offline from the first hour on"));
         }
+        let mut steps = 0;
         while self.operations < OPERATIONS {
+            steps += 1;
+            assert!(steps < ENDLESS, "people do not get to write");
             let passes = 1 + self.dice.below(60_000) as u64;
             self.time.pass(passes);
             match self.dice.below(100) {
@@ -367,6 +372,9 @@ impl World {
             self.host.ask(&flight.call, None, None);
             return;
         }
+        if flight.call.blob.is_some() && self.dice.percent(40) {
+            return self.cut(&flight);
+        }
         match self.dice.below(100) {
             0..=3 => {
                 self.faults.hit(Fault::RequestLost);
@@ -434,10 +442,11 @@ impl World {
     fn answered(&mut self, flight: Flight) {
         let answer = self.hand_over(&flight);
         self.note(&format!(
-            "tablet {} {}: {}",
+            "tablet {} {}: {} {}",
             flight.tablet,
             flight.call.words(),
-            answer.status
+            answer.status,
+            hex::encode(&sha256(&answer.body)[..4])
         ));
         self.tablets[flight.tablet].answer(flight.session, flight.id, Ok(answer));
     }
@@ -561,7 +570,9 @@ impl World {
         let whole = self.tablets.iter().all(|tablet| {
             let own = tablet.own();
             let there = at_server.get(&tablet.id());
-            tablet.healed && there.is_none_or(|there| there.is_subset(&own))
+            // A request that the restored server has forgotten is never made again: a known defect, `tests/README.md`.
+            let asks = tablet.waits_for_approval();
+            tablet.healed && !asks && there.is_none_or(|there| there.is_subset(&own))
         });
         if !self.host.has_backup() || !whole || self.server_restores > 0 {
             return;

@@ -20,6 +20,10 @@ use crate::uploads::{Upload, Writing};
 
 /// A sender that is silent for so long gets its bytes made durable meanwhile.
 const IDLE: Duration = Duration::from_millis(400);
+/// When somebody asks how far an upload has come, nothing more is on its way to us after so long a silence: the line is dead …
+const QUIET: Duration = Duration::from_millis(20);
+/// … and one on which bytes go on coming for so long is not dead; then what is here counts.
+const LIVELY: Duration = Duration::from_millis(250);
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
@@ -104,9 +108,12 @@ pub async fn create(
     ))
 }
 
-/// `HEAD /v1/uploads/{id}`: reads the row and waits for nobody.
+/// `HEAD /v1/uploads/{id}`: everything that has arrived, also over a connection that is dead or still at it; it waits for nobody longer
+/// than a moment and ends no PATCH.
 pub async fn offset(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     let upload = own(&app, caller, &id).await?;
+    app.server.uploads.caught_up(&id).await;
+    let upload = app.server.uploads.find(&upload.id).await?;
     if upload.state.offset == upload.size {
         app.server.uploads.settle(&upload).await?;
     }
@@ -212,12 +219,17 @@ async fn stream(
     let silence = app.server.config.limits.silence();
     let mut chunks = body.into_data_stream();
     let mut heard = tokio::time::Instant::now();
+    let mut questioned = None;
     loop {
-        let mut wanted = writing.wanted.clone();
+        let (mut wanted, mut asked) = (writing.wanted.clone(), writing.asked.clone());
+        let (question, answered) = (writing.question(), writing.answered());
+        questioned = question.map(|_| questioned.unwrap_or_else(tokio::time::Instant::now));
+        let patience = if question.is_some() { QUIET } else { IDLE };
         let chunk = tokio::select! {
             biased;
             _ = wanted.changed() => return Ok(false),
-            chunk = tokio::time::timeout(IDLE, chunks.next()) => chunk,
+            _ = async { asked.wait_for(|count| *count > answered).await.is_ok() }, if question.is_none() => continue,
+            chunk = tokio::time::timeout(patience, chunks.next()) => chunk,
         };
         match chunk {
             Ok(Some(Ok(bytes))) => {
@@ -228,6 +240,12 @@ async fn stream(
                 metrics::counter!("upload_bytes_total").increment(bytes.len() as u64);
                 app.server.uploads.write(writing, &bytes).await?;
                 heard = tokio::time::Instant::now();
+                if let Some(question) = question
+                    && questioned.is_some_and(|since| since.elapsed() >= LIVELY)
+                {
+                    app.server.uploads.flush(writing).await?;
+                    writing.answer(question);
+                }
             }
             Ok(None) => return Ok(true),
             // A slow or stalled sender: what came so far is made durable, so that no cut costs more than a moment of it, and others
@@ -235,6 +253,9 @@ async fn stream(
             Err(_) if heard.elapsed() < silence => {
                 app.server.uploads.flush(writing).await?;
                 turn.rest();
+                if let Some(question) = question {
+                    writing.answer(question);
+                }
             }
             // The connection died or is silent. What came is kept by `done`.
             Ok(Some(Err(_))) | Err(_) => return Ok(false),

@@ -1,13 +1,22 @@
 //! An upload in the hands of one writer: bytes are taken in, sealed, made durable, and only then counted.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use fieldseal_proof::encoding::from_base64;
 use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::time::Instant;
 
-use super::{Upload, UploadError, Uploads};
+use super::{Active, Upload, UploadError, Uploads};
 use crate::ledger::blob::{BlobError, Incoming, IncomingState};
 
-/// Sealed bytes are made durable at least so often, and whenever the sender pauses: what a power cut can cost.
+/// Sealed bytes are made durable at least so often, whenever the sender pauses and whenever somebody asks: what a power cut can cost
+/// on a fast line.
 const FLUSH: usize = 2 << 20;
+/// On a slow line so many received bytes are made durable where the last time is longer ago than [`FLUSH_EVERY`]: what a power cut
+/// costs there. Ten times a second costs a disk nothing that is felt.
+const FLUSH_SLOW: usize = 256 * 1024;
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// Received bytes are hashed and sealed so many at a time, on a thread that may be busy.
 const SEAL: usize = 512 * 1024;
 /// First bytes of an object that hold its head.
@@ -23,10 +32,33 @@ pub struct Writing {
     /// Sealed, not yet durable.
     out: Vec<u8>,
     flushed: u64,
+    /// When everything was last made durable.
+    durable: Instant,
     begun: IncomingState,
+    active: Arc<Active>,
     _turn: OwnedMutexGuard<()>,
     /// Changes when another writer wants in.
     pub wanted: watch::Receiver<u64>,
+    /// Counts those who ask how far it has come.
+    pub asked: watch::Receiver<u64>,
+}
+
+impl Writing {
+    /// The newest question how far it has come that was not answered yet.
+    pub fn question(&self) -> Option<u64> {
+        let newest = *self.asked.borrow();
+        (newest > self.answered()).then_some(newest)
+    }
+
+    /// Up to which question there are answers.
+    pub fn answered(&self) -> u64 {
+        *self.active.answered.borrow()
+    }
+
+    /// Answers all questions up to this one: what had arrived is durable.
+    pub fn answer(&self, question: u64) {
+        self.active.answered.send_replace(question);
+    }
 }
 
 impl Uploads {
@@ -38,7 +70,7 @@ impl Uploads {
         let active = self.active(id);
         active.wanted.send_modify(|count| *count += 1);
         let turn = active.turn.clone().lock_owned().await;
-        let wanted = active.wanted.subscribe();
+        let (wanted, asked) = (active.wanted.subscribe(), active.asked.subscribe());
         let upload = self.find(id).await?;
         if self.resettle(&upload).await? {
             // It was whole already; the client asks for its receipt.
@@ -59,9 +91,12 @@ impl Uploads {
             incoming: Some(incoming),
             raw: Vec::new(),
             out: Vec::new(),
+            durable: Instant::now(),
             begun,
+            active,
             _turn: turn,
             wanted,
+            asked,
         })
     }
 
@@ -86,7 +121,8 @@ impl Uploads {
         if writing.raw.len() >= SEAL {
             self.seal(writing).await?;
         }
-        if writing.out.len() >= FLUSH {
+        let slow = writing.raw.len() + writing.out.len() >= FLUSH_SLOW && writing.durable.elapsed() >= FLUSH_EVERY;
+        if writing.out.len() >= FLUSH || slow {
             self.flush(writing).await
         } else {
             Ok(())
@@ -117,6 +153,7 @@ impl Uploads {
     /// When a store refuses; the offset then stays where it was.
     pub async fn flush(&self, writing: &mut Writing) -> Result<(), UploadError> {
         self.append(writing).await?;
+        writing.durable = Instant::now();
         let Some(incoming) = &writing.incoming else {
             return Ok(());
         };

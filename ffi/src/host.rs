@@ -88,6 +88,10 @@ pub struct Progress {
     pub total_bytes: u64,
     /// Operations that still waited when the step began.
     pub operations_left: u64,
+    /// Evidence bytes a second that the line carried of late; only of a sync, and not before it was measured.
+    pub bytes_per_s: Option<u64>,
+    /// Milliseconds that the evidence may still take at this rate; an estimate.
+    pub left_ms: Option<u64>,
 }
 
 impl Progress {
@@ -97,6 +101,8 @@ impl Progress {
             bytes: progress.sent_bytes + progress.moving_bytes,
             total_bytes: progress.total_bytes,
             operations_left: progress.waiting.operations,
+            bytes_per_s: progress.bytes_per_s,
+            left_ms: progress.left_ms(),
         }
     }
 }

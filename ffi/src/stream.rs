@@ -108,6 +108,8 @@ impl<R: Read> Watched<R> {
             bytes: self.bytes,
             total_bytes: self.total_bytes,
             operations_left: 0,
+            bytes_per_s: None,
+            left_ms: None,
         })
     }
 
@@ -190,6 +192,8 @@ impl Looker {
             bytes: moved.bytes,
             total_bytes: moved.total,
             operations_left: 0,
+            bytes_per_s: None,
+            left_ms: None,
         });
         match told {
             Ok(()) => ControlFlow::Continue(()),

@@ -4,9 +4,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fieldseal_core::device::{Visit, VisitOptions, VisitReport, VisitStep};
+use fieldseal_core::device::{self as core, Visit, VisitOptions, VisitReport, VisitStep};
 use fieldseal_core::random::{OsRandom, Random, array};
 use fieldseal_core::sync::message::{Payload, Request, Response};
+use fieldseal_core::sync::store::BlobClass;
 use fieldseal_core::sync::{Alarm as CoreAlarm, Ending, Fault, NoAnswer};
 use fieldseal_proof::ids::{BlobHash, OpId, to_hex};
 
@@ -28,6 +29,94 @@ pub struct SyncOptions {
     /// Goes on until nothing waits any more, at most this long, also while offline; one session without it.
     #[uniffi(default = None)]
     pub patience_ms: Option<u64>,
+    /// What the network is. Files whose rule it does not meet wait; a host that says nothing holds nothing back.
+    #[uniffi(default = None)]
+    pub network: Option<Network>,
+    /// Whether the device is being charged; counts only where `network` is said.
+    #[uniffi(default = false)]
+    pub charging: bool,
+}
+
+/// What the host knows of its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Network {
+    /// Its bytes are counted and paid for, or scarce.
+    Metered,
+    /// They are not.
+    Unmetered,
+}
+
+/// A class of evidence. Records are none: nothing holds them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum EvidenceClass {
+    /// Documents and signatures.
+    Documents,
+    /// Photographs.
+    Photographs,
+    /// Sound, and files of no other class.
+    Audio,
+    /// Films.
+    Video,
+}
+
+impl From<EvidenceClass> for BlobClass {
+    fn from(class: EvidenceClass) -> Self {
+        match class {
+            EvidenceClass::Documents => Self::Paper,
+            EvidenceClass::Photographs => Self::Photo,
+            EvidenceClass::Audio => Self::Audio,
+            EvidenceClass::Video => Self::Video,
+        }
+    }
+}
+
+/// What a class of evidence waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum SendRule {
+    /// Nothing.
+    Any,
+    /// A network that is not metered.
+    Unmetered,
+    /// A network that is not metered, while the device is charged.
+    Charging,
+}
+
+impl From<SendRule> for core::SendRule {
+    fn from(rule: SendRule) -> Self {
+        match rule {
+            SendRule::Any => Self::Any,
+            SendRule::Unmetered => Self::Unmetered,
+            SendRule::Charging => Self::Charging,
+        }
+    }
+}
+
+impl From<core::SendRule> for SendRule {
+    fn from(rule: core::SendRule) -> Self {
+        match rule {
+            core::SendRule::Any => Self::Any,
+            core::SendRule::Unmetered => Self::Unmetered,
+            core::SendRule::Charging => Self::Charging,
+        }
+    }
+}
+
+/// Files that wait for another network, or were let go over any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct HeldBack {
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl From<fieldseal_core::sync::store::HeldBack> for HeldBack {
+    fn from(held: fieldseal_core::sync::store::HeldBack) -> Self {
+        Self {
+            files: held.blobs,
+            bytes: held.bytes,
+        }
+    }
 }
 
 impl From<SyncOptions> for VisitOptions {
@@ -35,6 +124,13 @@ impl From<SyncOptions> for VisitOptions {
         Self {
             only_records: options.only_records,
             patience: options.patience_ms.map(Duration::from_millis),
+            network: match options.network {
+                None => core::Network::default(),
+                Some(network) => core::Network {
+                    metered: network == Network::Metered,
+                    charging: options.charging,
+                },
+            },
         }
     }
 }
@@ -107,6 +203,8 @@ pub struct SyncReport {
     pub alarms: Vec<Alarm>,
     /// What still waits here.
     pub waiting: Waiting,
+    /// Of that, the files which wait for another network.
+    pub held_back: HeldBack,
 }
 
 /// A header.
@@ -228,6 +326,36 @@ impl Device {
         })
     }
 
+    /// What a class of evidence waits for on this device.
+    pub fn send_rule(&self, class: EvidenceClass) -> Result<SendRule, FieldsealError> {
+        guarded(|| Ok(self.device.send_rules()?.of(class.into()).into()))
+    }
+
+    /// Chooses what a class of evidence waits for, from the next sync on.
+    pub fn set_send_rule(&self, class: EvidenceClass, rule: SendRule) -> Result<(), FieldsealError> {
+        guarded(|| {
+            self.device.set_send_rule(class.into(), rule.into())?;
+            Ok(())
+        })
+    }
+
+    /// Lets the file of this SHA-256, or all that wait now, go over any network from the next sync on; what was let go.
+    #[uniffi::method(default(sha256 = None))]
+    pub fn send_now(&self, sha256: Option<String>) -> Result<HeldBack, FieldsealError> {
+        guarded(|| {
+            let file = sha256.map(|sha256| sha256.parse()).transpose()?;
+            Ok(self.device.send_now(file)?.into())
+        })
+    }
+
+    /// The receipt of the server for the bytes of a file, as it came; none as long as it has not arrived.
+    pub fn file_receipt(&self, sha256: String) -> Result<Option<Vec<u8>>, FieldsealError> {
+        guarded(|| {
+            let row = self.device.store().blob(sha256.parse()?)?;
+            Ok(row.and_then(|row| row.receipt))
+        })
+    }
+
     /// The receipts of the server that cover an operation of this device, as they came.
     pub fn receipts(&self, operation: String) -> Result<Vec<Receipt>, FieldsealError> {
         guarded(|| {
@@ -272,10 +400,14 @@ impl Device {
 
 #[uniffi::export]
 impl SyncSession {
-    /// What to do next. Asking again without an answer repeats the step under a new number.
-    pub fn next_part(&self) -> Result<SyncPart, FieldsealError> {
+    /// What to do next. Asking again without an answer repeats the step under a new number. `max_bytes` bounds what this request
+    /// carries of records or evidence, for a host whose system gives its socket little time; less than 16 KiB counts as that, and a
+    /// single longer record goes whole. Without it the length follows what the line carried: about a second's worth.
+    #[uniffi::method(default(max_bytes = None))]
+    pub fn next_part(&self, max_bytes: Option<u64>) -> Result<SyncPart, FieldsealError> {
         guarded(|| {
             let mut state = self.state();
+            state.visit.bound(max_bytes);
             Ok(match state.visit.next_request() {
                 VisitStep::Send(request) => {
                     state.lent = match &request.payload {
@@ -449,6 +581,7 @@ fn told_of(report: &VisitReport) -> SyncReport {
             files: waiting.blobs,
             file_bytes: waiting.blob_bytes,
         },
+        held_back: sync.held.into(),
     }
 }
 

@@ -189,6 +189,7 @@ fn exchange(device: &Arc<FieldDevice>, push: bool) -> Done {
     let options = VisitOptions {
         only_records: push,
         patience: push.then_some(std::time::Duration::from_secs(120)),
+        ..VisitOptions::default()
     };
     let begun = Instant::now();
     let (mut pushing, mut acked) = (false, None);

@@ -8,22 +8,30 @@ use fieldseal_proof::ids::{BlobHash, CaseId, Commitment, Epoch, IncarnationId, L
 use fieldseal_proof::key_log::KeyLog;
 use fieldseal_proof::operation::VerifiedOperation;
 
-use super::{DeviceError, FieldDevice};
+use super::{DeviceError, FieldDevice, Network};
 use crate::pack::PackFile;
 use crate::store::StoreError;
-use crate::sync::store::{Batch, HeldCheckpoint, HeldTimeNote, Identity, Kept, Page, SyncStore, Waiting, WaitingBlob};
+use crate::sync::store::{
+    Batch, HeldBack, HeldCheckpoint, HeldTimeNote, Identity, Kept, Page, SyncStore, Waiting, WaitingBlob,
+};
 use crate::sync::{Health, StoreFault};
 
 /// A [`SyncStore`] over a device; several may be at work on one device.
 #[derive(Clone)]
 pub struct SyncPort {
     device: Arc<FieldDevice>,
+    network: Network,
 }
 
 impl SyncPort {
-    /// A port of a device.
+    /// A port of a device whose host says nothing about its network.
     pub fn new(device: Arc<FieldDevice>) -> Self {
-        Self { device }
+        Self::over(device, Network::default())
+    }
+
+    /// A port of a device over this network: what its rules hold back stays.
+    pub fn over(device: Arc<FieldDevice>, network: Network) -> Self {
+        Self { device, network }
     }
 }
 
@@ -210,7 +218,7 @@ impl SyncStore for SyncPort {
     }
 
     fn waiting_blobs(&self, most: usize) -> Kept<Vec<WaitingBlob>> {
-        let rows = kept(self.device.store.blobs_to_send(most))?;
+        let rows = self.device.may_go(self.network, most)?;
         let blobs = rows.into_iter().map(|row| WaitingBlob {
             sha256: row.sha256,
             size: row.size,
@@ -218,6 +226,10 @@ impl SyncStore for SyncPort {
             upload: row.upload,
         });
         Ok(blobs.collect())
+    }
+
+    fn held_back(&self) -> Kept<HeldBack> {
+        Ok(self.device.held_back(self.network)?)
     }
 
     fn read_blob(&self, blob: BlobHash, offset: u64) -> Kept<Box<dyn Read + Send>> {
@@ -236,6 +248,10 @@ impl SyncStore for SyncPort {
 
     fn keep_blob_receipt(&mut self, blob: BlobHash, receipt: &[u8]) -> Kept<()> {
         kept(self.device.store.record_blob_receipt(blob, receipt))
+    }
+
+    fn monotonic_ms(&self) -> Option<u64> {
+        Some(self.device.clock.now().monotonic_ms)
     }
 
     fn health(&self) -> Kept<Option<Health>> {

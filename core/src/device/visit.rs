@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::enrolling::{Enrolling, EnrolmentRound, post};
-use super::{FieldDevice, SyncPort};
+use super::{FieldDevice, Network, SyncPort};
 use crate::keyring::{EnrolmentState, Role};
 use crate::sync::backoff::{Backoff, Random};
 use crate::sync::fault::{Fault, StoreFault, checked};
@@ -39,6 +39,8 @@ pub struct VisitOptions {
     /// Goes on until nothing waits any more, at most this long, also while offline. Without it one session is made, and
     /// what was received is looked after for a moment.
     pub patience: Option<Duration>,
+    /// What the host says about its network; files whose rule it does not meet wait, and are not waited for.
+    pub network: Network,
 }
 
 /// What a visit did.
@@ -73,6 +75,8 @@ pub struct Visit {
     /// A session began a new life, whose key was not asked for yet.
     new_life: bool,
     next_id: u64,
+    /// Most bytes of one request.
+    most_bytes: Option<u64>,
     /// The request under way: its number here, and the one that the inner conversation knows.
     asked: Option<(u64, u64)>,
 }
@@ -108,7 +112,7 @@ impl Visit {
             random(),
         );
         Self {
-            port: SyncPort::new(Arc::clone(&device)),
+            port: SyncPort::over(Arc::clone(&device), options.network),
             device,
             options,
             random,
@@ -117,8 +121,14 @@ impl Visit {
             report: VisitReport::default(),
             new_life: false,
             next_id: 0,
+            most_bytes: None,
             asked: None,
         }
+    }
+
+    /// From now on a request carries at most so many bytes of records or evidence; see [`SyncSession::bound`].
+    pub fn bound(&mut self, most_bytes: Option<u64>) {
+        self.most_bytes = most_bytes;
     }
 
     /// What to do next. Calling it again without an answer repeats the step under a new number.
@@ -142,11 +152,14 @@ impl Visit {
                     }
                     Err(fault) => self.stop(fault),
                 },
-                Stage::Sync(session) => match session.next_request(&mut self.port) {
-                    Step::Send(request) => return self.number(request),
-                    Step::Wait(wait) => return VisitStep::Wait(wait),
-                    Step::Done(report) => self.session_done(*report),
-                },
+                Stage::Sync(session) => {
+                    session.bound(self.most_bytes);
+                    match session.next_request(&mut self.port) {
+                        Step::Send(request) => return self.number(request),
+                        Step::Wait(wait) => return VisitStep::Wait(wait),
+                        Step::Done(report) => self.session_done(*report),
+                    }
+                }
                 Stage::Pause(wait) => {
                     let wait = *wait;
                     self.begin_session();
@@ -282,7 +295,7 @@ impl Visit {
             // Only an administrator can end this wait.
             _ if !self.report.enrolment.approved => false,
             Ending::Done if self.round.only_records => report.waiting.operations + report.waiting.unsealed > 0,
-            Ending::Done if patient => !report.waiting.is_nothing(),
+            Ending::Done if patient => !report.waiting.without(report.held).is_nothing(),
             // What was received a moment ago is about to be sequenced; a short look saves the next visit.
             Ending::Done => report.waiting.unsealed > 0,
             Ending::Stopped(fault) => patient && fault.is_transient(),
@@ -361,6 +374,7 @@ impl Visit {
     /// What still waits here, where no session counted it.
     fn settle_waiting(&mut self) {
         self.report.sync.waiting = self.port.waiting().unwrap_or_default();
+        self.report.sync.held = self.port.held_back().unwrap_or_default();
     }
 }
 

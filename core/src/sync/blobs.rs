@@ -10,6 +10,7 @@ use fieldseal_proof::receipt::BlobReceipt;
 use super::fault::{Fault, Refusal};
 use super::limits::{self, answer};
 use super::message::{Expect, Method, Payload, Response, upload_path};
+use super::pace::Pace;
 use super::records::{json, server_key};
 use super::report::Alarm;
 use super::session::{Ask, Draft, Gain, Phase, SyncSession};
@@ -19,10 +20,8 @@ use super::wire::Missing;
 /// Times that one blob is begun anew in a session after the server found other bytes than named.
 const RESTARTS: u32 = 2;
 
-/// Whole slices in a row after which a line counts as calm.
-const CALM: u32 = 8;
-
 /// What the blob plane remembers within one session.
+#[derive(Default)]
 pub(super) struct BlobWork {
     offered: bool,
     more: bool,
@@ -36,31 +35,11 @@ pub(super) struct BlobWork {
     restarts: HashMap<BlobHash, u32>,
     skipped: HashSet<BlobHash>,
     slices: u64,
-    /// Most bytes of the next PATCH. A cut quarters it, eight whole slices in a row double it: what is sent and not yet
-    /// confirmed is what a cut costs, so on a line that is cut often little is at stake at a time.
-    slice: u64,
-    streak: u32,
+    /// How long the next slice may be.
+    pub(super) pace: Pace,
+    /// How long the exchange took whose answer is being taken, in milliseconds.
+    pub(super) took_ms: Option<u64>,
     current: Option<(BlobClass, BlobHash)>,
-}
-
-impl Default for BlobWork {
-    fn default() -> Self {
-        Self {
-            offered: false,
-            more: false,
-            wanted: Default::default(),
-            held: VecDeque::new(),
-            offsets: HashMap::new(),
-            confirmed: HashMap::new(),
-            give_up: None,
-            restarts: HashMap::new(),
-            skipped: HashSet::new(),
-            slices: 0,
-            slice: limits::UPLOAD_SLICE,
-            streak: 0,
-            current: None,
-        }
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +103,7 @@ impl SyncSession {
                 Payload::Empty,
             )));
         };
-        let length = (blob.size - offset).min(self.blobs.slice);
+        let length = (blob.size - offset).min(self.part());
         let payload = Payload::Blob { sha256, offset, length };
         let mut draft = tus(BlobAsk::Send { blob: sha256, offset }, Method::Patch, path, payload);
         draft.headers.push(("Upload-Offset", offset.to_string()));
@@ -258,7 +237,7 @@ impl SyncSession {
             return Err(Fault::untrue("upload", "its offset went back"));
         }
         if matches!(ask, BlobAsk::Send { .. }) {
-            self.blobs.grow();
+            self.blobs.pace.sent(offset - before, self.blobs.took_ms);
         }
         let gained = offset.saturating_sub(self.blobs.confirmed.get(&blob).copied().unwrap_or(before));
         self.report.blob_bytes += gained;
@@ -375,15 +354,7 @@ impl BlobWork {
     pub(super) fn forget_offset(&mut self, ask: &BlobAsk) {
         if let BlobAsk::Send { blob, .. } = ask {
             self.offsets.remove(blob);
-            self.slice = (self.slice / 4).max(limits::UPLOAD_CHUNK as u64);
-            self.streak = 0;
-        }
-    }
-
-    fn grow(&mut self) {
-        self.streak += 1;
-        if self.streak.is_multiple_of(CALM) {
-            self.slice = (self.slice * 2).min(limits::UPLOAD_SLICE);
+            self.pace.cut();
         }
     }
 }

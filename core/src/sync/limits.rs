@@ -14,10 +14,18 @@ pub const CHECKING_THREADS: usize = 4;
 pub const WORTH_A_THREAD: usize = 16;
 /// Most hashes in one `have` question: 4,000 hex hashes are 264 KiB of JSON.
 pub const HAVE_HASHES: usize = 4_000;
-/// Bytes that one PATCH carries at most. Between two of them new records go first, so this bounds how long a record
-/// can wait behind a video: 64 s on a 1 Mbit/s link. After cuts the slices are smaller, down to [`UPLOAD_CHUNK`].
+/// Bytes that one PATCH carries at most, where the line carries so many within [`UPLOAD_SECOND`]. After cuts the slices are
+/// smaller, down to [`UPLOAD_CHUNK`].
 pub const UPLOAD_SLICE: u64 = 8 * 1024 * 1024;
-/// Bytes handed to the socket at a time, and the least slice of an upload.
+/// Bytes of a session's first PATCH, when nothing is known of the line: a second at 1 Mbit/s.
+pub const UPLOAD_FIRST: u64 = 128 * 1024;
+/// Bytes that a PATCH carries at least: two seconds at 64 kbit/s. Fewer would be mostly heads.
+pub const UPLOAD_LEAST: u64 = 16 * 1024;
+/// How many times as long as the one before a PATCH may be: a single quick answer proves little.
+pub const UPLOAD_GROWTH: u64 = 4;
+/// How long a PATCH may take. Between two of them new records go first, so this is how long a record waits behind a film.
+pub const UPLOAD_SECOND: Duration = Duration::from_secs(1);
+/// Bytes handed to the socket at a time, and the least slice of an upload after cuts.
 pub const UPLOAD_CHUNK: usize = 256 * 1024;
 /// Of ten upload slices one belongs to video while other evidence waits, so that a day of photographs cannot starve it.
 pub const VIDEO_SHARE: u64 = 10;

@@ -11,6 +11,7 @@
 //! | `log` | time notes, consistency of checkpoints, inclusion of own operations, all from tiles |
 //! | [`health`] | what the device tells about itself |
 //! | `blobs` | evidence: have, create, send in slices by class, receipts |
+//! | `pace` | how long a slice may be, by what the line carries |
 //! | [`store`] | what it needs from the device's store |
 //! | [`message`] | requests and answers as data |
 //! | [`fault`] | what can go wrong, by what to do about it |
@@ -26,6 +27,7 @@ pub mod health;
 pub mod limits;
 mod log;
 pub mod message;
+mod pace;
 mod records;
 pub mod report;
 pub mod session;

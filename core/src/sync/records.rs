@@ -222,7 +222,7 @@ impl SyncSession {
     }
 
     fn draft_push(&mut self, store: &mut dyn SyncStore) -> Result<Option<Draft>, Fault> {
-        let Some(mut batch) = store.unsent(limits::PUSH_OPERATIONS, limits::PUSH_BYTES)? else {
+        let Some(mut batch) = store.unsent(limits::PUSH_OPERATIONS, self.push_bytes())? else {
             return Ok(None);
         };
         if let Some((incarnation, seq)) = self.records.stop_before

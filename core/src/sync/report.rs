@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fault::Fault;
-use super::store::Waiting;
+use super::store::{HeldBack, Waiting};
 
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub struct SyncReport {
     pub clock_skew_ms: Option<i64>,
     /// What still waits here.
     pub waiting: Waiting,
+    /// Of that, the files which wait for another network.
+    pub held: HeldBack,
 }
 
 impl SyncReport {
@@ -186,6 +188,7 @@ impl Default for SyncReport {
             alarms: Vec::new(),
             clock_skew_ms: None,
             waiting: Waiting::default(),
+            held: HeldBack::default(),
         }
     }
 }
@@ -203,4 +206,17 @@ pub struct Progress {
     pub moving_bytes: u64,
     /// Evidence bytes in all.
     pub total_bytes: u64,
+    /// What the line carried of late, bytes a second; none before it was measured.
+    pub bytes_per_s: Option<u64>,
+}
+
+impl Progress {
+    /// Milliseconds until the evidence that was waiting has arrived, if the line stays as it is; none before its rate was
+    /// measured. An estimate to show, nothing is decided by it.
+    pub fn left_ms(&self) -> Option<u64> {
+        let moved = self.sent_bytes.saturating_add(self.moving_bytes);
+        let left = self.total_bytes.saturating_sub(moved);
+        let rate = self.bytes_per_s.filter(|rate| *rate > 0)?;
+        Some(left.saturating_mul(1_000) / rate)
+    }
 }

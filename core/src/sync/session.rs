@@ -125,6 +125,10 @@ pub struct SyncSession {
     asked: Option<(u64, Ask, Expect)>,
     next_id: u64,
     progress: Progress,
+    /// When the request under way was handed out, by the store's monotonic clock.
+    begun_ms: Option<u64>,
+    /// Most bytes that the host takes in one request.
+    most_bytes: Option<u64>,
 }
 
 impl SyncSession {
@@ -148,7 +152,26 @@ impl SyncSession {
                 step: Phase::Server.word(),
                 ..Progress::default()
             },
+            begun_ms: None,
+            most_bytes: None,
         }
+    }
+
+    /// The next requests carry at most so many bytes each: what a host's socket takes within the time that its system gives it.
+    /// Below [`limits::UPLOAD_LEAST`] counts as that; a single record that is longer goes whole.
+    pub fn bound(&mut self, most_bytes: Option<u64>) {
+        self.most_bytes = most_bytes.map(|most| most.max(limits::UPLOAD_LEAST));
+    }
+
+    /// Most bytes of the next slice of a file.
+    pub(super) fn part(&self) -> u64 {
+        self.blobs.pace.part().min(self.most_bytes.unwrap_or(u64::MAX))
+    }
+
+    /// Most bytes of the next push.
+    pub(super) fn push_bytes(&self) -> usize {
+        let most = self.most_bytes.and_then(|most| usize::try_from(most).ok());
+        most.unwrap_or(usize::MAX).min(limits::PUSH_BYTES)
     }
 
     /// What to do next. Calling it again without an answer repeats the step under a new number.
@@ -164,6 +187,7 @@ impl SyncSession {
             match self.draft(store) {
                 Ok(Some(draft)) => {
                     self.show(store);
+                    self.begun_ms = store.monotonic_ms();
                     return Step::Send(self.number(draft));
                 }
                 // The phase has nothing to ask; it has moved on itself or goes to the next one.
@@ -183,6 +207,8 @@ impl SyncSession {
                 return;
             }
         };
+        let took_ms = store.monotonic_ms().zip(self.begun_ms.take());
+        self.blobs.took_ms = took_ms.map(|(now, begun)| now.saturating_sub(begun));
         let taken = match answer {
             Err(why) => Err(Fault::from(why)),
             Ok(answer) => match sort(expect, answer) {
@@ -191,6 +217,9 @@ impl SyncSession {
                 Err(Ok(refusal)) => self.refused(store, &ask, refusal),
             },
         };
+        if let (Ok(_), Some(took_ms)) = (&taken, self.blobs.took_ms) {
+            self.blobs.pace.answered(took_ms);
+        }
         match taken {
             Ok(Gain::Some) => self.backoff.reset(),
             Ok(Gain::None) => {}
@@ -202,6 +231,7 @@ impl SyncSession {
     pub fn progress(&self) -> Progress {
         Progress {
             sent_bytes: self.report.blob_bytes,
+            bytes_per_s: self.blobs.pace.bytes_per_s(),
             ..self.progress.clone()
         }
     }
@@ -317,7 +347,8 @@ impl SyncSession {
         if self.progress.step != word {
             self.progress.waiting = store.waiting().unwrap_or_default();
             self.progress.step = word;
-            self.progress.total_bytes = self.report.blob_bytes + self.progress.waiting.blob_bytes;
+            let going = self.progress.waiting.without(store.held_back().unwrap_or_default());
+            self.progress.total_bytes = self.report.blob_bytes + going.blob_bytes;
         }
     }
 
@@ -326,8 +357,8 @@ impl SyncSession {
         if let (Ending::Done, Some(fault)) = (&self.report.ending, self.revoked.take()) {
             self.report.ending = Ending::Stopped(fault);
         }
-        match store.waiting() {
-            Ok(waiting) => self.report.waiting = waiting,
+        match store.waiting().and_then(|waiting| Ok((waiting, store.held_back()?))) {
+            Ok((waiting, held)) => (self.report.waiting, self.report.held) = (waiting, held),
             Err(fault) if self.report.ending == Ending::Done => self.report.ending = Ending::Stopped(fault.into()),
             Err(_) => {}
         }

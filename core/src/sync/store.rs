@@ -132,6 +132,25 @@ impl Waiting {
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The same without the blobs that wait for another network: what this one can still carry.
+    #[must_use]
+    pub fn without(self, held: HeldBack) -> Self {
+        Self {
+            blobs: self.blobs.saturating_sub(held.blobs),
+            blob_bytes: self.blob_bytes.saturating_sub(held.bytes),
+            ..self
+        }
+    }
+}
+
+/// Files that wait for another network than the present one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldBack {
+    /// How many.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// The store behind a [`super::SyncSession`].
@@ -199,8 +218,12 @@ pub trait SyncStore {
     /// Keeps checked `(seq, leaf index)` pairs with the index receipt that named them.
     fn keep_indexes(&mut self, incarnation: IncarnationId, pairs: &[(u64, u64)], receipt: &[u8]) -> Kept<()>;
 
-    /// Blobs that wait for a receipt, at most `most`, in the order they were sealed.
+    /// Blobs that wait for a receipt and may go over the present network, at most `most`, in the order they were sealed.
     fn waiting_blobs(&self, most: usize) -> Kept<Vec<WaitingBlob>>;
+    /// Blobs that wait for a receipt and for another network.
+    fn held_back(&self) -> Kept<HeldBack> {
+        Ok(HeldBack::default())
+    }
     /// Lends the plain bytes of a blob from `offset` on.
     fn read_blob(&self, blob: BlobHash, offset: u64) -> Kept<Box<dyn Read + Send>>;
     /// Remembers or forgets the path of an upload.
@@ -210,6 +233,11 @@ pub trait SyncStore {
 
     /// What still waits.
     fn waiting(&self) -> Kept<Waiting>;
+    /// A clock that only runs forward, in milliseconds from any beginning: how long an exchange took is measured with it. `None`
+    /// where there is none; slices then grow as on a fast line.
+    fn monotonic_ms(&self) -> Option<u64> {
+        None
+    }
     /// What the device tells about itself; `None` tells nothing.
     fn health(&self) -> Kept<Option<Health>> {
         Ok(None)

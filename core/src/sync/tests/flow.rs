@@ -153,7 +153,7 @@ fn video_has_its_share_beside_a_hundred_photographs() {
         }
         Ok(answer)
     });
-    let video = patches.iter().position(|length| *length == UPLOAD_SLICE).unwrap();
+    let video = patches.iter().position(|length| *length > 1_000).unwrap();
     assert!(video < 10, "the first slice of video came after {video} photographs");
 }
 
@@ -244,4 +244,44 @@ fn records_only_leaves_the_evidence() {
     let mut records = SyncSession::new(options, Box::new(|| 0));
     let report = drive(&mut records, &mut store, &mut server, &agency, |_, answer| Ok(answer));
     assert_eq!((report.received, report.waiting.blobs, server.patched), (30, 4, 0));
+}
+
+/// A mobile system gives a socket little time: the host says with each part how much it takes.
+#[test]
+fn a_host_bounds_what_one_request_carries() {
+    let mut agency = Agency::new();
+    let (mut store, mut server) = (Memory::new(&agency), Server::new());
+    for _ in 0..60 {
+        store.write(&mut agency, 1_000);
+    }
+    store.seal_blob(vec![1; 900_000], "video/mp4");
+    let mut talk = session();
+    let mut sizes = Vec::new();
+    let report = loop {
+        talk.bound(Some(if sizes.len() < 30 { 20_000 } else { 200_000 }));
+        match talk.next_request(&mut store) {
+            Step::Done(report) => break report,
+            Step::Wait(_) => {}
+            Step::Send(request) => {
+                let size = match &request.payload {
+                    Payload::Blob { length, .. } => *length,
+                    Payload::Bytes { bytes, .. } => bytes.len() as u64,
+                    Payload::Empty => 0,
+                };
+                if size > 0 {
+                    let most = if sizes.len() < 30 { 20_000 } else { 200_000 };
+                    assert!(size <= most, "{size} bytes in {request:?}");
+                    sizes.push(size);
+                }
+                let answer = server.answer(&agency, &store, &request, u64::MAX);
+                talk.handle_response(&mut store, request.id, Ok(answer));
+            }
+        }
+    };
+    assert!(report.waiting.is_nothing(), "{report:?}");
+    assert_eq!(report.blob_bytes, 900_000);
+    assert!(
+        sizes.iter().any(|size| *size > 100_000),
+        "a larger bound is used: {sizes:?}"
+    );
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use fieldseal_core::catalogue::Param;
 use fieldseal_core::clock::REPORTED_JUMP_MS;
-use fieldseal_core::device::{DeviceError, EnrolmentRound, FieldDevice, RescueReport, RescueTarget, VisitOptions};
+use fieldseal_core::device::{
+    DeviceError, EnrolmentRound, FieldDevice, Network, RescueReport, RescueTarget, VisitOptions,
+};
 use fieldseal_core::sync::limits::IDLE_TIMEOUT;
 use fieldseal_core::sync::{Alarm, Ending, Fault, Progress, SyncReport};
 use fieldseal_core::watch::Watcher;
@@ -57,6 +59,24 @@ pub struct SyncArgs {
     /// Charge of the battery, told to the server with the device's health
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     battery: Option<u8>,
+    /// What the network is; on a metered one sound and films wait (`send-rules`). Without it nothing waits
+    #[arg(long, value_name = "KIND", value_parser = ["metered", "unmetered"])]
+    network: Option<String>,
+    /// The device is being charged; only together with --network
+    #[arg(long, requires = "network")]
+    charging: bool,
+}
+
+impl SyncArgs {
+    fn network(&self) -> Network {
+        match &self.network {
+            None => Network::default(),
+            Some(kind) => Network {
+                metered: kind == "metered",
+                charging: self.charging,
+            },
+        }
+    }
 }
 
 /// Makes the device and sends its request.
@@ -119,6 +139,7 @@ pub fn sync(desk: &Desk<'_>, args: &SyncArgs) -> Result<Outcome, Failure> {
     let options = VisitOptions {
         only_records: args.only.is_some(),
         patience: args.wait.map(Duration::from_secs),
+        network: args.network(),
     };
     if let Some(percent) = args.battery {
         desk.device.tell_battery(percent);
@@ -191,11 +212,19 @@ fn told(shell: &Shell, device: &FieldDevice, report: &SyncReport, round: &Enrolm
             "operations": waiting.operations, "unsealed": waiting.unsealed, "blobs": waiting.blobs,
             "bytes": waiting.blob_bytes,
         },
+        "held_back": { "files": report.held.blobs, "bytes": report.held.bytes },
     });
     let mut outcome = Outcome {
         exit,
         ..Outcome::new(json).line(line)
     };
+    if report.held.blobs > 0 {
+        let held = [
+            ("count", Param::Count(report.held.blobs)),
+            ("bytes", Param::Bytes(report.held.bytes)),
+        ];
+        outcome = outcome.line(shell.text("send.held_back", &held));
+    }
     let skew = report.clock_skew_ms.map_or(0, i64::unsigned_abs);
     if skew > REPORTED_JUMP_MS {
         outcome = outcome.line(shell.text("clock_skew", &[("span", Param::Span(skew))]));
@@ -232,12 +261,20 @@ fn progress_line(shell: &Shell, progress: &Progress) -> String {
     match progress.step {
         "blobs" => {
             let sent = progress.sent_bytes + progress.moving_bytes;
-            format!(
+            let line = format!(
                 "{}  {} / {}",
                 shell.say("上传", "sending"),
                 bytes(sent),
                 bytes(progress.total_bytes)
-            )
+            );
+            match (progress.bytes_per_s, progress.left_ms()) {
+                (Some(rate), Some(left)) => {
+                    let left = Param::Span(left).shown(shell.lang);
+                    let words = shell.say("还需约", "about");
+                    format!("{line}  {}/s  {words} {left}", bytes(rate))
+                }
+                _ => line,
+            }
         }
         step => format!("{}  {step}  {}", shell.say("同步", "sync"), progress.waiting.operations),
     }

@@ -4,6 +4,8 @@ pub mod evidence;
 pub mod exchange;
 pub mod paper;
 pub mod read;
+pub mod receipts;
+pub mod send;
 pub mod verbs;
 pub mod write;
 
@@ -15,6 +17,7 @@ use serde_json::json;
 
 use self::evidence::EvidenceCommand;
 use self::exchange::{EnrolArgs, OfficerAddArgs, SyncArgs};
+use self::send::SendRulesArgs;
 use self::verbs::Verb;
 use super::batch::{self, BatchArgs};
 use crate::desk::Desk;
@@ -49,6 +52,21 @@ pub enum DeviceCommand {
     OfficerAdd(OfficerAddArgs),
     /// Exchanges everything with the server
     Sync(SyncArgs),
+    /// Shows, or chooses, which evidence waits for which network
+    SendRules(SendRulesArgs),
+    /// Sends one file, or all that wait, over any network with the next sync
+    SendNow {
+        /// SHA-256 of the file
+        file: Option<String>,
+    },
+    /// Shows the server's receipts behind one operation or file
+    Receipts {
+        /// Id of the operation, or SHA-256 of the file
+        item: String,
+        /// Folder that gets them as they came
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Shows what stands where
     Status,
     /// Tries an officer's PIN and begins a session
@@ -102,6 +120,9 @@ pub fn run(shell: &Shell, at: &At, command: DeviceCommand) -> Result<Outcome, Fa
         )),
         DeviceCommand::OfficerAdd(args) => exchange::officer_add(&desk, &args),
         DeviceCommand::Sync(args) => exchange::sync(&desk, &args),
+        DeviceCommand::SendRules(args) => send::rules(&desk, &args),
+        DeviceCommand::SendNow { file } => send::now(&desk, file.as_deref()),
+        DeviceCommand::Receipts { item, out } => receipts::receipts(&desk, &item, out.as_deref()),
         DeviceCommand::Status => read::status(&desk),
         DeviceCommand::Unlock => unlock(&desk, at.officer.as_deref()),
         DeviceCommand::Inspections => read::inspections(&desk),

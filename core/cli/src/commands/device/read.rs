@@ -8,6 +8,7 @@ use fieldseal_proof::ids::{InspectionId, to_hex};
 use serde_json::{Value, json};
 
 use super::write::id;
+use super::{receipts, send};
 use crate::desk::Desk;
 use crate::failure::{FAILED, Failure};
 use crate::shell::{Outcome, Shell, Tone};
@@ -24,6 +25,7 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
         "system"
     };
     let remarks: Vec<&str> = status.remarks.iter().map(DeviceError::code).collect();
+    let (waits_for, held) = send::waiting(desk)?;
     let json = json!({
         "device": status.identity.device.to_string(), "incarnation": status.identity.incarnation.to_string(),
         "label": status.identity.label, "role": status.identity.role.as_str(),
@@ -32,7 +34,7 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
             "draft": status.drafts, "sealed": pending.waiting + pending.received + pending.logged,
             "waiting": pending.waiting, "received": pending.received, "in_log": pending.logged,
         },
-        "blobs_waiting": pending.blobs, "quarantined": quarantined,
+        "blobs_waiting": pending.blobs, "waits_for": waits_for, "quarantined": quarantined,
         "unsynced_bytes": pending.waiting_bytes + pending.blob_bytes,
         "oldest_unsynced_ms": status.oldest_waiting_ms, "unsealed_files": status.unsealed_files,
         "broken_files": status.broken_files, "free_bytes": status.free_bytes, "key_log_size": status.key_log_size,
@@ -57,6 +59,9 @@ pub fn status(desk: &Desk<'_>) -> Result<Outcome, Failure> {
     if let Some(age) = status.oldest_waiting_ms {
         let words = shell.say("最早未上交的已在本机", "the oldest unsent item is this old");
         outcome = outcome.line(format!("{:>8}  {words}", Param::Span(age).shown(shell.lang)));
+    }
+    for line in held {
+        outcome = outcome.line(line);
     }
     for remark in &status.remarks {
         outcome = outcome.line(remark.message().text(shell.lang));
@@ -130,15 +135,28 @@ pub fn show(desk: &Desk<'_>, inspection: &str) -> Result<Outcome, Failure> {
             finding.text.clone().unwrap_or_default()
         ));
     }
+    let mut states = Vec::new();
     for evidence in &view.evidence {
         let acquisition = evidence.acquisition.as_deref().unwrap_or_default();
         let word = shell.text(&format!("acquisition.{acquisition}"), &[]);
-        outcome = outcome.line(format!("  [{word}]  {}", evidence.title.clone().unwrap_or_default()));
+        let title = evidence.title.clone().unwrap_or_default();
+        let (state, plain) = receipts::state(shell, &held, evidence.operation);
+        let arrived = receipts::file_arrived(desk, evidence.sha256)?;
+        let plain = match arrived {
+            true => format!("{plain}  {}", shell.text("receipt.file", &[])),
+            false => plain,
+        };
+        outcome = outcome.line(format!("  [{word}]  {title}  {plain}"));
+        states.push((state, arrived));
     }
     for item in held.open_orders.iter().flat_map(|order| &order.items) {
         outcome = outcome.line(ordered_line(shell, item));
     }
     let mut json = json!(view);
+    for (n, (state, arrived)) in states.into_iter().enumerate() {
+        json["evidence"][n]["state"] = state.into();
+        json["evidence"][n]["bytes_received"] = arrived.into();
+    }
     json["id"] = inspection.to_string().into();
     json["case"] = held.row.case.to_string().into();
     json["conflicts"] = json["clashes"].clone();

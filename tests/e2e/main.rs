@@ -12,6 +12,7 @@ mod hearing;
 mod office;
 mod papers;
 mod pins;
+mod sending;
 mod signers;
 mod stays;
 mod tablet;

@@ -8,6 +8,7 @@ mod damage;
 mod doors;
 mod input;
 mod kills;
+mod lines;
 mod network;
 mod power;
 mod preload;

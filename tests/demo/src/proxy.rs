@@ -1,4 +1,4 @@
-//! A real TCP proxy on 127.0.0.1 that passes, cuts, stalls or is down, and counts.
+//! A real TCP proxy on 127.0.0.1 that passes, cuts, stalls, is slow, flaps, lies or is down, and counts.
 //!
 //! It stands between a tablet and the server, so that a broken network is broken where networks break: at the socket.
 //! Plain threads and the standard library; every wait is a wait for an event.
@@ -15,12 +15,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod line;
+
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use self::line::Line;
+pub use self::line::Slow;
 
 /// How long an orphaned server side may take to say its last words.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -51,7 +56,34 @@ pub enum Mode {
     Down,
     /// A black hole: connections open and nothing moves, in neither direction, until the mode changes.
     Stall,
+    /// Passes everything on at a rate and with a latency.
+    Slow(Slow),
+    /// Passes everything on for `half`, is [`Mode::Down`] for `half`, and so on, until the mode changes.
+    Flap {
+        /// Half of the period.
+        half: Duration,
+        /// How fast it is while it passes.
+        slow: Slow,
+    },
+    /// Turns one bit of the byte with this number from client to server, counted on each connection, an open one from the moment the
+    /// mode is set; once one was turned, the mode is [`Mode::Pass`].
+    FlipRequest {
+        /// Bytes before it.
+        after: u64,
+    },
+    /// The same from server to client.
+    FlipAnswer {
+        /// Bytes before it.
+        after: u64,
+    },
+    /// A captive portal: every open connection is broken, every new one is answered by a sign-in page in plain HTTP, whatever it asks,
+    /// and the server is never reached.
+    Portal,
 }
+
+/// What a captive portal answers, also to those who speak TLS.
+const SIGN_IN: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 67\r\nConnection: close\r\n\r\n\
+<html><body><h1>Welcome</h1>Sign in to use this Wi-Fi</body></html>";
 
 /// What has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +94,14 @@ pub struct Counts {
     pub refused: u64,
     /// Connections that were broken, by [`Mode::CutAfter`], [`Mode::DownAfter`] or by going [`Mode::Down`].
     pub cut: u64,
+    /// Bits that were turned.
+    pub flipped: u64,
+    /// Connections that a portal answered.
+    pub portal: u64,
     /// Connections that are open now.
     pub open: u64,
+    /// Bytes that clients sent, whether they reached the server or were lost on the way.
+    pub from_clients: u64,
     /// Bytes that reached the server.
     pub to_server: u64,
     /// Bytes that reached the client.
@@ -87,6 +125,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     mode: Mode,
+    /// In which half a [`Mode::Flap`] is.
+    flapped: bool,
     upstream: SocketAddr,
     ending: bool,
     counts: Counts,
@@ -103,6 +143,17 @@ struct Connection {
     allowance: Option<u64>,
     /// The same of bytes from the server.
     answers: Option<u64>,
+    /// Bytes that have passed each way since the mode was set.
+    passed: [u64; 2],
+}
+
+/// A direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To the server.
+    Up,
+    /// To the client.
+    Down,
 }
 
 /// How a connection ended.
@@ -121,6 +172,7 @@ impl Proxy {
         let addr = listener.local_addr()?;
         let state = State {
             mode: Mode::Pass,
+            flapped: false,
             upstream,
             ending: false,
             counts: Counts::default(),
@@ -149,15 +201,21 @@ impl Proxy {
     pub fn set(&self, mode: Mode) {
         let mut state = self.shared.lock();
         state.mode = mode;
+        state.flapped = false;
         for connection in state.open.values_mut() {
             connection.allowance = allowance(mode);
             connection.answers = answers(mode);
+            connection.passed = [0; 2];
         }
-        if mode == Mode::Down {
+        if matches!(mode, Mode::Down | Mode::Portal) {
             state.cut_all();
         }
         drop(state);
         self.shared.changed.notify_all();
+        if let Mode::Flap { half, .. } = mode {
+            let shared = Arc::clone(&self.shared);
+            thread::spawn(move || shared.flap(mode, half));
+        }
     }
 
     /// What happens now.
@@ -204,7 +262,7 @@ impl Drop for Proxy {
 fn allowance(mode: Mode) -> Option<u64> {
     match mode {
         Mode::CutAfter { client_bytes } | Mode::DownAfter { client_bytes } => Some(client_bytes),
-        Mode::Pass | Mode::Down | Mode::Stall | Mode::HoldAfter { .. } => None,
+        _ => None,
     }
 }
 
@@ -234,6 +292,37 @@ fn break_both(client: &TcpStream, server: Option<&TcpStream>) {
 }
 
 impl State {
+    fn is_down(&self) -> bool {
+        self.mode == Mode::Down || (self.flapped && matches!(self.mode, Mode::Flap { .. }))
+    }
+
+    fn slow(&self) -> Slow {
+        match self.mode {
+            Mode::Slow(slow) | Mode::Flap { slow, .. } => slow,
+            _ => Slow::default(),
+        }
+    }
+
+    /// Counts bytes of a connection that are about to be passed on, and turns the bit that is to be turned among them.
+    fn spoil(&mut self, id: u64, way: Way, bytes: &mut [u8]) {
+        let Some(connection) = self.open.get_mut(&id) else {
+            return;
+        };
+        let before = connection.passed[way as usize];
+        connection.passed[way as usize] += bytes.len() as u64;
+        let at = match self.mode {
+            Mode::FlipRequest { after } if way == Way::Up => after.checked_sub(before),
+            Mode::FlipAnswer { after } if way == Way::Down => after.checked_sub(before),
+            _ => None,
+        };
+        let at = at.and_then(|at| usize::try_from(at).ok());
+        if let Some(byte) = at.and_then(|at| bytes.get_mut(at)) {
+            *byte ^= 0x10;
+            self.counts.flipped += 1;
+            self.mode = Mode::Pass;
+        }
+    }
+
     /// Breaks every open connection; each pump then finds its socket dead and its entry gone.
     fn cut_all(&mut self) {
         for (_, connection) in self.open.drain() {
@@ -266,6 +355,31 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits so long, or until the mode changes.
+    fn rest(&self, wait: Duration) {
+        let state = self.lock();
+        let mode = state.mode;
+        let unchanged = |state: &mut State| state.mode == mode && !state.ending;
+        drop(self.changed.wait_timeout_while(state, wait, unchanged));
+    }
+
+    /// Goes down and comes back, until the mode is another.
+    fn flap(&self, mode: Mode, half: Duration) {
+        loop {
+            self.rest(half);
+            let mut state = self.lock();
+            if state.mode != mode || state.ending {
+                return;
+            }
+            state.flapped = !state.flapped;
+            if state.flapped {
+                state.cut_all();
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for client in listener.incoming() {
             if self.lock().ending {
@@ -283,8 +397,11 @@ impl Shared {
         let Some(id) = self.register(&client) else { return };
         // A black hole accepts, then says nothing: the server is not even asked.
         let state = self.unless_stalled();
-        let upstream = state.upstream;
+        let (upstream, portal) = (state.upstream, state.mode == Mode::Portal);
         drop(state);
+        if portal {
+            return self.answer_as_portal(id, client);
+        }
         let server = match TcpStream::connect(upstream) {
             Ok(server) => server,
             Err(_) => {
@@ -312,11 +429,20 @@ impl Shared {
         self.close(id, End::Itself);
     }
 
+    fn answer_as_portal(&self, id: u64, mut client: TcpStream) {
+        // Whatever is asked first, if anything: closing with it unread would reset the connection before the page is read.
+        let _ = client.set_read_timeout(Some(DRAIN));
+        let _ = client.read(&mut [0; 16 * 1024]);
+        let _ = client.write_all(SIGN_IN.as_bytes());
+        self.lock().counts.portal += 1;
+        self.close(id, End::Itself);
+    }
+
     /// Enters a new connection, or closes it because the proxy is down.
     fn register(&self, client: &TcpStream) -> Option<u64> {
         let mut state = self.lock();
         let handle = client.try_clone().ok()?;
-        if state.mode == Mode::Down || state.ending {
+        if state.is_down() || state.ending {
             state.counts.refused += 1;
             drop(state);
             self.changed.notify_all();
@@ -334,6 +460,7 @@ impl Shared {
                 server: None,
                 allowance,
                 answers,
+                passed: [0; 2],
             },
         );
         drop(state);
@@ -350,10 +477,15 @@ impl Shared {
     }
 
     /// Client to server.
-    fn pump_up(&self, id: u64, mut client: TcpStream, mut server: TcpStream) {
+    fn pump_up(&self, id: u64, client: TcpStream, mut server: TcpStream) {
         let mut buffer = [0; 16 * 1024];
+        let mut line = Line::new(client);
+        let mut counted = 0;
         loop {
-            let count = match client.read(&mut buffer) {
+            let read = line.read(&mut buffer, || self.lock().slow(), |wait| self.rest(wait));
+            self.lock().counts.from_clients += line.taken() - counted;
+            counted = line.taken();
+            let count = match read {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
@@ -371,6 +503,7 @@ impl Shared {
                 // Before the client can find out: its next connection is refused.
                 state.mode = Mode::Down;
             }
+            state.spoil(id, Way::Up, &mut buffer[..pass]);
             drop(state);
             let sent = server.write_all(&buffer[..pass]);
             if sent.is_ok() {
@@ -390,19 +523,20 @@ impl Shared {
     }
 
     /// Server to client.
-    fn pump_down(&self, id: u64, mut server: TcpStream, mut client: TcpStream) {
+    fn pump_down(&self, id: u64, server: TcpStream, mut client: TcpStream) {
         let mut buffer = [0; 16 * 1024];
+        let mut line = Line::new(server);
         loop {
-            let count = match server.read(&mut buffer) {
+            let count = match line.read(&mut buffer, || self.lock().slow(), |wait| self.rest(wait)) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
-            let mut rest = &buffer[..count];
+            let mut rest = &mut buffer[..count];
             while !rest.is_empty() {
                 let mut state = self.unless_held(id);
                 let Some(connection) = state.open.get_mut(&id) else {
                     drop(state);
-                    drain(&mut server);
+                    drain(line.socket());
                     return;
                 };
                 let limit = connection.answers.unwrap_or(u64::MAX);
@@ -410,15 +544,17 @@ impl Shared {
                 if let Some(answers) = &mut connection.answers {
                     *answers -= pass as u64;
                 }
+                let (now, later) = std::mem::take(&mut rest).split_at_mut(pass);
+                state.spoil(id, Way::Down, now);
                 drop(state);
-                if client.write_all(&rest[..pass]).is_err() {
+                if client.write_all(now).is_err() {
                     self.close(id, End::Itself);
-                    drain(&mut server);
+                    drain(line.socket());
                     return;
                 }
                 self.lock().counts.to_client += pass as u64;
                 self.changed.notify_all();
-                rest = &rest[pass..];
+                rest = later;
             }
         }
         // The server has said all it wants to say; the client may still be talking, and finds out by itself.
@@ -442,153 +578,4 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc;
-
-    const LONG: Duration = Duration::from_secs(20);
-
-    /// A server that sends back what it gets and tells, per connection, how many bytes it got.
-    fn echo() -> (SocketAddr, mpsc::Receiver<usize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (tell, told) = mpsc::channel();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, tell) = (stream.unwrap(), tell.clone());
-                thread::spawn(move || {
-                    let (mut buffer, mut total) = ([0; 4096], 0);
-                    while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                        total += count;
-                        if stream.write_all(&buffer[..count]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = tell.send(total);
-                });
-            }
-        });
-        (addr, told)
-    }
-
-    fn connect(proxy: &Proxy) -> TcpStream {
-        let stream = TcpStream::connect(proxy.addr()).unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        stream
-    }
-
-    #[test]
-    fn passes_both_ways_and_counts() {
-        let (server, told) = echo();
-        let proxy = Proxy::start(server).unwrap();
-        let mut client = connect(&proxy);
-        client
-            .write_all(&[7; 100_000])
-            .unwrap_or_else(|error| panic!("{error}"));
-        client.shutdown(Shutdown::Write).unwrap();
-        let mut back = Vec::new();
-        client.read_to_end(&mut back).unwrap();
-        assert_eq!(back, vec![7; 100_000]);
-        assert_eq!(told.recv_timeout(LONG).unwrap(), 100_000);
-        assert!(proxy.wait_for(LONG, |counts| counts.open == 0));
-        let counts = proxy.counts();
-        assert_eq!(
-            (counts.to_server, counts.to_client, counts.connections, counts.cut),
-            (100_000, 100_000, 1, 0)
-        );
-    }
-
-    #[test]
-    fn cuts_each_connection_after_exactly_so_many_bytes() {
-        let (server, told) = echo();
-        let proxy = Proxy::start(server).unwrap();
-        proxy.set(Mode::CutAfter { client_bytes: 50_001 });
-        for round in 1..=2 {
-            let mut client = connect(&proxy);
-            let mut reader = client.try_clone().unwrap();
-            let reading = thread::spawn(move || reader.read_to_end(&mut Vec::new()));
-            // The write fails somewhere after the cut, or its rest is lost in the socket's buffer.
-            let _ = client.write_all(&vec![1; 1 << 20]);
-            assert_eq!(told.recv_timeout(LONG).unwrap(), 50_001);
-            assert!(proxy.wait_for(LONG, |counts| counts.cut == round && counts.open == 0));
-            let _ = reading.join();
-        }
-        assert_eq!(proxy.counts().to_server, 100_002);
-        proxy.set(Mode::Pass);
-        let mut client = connect(&proxy);
-        client.write_all(b"healed").unwrap();
-        let mut back = [0; 6];
-        client.read_exact(&mut back).unwrap();
-        assert_eq!(&back, b"healed");
-    }
-
-    #[test]
-    fn going_down_breaks_what_is_open_and_refuses_what_comes() {
-        let (server, told) = echo();
-        let proxy = Proxy::start(server).unwrap();
-        let mut client = connect(&proxy);
-        client.write_all(b"hello").unwrap();
-        client.read_exact(&mut [0; 5]).unwrap();
-        proxy.set(Mode::Down);
-        assert!(
-            matches!(client.read(&mut [0; 1]), Ok(0) | Err(_)),
-            "the open connection is dead"
-        );
-        assert_eq!(told.recv_timeout(LONG).unwrap(), 5);
-        let mut refused = connect(&proxy);
-        assert!(
-            matches!(refused.read(&mut [0; 1]), Ok(0) | Err(_)),
-            "a new one is closed"
-        );
-        assert!(proxy.wait_for(LONG, |counts| counts.refused == 1));
-        assert_eq!(proxy.counts().cut, 1);
-    }
-
-    #[test]
-    fn stalled_bytes_arrive_when_the_stall_ends() {
-        let (server, _told) = echo();
-        let proxy = Proxy::start(server).unwrap();
-        proxy.set(Mode::Stall);
-        let mut client = connect(&proxy);
-        client.write_all(b"patience").unwrap();
-        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        assert!(client.read(&mut [0; 1]).is_err(), "nothing comes back while stalled");
-        assert_eq!(proxy.counts().to_server, 0);
-        proxy.set(Mode::Pass);
-        client.set_read_timeout(Some(LONG)).unwrap();
-        let mut back = [0; 8];
-        client.read_exact(&mut back).unwrap();
-        assert_eq!(&back, b"patience");
-    }
-
-    #[test]
-    fn answers_are_held_where_it_was_said_and_go_on_afterwards() {
-        let (server, _told) = echo();
-        let proxy = Proxy::start(server).unwrap();
-        proxy.set(Mode::HoldAfter { server_bytes: 5 });
-        let mut client = connect(&proxy);
-        client.write_all(b"patience").unwrap();
-        let mut back = [0; 8];
-        client.read_exact(&mut back[..5]).unwrap();
-        assert!(proxy.wait_for(LONG, |counts| counts.to_client == 5 && counts.to_server == 8));
-        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        assert!(client.read(&mut [0; 1]).is_err(), "nothing more comes back");
-        proxy.set(Mode::Pass);
-        client.set_read_timeout(Some(LONG)).unwrap();
-        client.read_exact(&mut back[5..]).unwrap();
-        assert_eq!(&back, b"patience");
-    }
-
-    #[test]
-    fn a_server_that_is_not_there_is_a_refusal() {
-        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (server, _told) = echo();
-        let proxy = Proxy::start(gone).unwrap();
-        assert!(matches!(connect(&proxy).read(&mut [0; 1]), Ok(0) | Err(_)));
-        assert!(proxy.wait_for(LONG, |counts| counts.refused == 1 && counts.open == 0));
-        proxy.set_upstream(server);
-        let mut client = connect(&proxy);
-        client.write_all(b"x").unwrap();
-        client.read_exact(&mut [0; 1]).unwrap();
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use fieldseal_proof::fork::{Fork, ForkError, ForkProof};
 use fieldseal_proof::ids::*;
 use fieldseal_proof::operation::Operation;
 use fieldseal_proof::receipt::{BatchReceipt, IndexReceipt};
+use fieldseal_proof::suite::Signer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 

@@ -508,9 +508,20 @@ impl World {
     fn serve(&mut self) {
         let chore = *self.dice.pick(&[Chore::Sequence, Chore::Project, Chore::Show]);
         let lives_on = self.dice.percent(4).then(|| self.dice.below(3) as u32);
-        if self.host.work(chore, lives_on).is_none() {
-            self.faults.hit(Fault::ServerKilledAtItsLog);
-            self.note(&format!("the server is killed at {chore:?}"));
+        match self.host.work(chore, lives_on) {
+            Some(any) => {
+                let leaves = self.host.read(async |store| store.leaves(0, u64::MAX >> 1).await);
+                let leaves = leaves.expect("the ledger can be read");
+                let mark = hex::encode(&sha256(&leaves.concat())[..4]);
+                self.note(&format!(
+                    "the server does {chore:?}: {any}, {} leaves {mark}",
+                    leaves.len()
+                ));
+            }
+            None => {
+                self.faults.hit(Fault::ServerKilledAtItsLog);
+                self.note(&format!("the server is killed at {chore:?}"));
+            }
         }
     }
 

@@ -186,6 +186,9 @@ impl Projection {
             self.put_aside(held, &operation, Reason::NotPermitted, step);
         }
         if let Some(aside) = self.set_aside.get_mut(&target) {
+            if aside.stands() && state == "released" {
+                step.taken_in.push(target);
+            }
             aside.state = state;
             aside.decision = Some(row.id.to_string());
             step.changed.insert(target);
@@ -196,6 +199,15 @@ impl Projection {
 
     /// Releases what only waited for something that is here now.
     pub(super) async fn heal(&mut self, key_log: &KeyLogState, step: &mut Step) -> Result<(), ProjectionError> {
+        // An opening that a person took in names people, as it would have done by itself: what waited for it follows below.
+        for id in std::mem::take(&mut step.taken_in) {
+            let rows = self.ingest.ledger.operation(id).await?;
+            if let Some(row) = rows.first()
+                && let Ok(operation) = Operation::parse(&row.frame)
+            {
+                self.effects(row, &operation, step).await?;
+            }
+        }
         let named: HashSet<String> = step.named.keys().map(CaseId::to_string).collect();
         let may_heal = |aside: &SetAside| match aside.reason() {
             Some(Reason::Gap) => step.chains.contains(&aside.device),

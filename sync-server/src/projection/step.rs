@@ -27,6 +27,8 @@ pub(super) struct Step {
     pub(super) changed: BTreeSet<OpId>,
     /// Changes of standing that have to become dispositions.
     pub(super) to_say: BTreeSet<OpId>,
+    /// What a supervisor's decision took in, whose effects are still to come.
+    pub(super) taken_in: Vec<OpId>,
     /// Custody events that go with them.
     pub(super) custody: Vec<OwnOperation>,
 }

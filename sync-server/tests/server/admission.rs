@@ -459,3 +459,51 @@ async fn codes_are_used_once_and_the_proof_of_the_key_counts() {
     );
     assert_eq!(post(json!({ "kind": "device" })).await.1["code"], "bad_request");
 }
+
+/// Found by the simulation: what a supervisor takes in has the effects that it would have had by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_a_supervisor_takes_in_names_its_people() {
+    let mut world = World::new();
+    let mut tablet = world.device(10, "tablet").await;
+    let mut supervisor = world.device(12, "supervisor").await;
+    let open = tablet.open();
+    let begin = tablet.author.seal(Draft {
+        kind: "inspection.begin".into(),
+        case: Some(case(7)),
+        fields: vec![("inspection/title".into(), Value::text("x"))],
+        at_ms: 1_700_000_000_000,
+        pack: Some(PackHash::from_bytes([9; 32])),
+        ..Draft::default()
+    });
+    let note = tablet.write(
+        "note.record",
+        Some(case(7)),
+        vec![("note/a/text".into(), Value::text("y"))],
+    );
+    assert_eq!(world.push(&tablet, &[open, begin.frame(), note.frame()]).await.0, 200);
+    let standing = async |world: &World| -> BTreeMap<OpId, (String, String)> {
+        let said = world.dispositions(&tablet).await;
+        said.into_iter().map(|d| (d.0, (d.1, d.2))).collect()
+    };
+    let said = standing(&world).await;
+    assert_eq!(
+        (said[&begin.id()].1.as_str(), said[&note.id()].1.as_str()),
+        ("unknown_pack", "missing_dependency")
+    );
+    let decide = vec![
+        ("decide/reason".into(), Value::text("the pack was withdrawn")),
+        ("decide/state".into(), Value::text("released")),
+        ("decide/target".into(), Value::bytes(begin.id().as_bytes())),
+    ];
+    let decide = [
+        supervisor.open(),
+        supervisor.write("quarantine.decide", Some(case(7)), decide).frame(),
+    ];
+    assert_eq!(world.push(&supervisor, &decide).await.0, 200);
+    let said = standing(&world).await;
+    assert_eq!(
+        (said[&begin.id()].0.as_str(), said[&note.id()].0.as_str()),
+        ("released", "released")
+    );
+    world.fsck();
+}

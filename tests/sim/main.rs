@@ -145,11 +145,13 @@ fn whatever_goes_wrong_nothing_is_lost_and_everybody_comes_to_the_same() {
     }
 }
 
-/// Two runs in about twenty differ in what the server put into its log, and why is not found: `tests/README.md`. Not part of the
-/// default run until it is: `--run-ignored all`.
+/// Two runs in about twenty differ in what the server put into its log, and why is not found (`tests/README.md`): only in long runs.
 #[test]
-#[ignore = "rarely a seed replays differently; the cause is not found"]
 fn a_seed_replays_exactly() {
+    if !fieldseal_tests::world::long() {
+        println!("SKIPPED a seed rarely replays differently, the cause is not found: FIELDSEAL_LONG=1 plays it");
+        return;
+    }
     no_metrics();
     let birth = Birth::new();
     for seed in [1, 2, 3] {

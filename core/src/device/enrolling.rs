@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{DeviceEnrolment, FieldDevice, OfficerEnrolment};
 use crate::catalogue::Param;
 use crate::keyring::{EnrolmentState, OfficerRecord};
-use crate::sync::fault::{DEVICE_REVOKED, Fault, StoreFault, checked};
+use crate::sync::fault::{DEVICE_REVOKED, Fault, REQUEST_UNKNOWN, StoreFault, checked};
 use crate::sync::limits;
 use crate::sync::message::{Expect, Method, Payload, Request, Response};
 
@@ -110,7 +110,12 @@ impl Enrolling {
     /// [`Fault`]: the server said no, or something else than was promised.
     pub fn handle_response(&mut self, device: &FieldDevice, answer: Response) -> Result<(), Fault> {
         let Some(ask) = self.asked.take() else { return Ok(()) };
+        let kept = |error| Fault::Store(StoreFault::from(error));
         let answer = match checked(Expect::Json, answer) {
+            // A server that was restored has forgotten the request: it is made once more, and what was signed meanwhile is sent.
+            Err(Fault::Refused { code, .. }) if code == REQUEST_UNKNOWN && matches!(ask, Ask::State { .. }) => {
+                return device.enrolment_forgotten().map_err(kept);
+            }
             // What it has signed is still sent: the session goes on, and says it at its end.
             Err(Fault::Refused { code, .. }) if code == DEVICE_REVOKED => {
                 self.over = true;
@@ -119,7 +124,6 @@ impl Enrolling {
             other => other?,
         };
         let answer: Value = serde_json::from_slice(&answer.body).map_err(|why| untrue(why.to_string()))?;
-        let kept = |error| Fault::Store(StoreFault::from(error));
         match ask {
             Ask::Device => {
                 let request = text(&answer, "request")?;

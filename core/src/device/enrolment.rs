@@ -132,6 +132,19 @@ impl FieldDevice {
         })?)
     }
 
+    /// The server does not know the request that was sent: it is to be sent once more.
+    ///
+    /// # Errors
+    /// When the key file cannot be written.
+    pub fn enrolment_forgotten(&self) -> Result<(), DeviceError> {
+        let standing = self.keys.standing();
+        Ok(self.keys.set_standing(Standing {
+            state: EnrolmentState::New,
+            request: None,
+            ..standing
+        })?)
+    }
+
     /// The server's id of the request that was sent.
     pub fn enrolment_request(&self) -> Option<String> {
         self.keys.standing().request

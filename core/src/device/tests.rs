@@ -434,6 +434,37 @@ fn a_rescue_file_carries_everything_unsent() {
     assert_eq!(read(&changed).unwrap_err().code(), "rescue_broken");
 }
 
+/// A server that was put back from a backup knows nothing of it; found by the simulation.
+#[test]
+fn a_request_that_the_server_has_forgotten_is_sent_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = FieldDevice::create(dir.path(), &card_text("tablet"), Suite::P256, None, ports()).unwrap();
+    device.enrolment_submitted("r1", Some("token")).unwrap();
+    let answer = |status: u16, media_type: &str, body: &str| crate::sync::message::Response {
+        status,
+        headers: vec![("content-type".into(), media_type.into())],
+        body: body.as_bytes().to_vec(),
+    };
+    let mut enrolling = Enrolling::default();
+    let asked = enrolling.next_request(&device).unwrap().unwrap();
+    assert!(asked.path.starts_with("/v1/enrol/r1"), "{}", asked.path);
+    let unknown = r#"{"type":"about:blank","title":"x","status":404,"code":"request_unknown","detail":"x"}"#;
+    enrolling
+        .handle_response(&device, answer(404, "application/problem+json", unknown))
+        .unwrap();
+    let asked = enrolling.next_request(&device).unwrap().unwrap();
+    assert_eq!(asked.path, "/v1/enrol");
+    enrolling
+        .handle_response(&device, answer(200, "application/json", r#"{"request":"r2"}"#))
+        .unwrap();
+    assert_eq!(
+        (device.enrolment_request().as_deref(), device.token().as_deref()),
+        (Some("r2"), Some("token"))
+    );
+    // It is asked about once in a round: a server that answers so for ever does not hold the device up.
+    assert!(enrolling.next_request(&device).unwrap().is_none());
+}
+
 #[test]
 fn enrolment_is_proven_and_approved_by_the_key_log() {
     let dir = tempfile::tempdir().unwrap();

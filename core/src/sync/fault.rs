@@ -9,6 +9,9 @@ use crate::catalogue::{self, Param};
 /// Problem code: an administrator revoked this device's key. It may still send what it has signed.
 pub const DEVICE_REVOKED: &str = "device_revoked";
 
+/// Problem code: the server does not know the enrolment request that it was asked about.
+pub const REQUEST_UNKNOWN: &str = "request_unknown";
+
 /// One failed exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {

@@ -180,8 +180,9 @@ fn opens(mut world: World) {
         .officer(A, &["begin", "--new-enterprise", "新开的厂", "--title", "日常检查"])
         .ok();
     assert!(begun["operation"].is_string(), "{begun}");
+    // The enterprise, and the opening.
     let waits = |n: usize| number(&world.device(n, &["status"]).ok()["counts"]["waiting"]);
-    assert_eq!(waits(A), number(&kept["counts"]["waiting"]) + 1, "{}", TABLETS[A].label);
+    assert_eq!(waits(A), number(&kept["counts"]["waiting"]) + 2, "{}", TABLETS[A].label);
     let stick = world.arg("stick");
     let rescue = world.device(A, &["rescue", "--out", &stick]).ok();
     assert_eq!(number(&rescue["operations"]), waits(A), "{rescue}");

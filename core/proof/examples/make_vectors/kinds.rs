@@ -149,6 +149,18 @@ fn rows() -> Vec<Row> {
             vec![("review/o1/item/i1/note", text("已清除")), ("review/o1/item/i1/result", text("fulfilled"))],
         ),
         (
+            "escrow.open",
+            Place::Device,
+            "The escrow opened by two of its holders, for a tablet that cannot hand in its work itself.",
+            vec![
+                ("custody/c1/by", text("方予安")),
+                ("custody/c1/device", Value::bytes(id("tablet two"))),
+                ("custody/c1/event", text("escrow_opened")),
+                ("custody/c1/holders", list([Value::Uint(1), Value::Uint(3)])),
+                ("custody/c1/note", text("nobody knows its PINs")),
+            ],
+        ),
+        (
             "disposal",
             Place::Case,
             "A value and a file are disposed of, on a legal basis.",

@@ -15,12 +15,18 @@ use crate::store::{Draft, recover};
 use crate::vault::{FileKeys, VaultError, VaultFile, VaultReader, evidence_files};
 use crate::watch::{Watch, Watcher};
 
+/// A life of the store.
+struct Life {
+    tenant: TenantId,
+    /// Its operations by sequence number; of a life that was forked both branches.
+    frames: BTreeSet<(u64, Vec<u8>)>,
+}
+
 /// A tablet's folder that was read and not yet given out.
 pub struct Opening {
     /// The tablet, as its own operations name it; `None` where not one of them could be read.
     pub device: Option<DeviceId>,
-    /// Each life of the store with its operations by sequence number; of a life that was forked both branches.
-    lives: BTreeMap<(DeviceId, IncarnationId), (TenantId, BTreeSet<(u64, Vec<u8>)>)>,
+    lives: BTreeMap<(DeviceId, IncarnationId), Life>,
     drafts: Vec<Draft>,
     files: Vec<(PathBuf, VaultFile)>,
     /// Files that do not read to their end: name, bytes on the disk, why.
@@ -48,11 +54,14 @@ impl Opening {
         }
         let key: Zeroizing<[u8; 32]> = secret.unwrap(&held.wrapped).ok_or_else(other)?;
         let found = recover(folder, &key, held.salt)?;
-        let mut lives: BTreeMap<_, (TenantId, BTreeSet<(u64, Vec<u8>)>)> = BTreeMap::new();
+        let mut lives = BTreeMap::new();
         for (header, frame) in found.operations {
             let life = lives.entry((header.device, header.incarnation));
-            let (_, frames) = life.or_insert_with(|| (header.tenant, BTreeSet::new()));
-            frames.insert((header.seq, frame));
+            let life = life.or_insert_with(|| Life {
+                tenant: header.tenant,
+                frames: BTreeSet::new(),
+            });
+            life.frames.insert((header.seq, frame));
         }
         let mut opening = Self {
             device: lives.keys().next().map(|(device, _)| *device),
@@ -91,12 +100,12 @@ impl Opening {
         let mut watch = Watch::new(watcher, self.files.iter().map(|(_, file)| file.size).sum());
         let mut out = RescueWriter::begin(target)?;
         let mut report = RescueReport::default();
-        for ((device, incarnation), (tenant, frames)) in &self.lives {
+        for ((device, incarnation), life) in &self.lives {
             let identity = json!({
-                "tenant": tenant.to_string(), "device": device.to_string(), "incarnation": incarnation.to_string(),
+                "tenant": life.tenant.to_string(), "device": device.to_string(), "incarnation": incarnation.to_string(),
             });
             out.identity(&identity)?;
-            for (_, frame) in frames {
+            for (_, frame) in &life.frames {
                 out.operation(frame)?;
                 report.operations += 1;
             }

@@ -92,9 +92,11 @@ impl EscrowKey {
 /// Who opens an evidence file: the device whose vault it lies in, or the escrow's holders.
 pub(crate) enum FileKeys<'a> {
     Vault(&'a [u8; 32]),
-    /// Opens what is wrapped to the escrow key.
-    Escrow(&'a dyn Fn(&[u8]) -> Option<Zeroizing<[u8; 32]>>),
+    Escrow(&'a Unwrap<'a>),
 }
+
+/// Opens what is wrapped to the escrow key.
+pub(crate) type Unwrap<'a> = dyn Fn(&[u8]) -> Option<Zeroizing<[u8; 32]>> + 'a;
 
 /// Opens a key that was wrapped to an escrow key, with its secret; `None` when it was not, or was changed.
 pub(crate) fn open_wrapped(secret: &[u8; 32], wrapped: &[u8]) -> Option<Zeroizing<[u8; 32]>> {

@@ -171,7 +171,7 @@ async fn settle_shown(
     let aside = all.get(&target).ok_or(PageError::NotFound)?;
     let page = Page::of(app, desk, Area::Work, words.t("console.act.settle")).await?;
     let list = work::List::of_reason(aside.reason());
-    let page = page.crumb(&list.address(), words.t(&format!("console.work.{}", list.word())));
+    let page = page.crumb(list.address(), words.t(&format!("console.work.{}", list.word())));
     let mut form = SimpleForm::new(
         page,
         "/console/act/settle",

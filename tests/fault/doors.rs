@@ -98,7 +98,7 @@ fn what_is_named_and_not_there_is_said_by_name() {
         (&["show", nobody], (1, "not_found", nobody)),
         (
             &["decide", &case, "no/such/path", "x", "--reason", "无"],
-            (1, "not_found", "no/such/path"),
+            (1, "no_conflict", "no/such/path"),
         ),
         (
             &["quarantine", &operation, "release", "--reason", "无"],

@@ -9,7 +9,7 @@ use fieldseal_demo::story::cast::TABLETS;
 use fieldseal_demo::story::ceremony;
 use fieldseal_demo::story::stage::copy_folder;
 use fieldseal_tests::Said;
-use fieldseal_tests::world::{A, World, number, text, told};
+use fieldseal_tests::world::{A, World, number, text, told, until};
 use serde_json::{Value, json};
 
 /// A folder of tablet A, wherever it lies.
@@ -190,9 +190,10 @@ fn two_copies_that_wrote_on_lose_nothing_and_go_on_under_keys_of_their_own() {
         (ids, branch)
     };
     // Both branches are on the server; that of the copy is set aside, what both wrote afterwards counts.
-    let aside = set_aside(&world, &case);
     let expected: BTreeMap<String, String> = branch.iter().map(|id| (id.clone(), "fork".to_owned())).collect();
-    assert_eq!(aside, expected);
+    until("the branch is set aside", || {
+        (set_aside(&world, &case) == expected).then_some(())
+    });
     let counted = lines(&world, &case).concat();
     for line in ["甲一", "甲二", "甲三", "乙三", "乙四"] {
         assert!(counted.contains(line), "{line} is not in the view: {counted}");
@@ -210,8 +211,9 @@ fn two_copies_that_wrote_on_lose_nothing_and_go_on_under_keys_of_their_own() {
             ])
             .ok();
     }
-    world.drain_laptop();
-    assert_eq!(set_aside(&world, &case), BTreeMap::new());
+    until("the release is heard", || {
+        set_aside(&world, &case).is_empty().then_some(())
+    });
     assert!(lines(&world, &case).concat().contains("乙一"));
     // The proof needs nothing but itself and the trust folder.
     let found = proofs(&world, "proofs");
@@ -308,8 +310,9 @@ fn an_older_folder_that_is_put_back_and_written_on_goes_on_in_a_new_life() {
             "what the other branch sealed counts: {shown}"
         );
     }
-    let aside = set_aside(&world, &case);
-    assert_eq!(aside.len(), 2, "{aside:?}");
+    let aside = until("both are set aside", || {
+        Some(set_aside(&world, &case)).filter(|aside| aside.len() == 2)
+    });
     assert!(ids[4..6].iter().all(|id| aside.contains_key(id)), "{aside:?}");
     assert_eq!(proofs(&world, "proofs").len(), 1);
     world.offline(|world| world.arrived_once(&case, &ids));
@@ -354,7 +357,9 @@ fn torn_copies_lose_nothing_that_was_handed_in() {
         let shown = tablet.run(&["show", &inspection]).ok();
         assert_eq!(shown["evidence"].as_array().unwrap().len(), 1, "{shown}");
     }
-    let aside = set_aside(&world, &case);
+    let aside = until("the branch is set aside", || {
+        Some(set_aside(&world, &case)).filter(|aside| aside.contains_key(&ids[2]))
+    });
     assert!(
         aside.contains_key(&ids[2]) && aside.values().all(|reason| reason == "fork"),
         "{aside:?}"

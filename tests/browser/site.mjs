@@ -201,9 +201,10 @@ export async function crawl(site, who, patterns, starts, most = 2) {
     seen.add(key);
     const route = patterns.find((one) => one.expression.test(bare))?.route;
     if (!route) continue;
-    // A page of the same route with another query counts as another look, a few are enough.
-    const name = route + (path.includes('?') ? '?' : '');
-    if ((counts.get(name) ?? 0) >= (route.includes('{') && !path.includes('?') ? most : 1)) continue;
+    // A page of the same route with another query counts as another look, a few are enough. Every work list is a page of its own.
+    const each = route.replace('{list}', bare.split('/').at(-1));
+    const name = each + (path.includes('?') ? '?' : '');
+    if ((counts.get(name) ?? 0) >= (each.includes('{') && !path.includes('?') ? most : 1)) continue;
     const answer = await context.request.get(site.at(path), { maxRedirects: 0 });
     const type = answer.headers()['content-type'] ?? '';
     if (answer.status() >= 300 && answer.status() < 400) {

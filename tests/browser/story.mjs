@@ -204,12 +204,16 @@ class Morning {
     this.step('what was set aside');
     await this.go('work');
     await this.follow('.tabs a[href$="/late"]');
+    const settled = await this.page.locator('main a[href*="/act/settle"]').first().getAttribute('href');
     await this.follow('main a[href*="/act/settle"]');
     await this.to('input[type=radio]');
     await this.page.keyboard.press('Space');
     await this.reason();
     await this.sign('settling');
-    this.expect(await this.page.locator('main a[href*="/act/settle"]').count() === 0, 'it is still set aside');
+    await this.go('work');
+    await this.follow('.tabs a[href$="/late"]');
+    this.expect(await this.page.locator(`main a[href="${settled}"]`).count() === 0, 'it is still set aside');
+    this.expect(await this.page.locator('main a[href*="/act/settle"]').count() > 0, 'what somebody else wrote late is gone with it');
   }
 
   /** By the list of cases and the search box to the case that the story is about. */

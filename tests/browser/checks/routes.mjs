@@ -3,9 +3,6 @@
 const BY_HAND = {
   // Met by everybody who signs in, and by checks of its own.
   '/console/sign-in': 'keyboard',
-  // A file; its link and its bytes are held by `sync-server/tests/server/{console_work,forks}.rs`. The town's copied tablet does not
-  // show it yet: find out why.
-  '/console/forks/{device}/{incarnation}/{seq}': 'server tests',
 };
 
 export async function check({ site, patterns, allPages, prepared, files, anchors, say }) {

@@ -10,6 +10,7 @@ use crate::console::act::readable::{item_of, kind, label, word_of};
 use crate::console::act::state;
 use crate::console::error::PageError;
 use crate::console::links;
+use crate::ingest::assess::Reason;
 use crate::ledger::FieldRow;
 use crate::projection::{SetAside, set_aside_all};
 
@@ -100,8 +101,12 @@ pub(super) async fn set_aside(app: &App) -> Result<Vec<(OpId, SetAside)>, PageEr
     Ok(standing)
 }
 
+/// Whether records that have not arrived decide it. What a closed visit set aside is let in again when a case is returned, but that is a
+/// supervisor's decision like any other: nothing that is still on its way will make it.
 fn heals(aside: &SetAside) -> bool {
-    aside.reason().is_some_and(|reason| reason.heals())
+    aside
+        .reason()
+        .is_some_and(|reason| reason.heals() && reason != Reason::Closed)
 }
 
 /// What waits in one of the two lists of what is set aside: late arrivals, or everything else.
